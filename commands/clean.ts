@@ -1,0 +1,16 @@
+import { ShopaiError } from "../src/core/errors.js";
+import { defineCommand } from "../src/pipeline/command.js";
+import { summaries } from "./summaries.js";
+
+export default defineCommand({
+  name: "clean",
+  summary: summaries.clean,
+  inputs: { usage: "<file...>", min: 0, max: Infinity, help: "file..." },
+  examples: [],
+  options: {},
+  reads: () => [],
+  writes: () => [],
+  run: () => {
+    throw new ShopaiError("usage", "clean is being built");
+  },
+});

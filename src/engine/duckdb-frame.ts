@@ -1,0 +1,219 @@
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBVector } from "@duckdb/node-api";
+import {
+  DuckDBDataChunk as Chunk,
+  BIGINT,
+  DOUBLE,
+  FLOAT,
+  INTEGER,
+  VARCHAR,
+  type DuckDBType,
+} from "@duckdb/node-api";
+import { ident } from "./sql.js";
+import type { Column, ColumnAsk, ColumnKind, Frame } from "./frame.js";
+
+const sqlTypeOf: Record<ColumnKind, string> = {
+  f64: "DOUBLE",
+  f32: "FLOAT",
+  i32: "INTEGER",
+  i64: "BIGINT",
+  code: "VARCHAR",
+  text: "VARCHAR",
+};
+const loadTypeOf: Record<ColumnKind, DuckDBType> = {
+  f64: DOUBLE,
+  f32: FLOAT,
+  i32: INTEGER,
+  i64: BIGINT,
+  code: VARCHAR,
+  text: VARCHAR,
+};
+
+/** Rows of one DuckDB chunk. */
+const chunkRows = 2048;
+
+/** Streams a SELECT into typed columns, chunk by chunk; only the arrays asked for are held. */
+export async function readFrame(
+  connection: DuckDBConnection,
+  sql: string,
+  asks: readonly ColumnAsk[],
+): Promise<Frame> {
+  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
+  const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
+  const sinks = asks.map((ask) => sinkFor(ask.as));
+  let rows = 0;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) break;
+    sinks.forEach((sink, i) => sink.take(chunk, i, rows));
+    rows += chunk.rowCount;
+  }
+  return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
+}
+
+interface Sink {
+  take(chunk: DuckDBDataChunk, column: number, offset: number): void;
+  done(rows: number): Column;
+}
+
+function sinkFor(kind: ColumnKind): Sink {
+  switch (kind) {
+    case "f64":
+      return numberSink(Float64Array, (values) => ({ kind, values }), NaN);
+    case "f32":
+      return numberSink(Float32Array, (values) => ({ kind, values }), NaN);
+    case "i32":
+      return numberSink(Int32Array, (values, valid) => ({ kind, values, valid }));
+    case "i64":
+      return numberSink(BigInt64Array, (values, valid) => ({ kind, values, valid }));
+    case "code":
+      return codeSink();
+    case "text":
+      return textSink();
+  }
+}
+
+type NumberArray = Float64Array | Float32Array | Int32Array | BigInt64Array;
+type NumberArrayClass<A> = { new (length: number): A; readonly BYTES_PER_ELEMENT: number };
+
+function numberSink<A extends NumberArray>(
+  arrayClass: NumberArrayClass<A>,
+  column: (values: A, valid?: Uint8Array) => Column,
+  missing?: number,
+): Sink {
+  let values = new arrayClass(chunkRows * 8);
+  let valid: Uint8Array | undefined;
+  return {
+    take(chunk, index, offset) {
+      const count = chunk.rowCount;
+      values = grown(values, arrayClass, offset + count);
+      if (valid) valid = grown(valid, Uint8Array, values.length);
+      const vector = chunk.getColumnVector(index) as DuckDBVector & { items: A };
+      values.set(vector.items.subarray(0, count) as never, offset);
+      const mask = validityOf(vector);
+      if (valid) valid.fill(1, offset, offset + count);
+      if (!mask) return;
+      for (let i = 0; i < count; i++) {
+        if (mask(i)) continue;
+        if (missing !== undefined) values[offset + i] = missing as never;
+        else {
+          valid ??= new Uint8Array(values.length).fill(1, 0, offset + count);
+          valid[offset + i] = 0;
+          values[offset + i] = (arrayClass === (BigInt64Array as unknown) ? 0n : 0) as never;
+        }
+      }
+    },
+    done: (rows) => column(trimmed(values, rows) as A, valid && (trimmed(valid, rows) as Uint8Array)),
+  };
+}
+
+/** Whether rows of a vector hold a value; undefined when all do. */
+function validityOf(vector: DuckDBVector): ((row: number) => boolean) | undefined {
+  const validity = (
+    vector as unknown as { validity: { itemValid(i: number): boolean; data: BigUint64Array | null } }
+  ).validity;
+  return validity.data ? (row) => validity.itemValid(row) : undefined;
+}
+
+function codeSink(): Sink {
+  let values = new Int32Array(chunkRows * 8);
+  const codeOf = new Map<string, number>();
+  return {
+    take(chunk, index, offset) {
+      values = grown(values, Int32Array, offset + chunk.rowCount);
+      const texts = chunk.getColumnValues(index) as (string | null)[];
+      for (let i = 0; i < texts.length; i++) {
+        const text = texts[i];
+        if (text === null) {
+          values[offset + i] = -1;
+          continue;
+        }
+        let code = codeOf.get(text);
+        if (code === undefined) codeOf.set(text, (code = codeOf.size));
+        values[offset + i] = code;
+      }
+    },
+    done(rows) {
+      const seen = [...codeOf.keys()];
+      const levels = seen.slice().sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      const rank = new Map(levels.map((level, i) => [level, i]));
+      const sortedCode = Int32Array.from(seen, (level) => rank.get(level)!);
+      const codes = trimmed(values, rows) as Int32Array;
+      for (let i = 0; i < rows; i++) if (codes[i] >= 0) codes[i] = sortedCode[codes[i]];
+      return { kind: "code", values: codes, levels };
+    },
+  };
+}
+
+function textSink(): Sink {
+  const values: (string | null)[] = [];
+  return {
+    take(chunk, index) {
+      for (const text of chunk.getColumnValues(index) as (string | null)[]) values.push(text);
+    },
+    done: () => ({ kind: "text", values }),
+  };
+}
+
+function grown<A extends NumberArray | Uint8Array>(
+  array: A,
+  arrayClass: { new (length: number): A },
+  needed: number,
+): A {
+  if (needed <= array.length) return array;
+  const larger = new arrayClass(Math.max(needed, array.length * 2));
+  larger.set(array as never);
+  return larger;
+}
+
+function trimmed<A extends NumberArray | Uint8Array>(array: A, rows: number): A {
+  return (array.length > rows * 1.25 ? array.slice(0, rows) : array.subarray(0, rows)) as A;
+}
+
+/** Creates a table and appends typed columns to it, chunk by chunk. */
+export async function loadFrame(connection: DuckDBConnection, table: string, frame: Frame): Promise<void> {
+  const names = [...frame.columns.keys()];
+  const columns = [...frame.columns.values()];
+  await connection.run(
+    `CREATE TABLE ${ident(table)} (${names.map((name, i) => `${ident(name)} ${sqlTypeOf[columns[i].kind]}`).join(", ")})`,
+  );
+  const appender = await connection.createAppender(table);
+  const types = columns.map((column) => loadTypeOf[column.kind]);
+  for (let offset = 0; offset < frame.rows; offset += chunkRows) {
+    const count = Math.min(chunkRows, frame.rows - offset);
+    const chunk = Chunk.create(types, count);
+    columns.forEach((column, i) => fill(chunk, i, column, offset, count));
+    appender.appendDataChunk(chunk);
+  }
+  appender.closeSync();
+}
+
+function fill(chunk: DuckDBDataChunk, index: number, column: Column, offset: number, count: number): void {
+  if (
+    column.kind === "code" ||
+    column.kind === "text" ||
+    "valid" in column ||
+    hasNaN(column.values, offset, count)
+  ) {
+    chunk.setColumnValues(
+      index,
+      Array.from({ length: count }, (_, i) => valueAt(column, offset + i)),
+    );
+    return;
+  }
+  const vector = chunk.getColumnVector(index) as DuckDBVector & { items: NumberArray; flush(): void };
+  vector.items.set(column.values.subarray(offset, offset + count) as never);
+  vector.flush();
+}
+
+function valueAt(column: Column, row: number): string | number | bigint | null {
+  if (column.kind === "code") return column.values[row] < 0 ? null : column.levels[column.values[row]];
+  if (column.kind === "text") return column.values[row];
+  if ("valid" in column && column.valid && !column.valid[row]) return null;
+  const value = column.values[row];
+  return Number.isNaN(value) ? null : value;
+}
+
+function hasNaN(values: NumberArray, offset: number, count: number): boolean {
+  for (let i = offset; i < offset + count; i++) if (values[i] !== values[i]) return true;
+  return false;
+}

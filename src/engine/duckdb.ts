@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { ShopaiError } from "../core/errors.js";
+import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
+import type { Engine, Schema, Value } from "./engine.js";
+import { loadFrame, readFrame } from "./duckdb-frame.js";
+import { ident, literal } from "./sql.js";
+
+export interface EngineOptions {
+  /** Worker threads; all cores by default. The results do not depend on it. */
+  threads?: number;
+  /** Memory ceiling of the whole process in bytes; 75 % of the machine by default. */
+  memory?: number;
+}
+
+/** What Node and DuckDB use outside the limit that DuckDB keeps (engine study: 0.1 to 0.25 GB). */
+const outsideLimit = 256 * 1024 * 1024;
+
+/** An in-process DuckDB that spills to its own scratch folder and never fetches an extension. */
+export interface DuckDbEngine extends Engine {
+  /** For src/table alone: table functions and streams need the connection itself. */
+  readonly connection: DuckDBConnection;
+  /** A second connection on the same tables, for reading a stream while other queries run. */
+  connect(): Promise<DuckDBConnection>;
+}
+
+/** Opens an in-process engine. Nothing is downloaded, whatever a query asks for. */
+export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
+  const memory = options.memory ?? Math.floor(totalmem() * 0.75);
+  const threads = options.threads ?? availableParallelism();
+  const scratch = mkdtempSync(join(process.env.SHOPAI_TMPDIR ?? tmpdir(), "shopai-"));
+  rememberLeftover(scratch);
+  const instance = await DuckDBInstance.create(":memory:", {
+    threads: String(threads),
+    memory_limit: `${Math.max(64 * 1024 * 1024, memory - outsideLimit)}B`,
+    temp_directory: scratch,
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    preserve_insertion_order: "true",
+  });
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  let counter = 0;
+
+  const engine: DuckDbEngine = {
+    threads,
+    scratch,
+    connection,
+    connect: () => instance.connect(),
+    async run(sql, values) {
+      await guarded(sql, () => connection.run(sql, bound(values)));
+    },
+    async rows<T>(sql: string, values?: readonly Value[]) {
+      const reader = await guarded(sql, () => connection.runAndReadAll(sql, bound(values)));
+      const names = reader.columnNames();
+      return reader
+        .getRows()
+        .map((row) => Object.fromEntries(row.map((value, i) => [names[i], plain(value)]))) as T[];
+    },
+    async describe(sql) {
+      const rows = await engine.rows<{ column_name: string; column_type: string }>(`DESCRIBE (${sql})`);
+      return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
+    },
+    frame: (sql, columns) => guarded(sql, () => readFrame(connection, sql, columns)),
+    load: (table, frame) => guarded(`CREATE TABLE ${table}`, () => loadFrame(connection, table, frame)),
+    fresh: (prefix) => `${prefix}_${++counter}`,
+    interrupt: () => connection.interrupt(),
+    async close() {
+      connection.closeSync();
+      instance.closeSync();
+      rmSync(scratch, { recursive: true, force: true });
+      forgetLeftover(scratch);
+    },
+  };
+  return engine;
+}
+
+/** Copies a relation into a table of the engine and gives its name: for plans that read their input more than once. */
+export async function stage(
+  engine: Engine,
+  sql: string,
+  prefix = "staged",
+): Promise<{ table: string; schema: Schema }> {
+  const table = engine.fresh(prefix);
+  await engine.run(`CREATE TABLE ${ident(table)} AS ${sql}`);
+  return { table, schema: await engine.describe(`SELECT * FROM ${ident(table)}`) };
+}
+
+/**
+ * Checks that a user's text is one SQL predicate over the columns at hand: no second statement, no
+ * subquery, no table function, so that it can read nothing but the row it is given.
+ *
+ * @throws ShopaiError "usage" naming what stands in the text and may not
+ */
+export async function checkPredicate(engine: Engine, predicate: string, option = "--where"): Promise<void> {
+  await checkExpression(engine, predicate, option, (expression) => `SELECT 1 WHERE (${expression}\n)`);
+}
+
+/** As `checkPredicate`, for a scalar expression (a derived column, a rule of a contract). */
+export async function checkScalar(engine: Engine, expression: string, option: string): Promise<void> {
+  await checkExpression(engine, expression, option, (text) => `SELECT (${text}\n) AS value`);
+}
+
+async function checkExpression(
+  engine: Engine,
+  text: string,
+  option: string,
+  wrap: (text: string) => string,
+): Promise<void> {
+  const [{ tree }] = await engine.rows<{ tree: string }>(
+    `SELECT json_serialize_sql(${literal(wrap(text))}) AS tree`,
+  );
+  const parsed = JSON.parse(tree) as {
+    error: boolean;
+    error_message?: string;
+    statements?: { node: SqlNode }[];
+  };
+  const refuse = (why: string): never => {
+    throw new ShopaiError("usage", `${option} is not one SQL expression: ${why}`, {
+      where: text,
+      try: "a plain expression such as \"price > 0 and country = 'NO'\"",
+    });
+  };
+  if (parsed.error) refuse(parsed.error_message ?? "it does not parse");
+  if (parsed.statements?.length !== 1 || parsed.statements[0].node.type !== "SELECT_NODE")
+    refuse("it holds more than one statement");
+  for (const node of nodesOf(parsed.statements![0].node)) {
+    if (node.class === "SUBQUERY") refuse("a subquery may not stand here");
+    if (node.type === "TABLE_FUNCTION" || node.type === "BASE_TABLE" || node.type === "JOIN")
+      refuse("it reads a table or a file");
+    if (
+      node.class === "FUNCTION" &&
+      /^(getenv|getvariable|random|uuid|gen_random_uuid|setseed|now|nextval|query|query_table)$/i.test(
+        String(node.function_name),
+      )
+    )
+      refuse(`${String(node.function_name)}() may not stand here`);
+  }
+}
+
+type SqlNode = Record<string, unknown> & { type?: string; class?: string };
+
+function* nodesOf(node: unknown): Generator<SqlNode> {
+  if (Array.isArray(node)) for (const inner of node) yield* nodesOf(inner);
+  else if (node !== null && typeof node === "object") {
+    yield node as SqlNode;
+    for (const inner of Object.values(node)) yield* nodesOf(inner);
+  }
+}
+
+/** Turns the engine's message into an error of ours; the statement is kept as the cause. */
+export async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof ShopaiError) throw cause;
+    throw translated(cause as Error, sql);
+  }
+}
+
+function translated(cause: Error, sql: string): ShopaiError {
+  const message = cause.message ?? String(cause);
+  const first = message.split("\n")[0];
+  if (/INTERRUPT/i.test(first)) return new ShopaiError("interrupted", "interrupted", { cause });
+  if (/^Out of Memory Error/i.test(first))
+    return new ShopaiError("engine", first.slice(0, 300), {
+      try: "a larger --memory, or fewer --threads",
+      cause,
+    });
+  if (
+    /No space left on device|could not write|Could not write|Permission denied|Read-only file system/i.test(
+      message,
+    )
+  )
+    return new ShopaiError("engine", first.replace(/^[A-Za-z ]+ Error: /, "").slice(0, 300), {
+      try: "another folder, or more room on the disk",
+      cause,
+    });
+  if (/^(Conversion|Invalid Input|Out of Range|IO) Error/i.test(first))
+    return new ShopaiError("data", first.replace(/^[A-Za-z ]+ Error: /, "").slice(0, 300), { cause });
+  const error = new ShopaiError("data", first.slice(0, 300), { where: shortened(sql), cause });
+  return error;
+}
+
+function shortened(sql: string): string {
+  const flat = sql.replace(/\s+/g, " ").trim();
+  return flat.length <= 200 ? flat : `${flat.slice(0, 197)}...`;
+}
+
+function bound(values?: readonly Value[]): Value[] | undefined {
+  return values?.slice();
+}
+
+/** DuckDB's value objects as plain ones: decimals and times as text, lists as arrays, structs as objects. */
+function plain(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  const inner = value as { items?: unknown[]; entries?: unknown };
+  if (Array.isArray(inner.items)) return inner.items.map(plain);
+  if (value.constructor?.name === "DuckDBStructValue")
+    return Object.fromEntries(
+      Object.entries(inner.entries as Record<string, unknown>).map(([key, v]) => [key, plain(v)]),
+    );
+  return String(value);
+}

@@ -1,0 +1,348 @@
+import { z } from "zod";
+import { nearest, ShopaiError } from "../core/errors.js";
+import type { Run } from "../engine/run.js";
+
+/**
+ * A command as data. Its option schemas are the only list of its flags: the command line, pipelines,
+ * `--help`, the JSON Schema and docs/commands.md are all made from them. Names are camelCase here and
+ * kebab-case wherever people type them.
+ */
+export interface Command<S extends OptionShape = OptionShape> {
+  name: string;
+  /** One line, starting with a verb. */
+  summary: string;
+  /** Positional inputs, for the usage line: how many, and what they are. */
+  inputs: { usage: string; min: number; max: number; help: string };
+  examples: string[];
+  options: S;
+  /** Files and folders that a call reads: what a pipeline hashes. */
+  reads(options: OptionsOf<S>): string[];
+  /** Files and folders that a call writes. */
+  writes(options: OptionsOf<S>): string[];
+  run(options: OptionsOf<S>, run: Run): Promise<Result>;
+}
+
+export type OptionShape = Record<string, z.ZodType>;
+export type OptionsOf<S extends OptionShape> = { [K in keyof S]: z.output<S[K]> } & CommonOptions & {
+    in: string[];
+  };
+
+/** What a command has to say: for programs, and for people. */
+export interface Result {
+  /** Printed by `--json`, and kept by pipelines. */
+  json: unknown;
+  blocks?: Block[];
+  /** Raw text for stdout instead of blocks (completion scripts, schemas, Markdown). */
+  text?: string;
+  /** True when the command itself wrote its data to stdout, so that words must go to stderr. */
+  wroteStdout?: boolean;
+}
+
+/** Pieces of a result as people read them; only src/cli knows how they look. */
+export type Block =
+  | { kind: "title"; text: string }
+  | { kind: "line"; text: string }
+  | { kind: "pairs"; rows: [name: string, value: Cell][] }
+  | { kind: "table"; head: string[]; rows: Cell[][] };
+export type Cell = string | number | bigint | boolean | null | undefined;
+
+/** How an option looks on the command line; stands in the meta of its schema. */
+interface OptionMeta {
+  description?: string;
+  /** `<path>`, `<n>`…; absent for a switch. */
+  arg?: string;
+  short?: string;
+  /** "an integer >= 1": what an error says that the value must be. */
+  must?: string;
+  /** A list may be typed as one text with commas, beside repeating the flag. */
+  commas?: boolean;
+  /** Only words on stderr or speed depend on it, never an output's bytes. */
+  idle?: boolean;
+  /** Choices, for completion. */
+  choices?: readonly string[];
+}
+
+const own = (schema: z.ZodType): OptionMeta => (schema.meta() ?? {}) as OptionMeta;
+
+/** Meta of an option, through the wrapper of `.optional()` or `.default()`. */
+export function metaOf(schema: z.ZodType): OptionMeta {
+  const inner = unwrapped(schema);
+  return inner === schema ? own(schema) : { ...own(inner), ...own(schema) };
+}
+
+export function unwrapped(schema: z.ZodType): z.ZodType {
+  const definition = schema.def as unknown as { type: string; innerType?: z.ZodType };
+  return definition.type === "optional" || definition.type === "default"
+    ? unwrapped(definition.innerType!)
+    : schema;
+}
+
+/** The default of an option, if it has one. */
+export function defaultOf(schema: z.ZodType): unknown {
+  const definition = schema.def as unknown as { type: string; innerType?: z.ZodType; defaultValue?: unknown };
+  if (definition.type === "default") return definition.defaultValue;
+  return definition.type === "optional" ? defaultOf(definition.innerType!) : undefined;
+}
+
+interface NumberRange {
+  min?: number;
+  max?: number;
+  arg?: string;
+  short?: string;
+  idle?: boolean;
+}
+
+function rangeText(what: string, { min, max }: NumberRange): string {
+  if (min !== undefined && max !== undefined) return `${what} from ${min} to ${max}`;
+  return min !== undefined ? `${what} >= ${min}` : max !== undefined ? `${what} <= ${max}` : what;
+}
+
+/** Makers of options, each a zod schema of the native type with its looks in the meta. Chain `.optional()` or `.default(v)`. */
+export const option = {
+  text: (description: string, about: { arg?: string; short?: string; idle?: boolean } = {}) =>
+    z.string().meta({ description, arg: "<text>", must: "a text", ...about }),
+  path: (description: string, about: { arg?: string; short?: string; idle?: boolean } = {}) =>
+    z
+      .string()
+      .min(1)
+      .meta({ description, arg: "<path>", must: "a path", ...about }),
+  integer: (description: string, range: NumberRange = {}) =>
+    z
+      .number()
+      .int()
+      .min(range.min ?? Number.MIN_SAFE_INTEGER)
+      .max(range.max ?? Number.MAX_SAFE_INTEGER)
+      .meta({
+        description,
+        arg: range.arg ?? "<n>",
+        must: rangeText("an integer", range),
+        short: range.short,
+        idle: range.idle,
+      }),
+  real: (description: string, range: NumberRange = {}) =>
+    z
+      .number()
+      .min(range.min ?? -Number.MAX_VALUE)
+      .max(range.max ?? Number.MAX_VALUE)
+      .meta({ description, arg: range.arg ?? "<x>", must: rangeText("a number", range), short: range.short }),
+  flag: (description: string, about: { idle?: boolean } = {}) =>
+    z.boolean().meta({ description, must: "true or false", ...about }),
+  choice: <const T extends readonly [string, ...string[]]>(description: string, choices: T) =>
+    z.enum(choices).meta({
+      description,
+      arg: `<${choices.length <= 5 ? choices.join("|") : "name"}>`,
+      must: `one of ${choices.join(", ")}`,
+      choices,
+    }),
+  /** Names separated by commas, or the flag repeated: `--series shop,sku`. */
+  names: (description: string, about: { arg?: string } = {}) =>
+    z
+      .array(z.string().min(1))
+      .meta({ description, arg: "<a,b>", must: "names separated by commas", commas: true, ...about }),
+  /** Numbers separated by commas: `--level 80,95`. */
+  numbers: (description: string, range: NumberRange = {}) =>
+    z
+      .array(
+        z
+          .number()
+          .min(range.min ?? -Number.MAX_VALUE)
+          .max(range.max ?? Number.MAX_VALUE),
+      )
+      .meta({
+        description,
+        arg: range.arg ?? "<x,y>",
+        must: rangeText("numbers separated by commas, each", range),
+        commas: true,
+      }),
+  /** A text that may be given several times, commas kept: `--fail-if "auc < 0.9"`. */
+  repeated: (description: string, about: { arg?: string } = {}) =>
+    z.array(z.string().min(1)).meta({ description, arg: "<text>", must: "a text, repeatable", ...about }),
+  /** `k=v`, repeatable; in YAML a mapping. Values that read as numbers or booleans become such. */
+  pairs: (description: string) =>
+    z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+      .meta({ description, arg: "<k=v>", must: "k=v" }),
+};
+
+/** Options that every command has. */
+export const commonOptions = {
+  json: option.flag("print the result as one JSON document on stdout", { idle: true }).default(false),
+  seed: option.integer("seed of every random stream", { min: 0, max: 4294967295 }).default(42),
+  threads: option
+    .integer("worker threads; the result does not depend on it (default: all cores)", {
+      min: 1,
+      max: 1024,
+      idle: true,
+    })
+    .optional(),
+  memory: option
+    .text("memory ceiling, such as 4GB; work beyond it spills to disk (default: 75 % of the machine)", {
+      arg: "<size>",
+      idle: true,
+    })
+    .optional(),
+  device: option.choice("where neural learners run", ["auto", "cpu", "webgpu", "cuda"]).default("auto"),
+  engine: option.text("where SQL runs: duckdb, or sc://host:port", { arg: "<engine>" }).default("duckdb"),
+  quiet: option.flag("say nothing but errors", { idle: true }).default(false),
+  verbose: option.flag("say more", { idle: true }).default(false),
+  color: option.flag("colours on a terminal (--no-color turns them off)", { idle: true }).default(true),
+  log: option.path("append an NDJSON log to this file", { arg: "<file>", idle: true }).optional(),
+} satisfies OptionShape;
+export type CommonOptions = { [K in keyof typeof commonOptions]: z.output<(typeof commonOptions)[K]> };
+
+/** Options of commands that read tables. */
+export const readingOptions = {
+  where: option.text("only rows that satisfy this SQL predicate", { arg: "<sql>" }).optional(),
+  format: option
+    .choice("format of stdin, or of files whose ending does not tell", [
+      "parquet",
+      "arrow",
+      "csv",
+      "tsv",
+      "ndjson",
+      "json",
+    ])
+    .optional(),
+  encoding: option
+    .text("encoding of text files: utf-8, latin-1, windows-1252, gbk, gb18030, utf-16", { arg: "<name>" })
+    .optional(),
+  delimiter: option.text("separator of CSV files (default: found out)", { arg: "<char>" }).optional(),
+};
+
+/** Declares a command; nothing but a place for the types to meet. */
+export function defineCommand<S extends OptionShape>(command: Command<S>): Command {
+  return command as unknown as Command;
+}
+
+/** All options of a command by name, the common ones last. */
+export function optionsOf(command: Command): OptionShape {
+  return { ...command.options, ...commonOptions };
+}
+
+/** failIf → fail-if. */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** fail-if → failIf. */
+export function camel(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/**
+ * Checks the options of one call and fills in defaults.
+ *
+ * @param given  values by camelCase name: texts from a command line, native values from YAML
+ * @param inputs the positional inputs
+ * @throws ShopaiError "usage" naming the option, what it must be and what it was
+ */
+export function checkOptions(
+  command: Command,
+  given: Record<string, unknown>,
+  inputs: readonly string[],
+): OptionsOf<OptionShape> {
+  const shape = optionsOf(command);
+  const checked: Record<string, unknown> = { in: [...inputs] };
+  for (const name of Object.keys(given)) if (!(name in shape)) throw unknownOption(command, kebab(name));
+  for (const [name, schema] of Object.entries(shape)) {
+    const parsed = schema.safeParse(coerced(schema, given[name]));
+    if (!parsed.success) throw badOption(command, name, schema, given[name]);
+    checked[name] = parsed.data;
+  }
+  if (inputs.length < command.inputs.min || inputs.length > command.inputs.max)
+    throw badInputCount(command, inputs);
+  return checked as OptionsOf<OptionShape>;
+}
+
+export function unknownOption(command: Command, name: string): ShopaiError {
+  const near = nearest(name, Object.keys(optionsOf(command)).map(kebab));
+  return new ShopaiError("usage", `${command.name} has no option --${name}`, {
+    try: near ? `--${near}` : `shopai ${command.name} --help`,
+  });
+}
+
+function badOption(command: Command, name: string, schema: z.ZodType, value: unknown): ShopaiError {
+  const meta = metaOf(schema);
+  if (value === undefined)
+    return new ShopaiError(
+      "usage",
+      `${command.name} needs ${meta.short ? `-${meta.short}, ` : ""}--${kebab(name)} ${meta.arg ?? ""}`.trimEnd(),
+      { try: command.examples[0] },
+    );
+  const shown = Array.isArray(value) ? value.join(",") : String(value);
+  const near = meta.choices && nearest(shown, meta.choices);
+  return new ShopaiError(
+    "usage",
+    `--${kebab(name)} must be ${meta.must ?? "another value"}, got ${shown === "" ? '""' : shown}`,
+    {
+      try: near ? `--${kebab(name)} ${near}` : `shopai ${command.name} --help`,
+    },
+  );
+}
+
+function badInputCount(command: Command, inputs: readonly string[]): ShopaiError {
+  const { min, max, usage } = command.inputs;
+  const wanted = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
+  return new ShopaiError(
+    "usage",
+    `${command.name} takes ${wanted} input${wanted === "1" || wanted === "at least 1" ? "" : "s"} (${usage}), got ${inputs.length}`,
+    { try: command.examples[0] },
+  );
+}
+
+/** Texts of a command line (and single values of YAML) as the type that the schema wants; what does not fit is left for the schema to refuse. */
+function coerced(schema: z.ZodType, value: unknown): unknown {
+  if (value === undefined) return undefined;
+  const inner = unwrapped(schema);
+  const definition = inner.def as unknown as { type: string; element?: z.ZodType };
+  switch (definition.type) {
+    case "number":
+      return typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))
+        ? Number(value)
+        : value;
+    case "boolean":
+      return value === "true" ? true : value === "false" ? false : value;
+    case "string":
+    case "enum":
+      return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+    case "array": {
+      const list = (Array.isArray(value) ? value : [value]).flatMap((item: unknown) =>
+        metaOf(inner).commas && typeof item === "string"
+          ? item.split(",").map((part) => part.trim())
+          : [item],
+      );
+      return list.map((item: unknown) => coerced(definition.element!, item));
+    }
+    case "record":
+      return Array.isArray(value) ? Object.fromEntries(value.map((pair) => pairOf(String(pair)))) : value;
+    default:
+      return value;
+  }
+}
+
+function pairOf(text: string): [string, string | number | boolean] {
+  const cut = text.indexOf("=");
+  if (cut < 1)
+    throw new ShopaiError("usage", `--param takes k=v, got ${text}`, { try: "--param lambda=300" });
+  const value = text.slice(cut + 1);
+  if (value === "true" || value === "false") return [text.slice(0, cut), value === "true"];
+  return [text.slice(0, cut), value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value];
+}
+
+/** The options that can change an output's bytes, for provenance, model files and locks. */
+export function telling(command: Command, options: Record<string, unknown>): Record<string, unknown> {
+  const shape = optionsOf(command);
+  return Object.fromEntries(
+    Object.entries(options)
+      .filter(
+        ([name, value]) =>
+          name !== "in" &&
+          name !== "seed" &&
+          name !== "out" &&
+          value !== undefined &&
+          shape[name] &&
+          !metaOf(shape[name]).idle,
+      )
+      .map(([name, value]) => [kebab(name), value]),
+  );
+}

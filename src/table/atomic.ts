@@ -1,0 +1,85 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ShopaiError } from "../core/errors.js";
+import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
+
+/**
+ * Writes a file or a folder beside its place and renames it there when it is whole: readers see the
+ * old one or the new one, never a half. What `write` leaves at the temporary path is synced first.
+ *
+ * @param path  where the result goes; missing parent folders are made
+ * @param write gets the temporary path (same folder) and creates a file or folder there
+ * @throws ShopaiError "data" when the folder cannot be written
+ */
+export async function writeAtomically<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
+  const target = resolve(path);
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+  rememberLeftover(temporary);
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    const result = await write(temporary);
+    syncTree(temporary);
+    moveIntoPlace(temporary, target);
+    return result;
+  } catch (cause) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw writeFailure(cause, path);
+  } finally {
+    forgetLeftover(temporary);
+  }
+}
+
+function syncTree(path: string): void {
+  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncTree(join(path, name));
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A file is replaced in one step; a folder cannot be, so the old one steps aside first. */
+function moveIntoPlace(temporary: string, target: string): void {
+  if (existsSync(target) && statSync(target).isDirectory()) {
+    const aside = `${temporary}.old`;
+    rememberLeftover(aside);
+    renameSync(target, aside);
+    renameSync(temporary, target);
+    rmSync(aside, { recursive: true, force: true });
+    forgetLeftover(aside);
+  } else renameSync(temporary, target);
+  const folder = openSync(dirname(target), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+const reasons: Record<string, [string, string]> = {
+  EACCES: ["is not writable", "another folder, or other rights"],
+  EPERM: ["is not writable", "another folder, or other rights"],
+  EROFS: ["is on a read-only file system", "another folder"],
+  ENOSPC: ["does not fit: the disk is full", "freeing room, or another disk"],
+  ENOTDIR: ["has a file where its folder should be", "another path"],
+  EEXIST: ["has a file where its folder should be", "another path"],
+  EISDIR: ["is a folder", "a file's name"],
+};
+
+function writeFailure(cause: unknown, path: string): unknown {
+  const known = reasons[(cause as NodeJS.ErrnoException).code ?? ""];
+  return known
+    ? new ShopaiError("data", `${path} ${known[0]}`, { where: path, try: known[1], cause })
+    : cause;
+}

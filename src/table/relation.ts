@@ -1,0 +1,150 @@
+import { listed, nearest, ShopaiError } from "../core/errors.js";
+import { checkPredicate } from "../engine/duckdb.js";
+import type { Engine, Field, Schema } from "../engine/engine.js";
+import type { ColumnAsk, Frame } from "../engine/frame.js";
+import { ident } from "../engine/sql.js";
+import type { InputRecord } from "./provenance.js";
+
+/** A lazy table in the engine. Its SELECT gives the visible columns and the key columns. */
+export interface Relation {
+  readonly engine: Engine;
+  /** A SELECT; wrap it in parentheses to read from it. */
+  readonly sql: string;
+  /** The visible columns: what users see and what outputs hold. */
+  readonly schema: Schema;
+  /**
+   * Columns that order the rows uniquely: file number and physical row for what came from files
+   * (`_shopai_file`, `_shopai_row`, not in `schema`), or visible columns for what was grouped.
+   */
+  readonly key: readonly string[];
+  /** The files that it was read from, for provenance. */
+  readonly inputs: readonly InputRecord[];
+  /** What to call it in an error: the file as it was typed. */
+  readonly name: string;
+}
+
+/** The hidden key columns of everything that was read from files: number of the file, physical line or row in it. */
+export const fileColumn = "_shopai_file";
+export const rowColumn = "_shopai_row";
+const hidden = new Set([fileColumn, rowColumn]);
+
+/** A relation over any SELECT of the engine; columns named by `fileColumn` and `rowColumn` stay hidden. */
+export async function relationOf(
+  engine: Engine,
+  sql: string,
+  about: { key: readonly string[]; inputs?: readonly InputRecord[]; name?: string },
+): Promise<Relation> {
+  const schema = (await engine.describe(sql)).filter((field) => !hidden.has(field.name));
+  return { engine, sql, schema, key: about.key, inputs: about.inputs ?? [], name: about.name ?? "the table" };
+}
+
+/** The same columns, other rows: those that satisfy a user's predicate. */
+export async function where(relation: Relation, predicate: string | undefined): Promise<Relation> {
+  if (predicate === undefined) return relation;
+  await checkPredicate(relation.engine, predicate);
+  const sql = `SELECT * FROM (${relation.sql}) WHERE (${predicate}\n)`;
+  try {
+    await relation.engine.describe(sql);
+  } catch (cause) {
+    throw badPredicate(relation, predicate, cause);
+  }
+  return { ...relation, sql };
+}
+
+function badPredicate(relation: Relation, predicate: string, cause: unknown): ShopaiError {
+  const message = (cause as Error).message ?? "";
+  const unknown = /Referenced column "(.+?)" not found/.exec(message);
+  if (unknown) return unknownColumn(unknown[1], relation, "--where");
+  return new ShopaiError(
+    "usage",
+    `--where cannot be worked out: ${message.replace(/^[A-Za-z ]+ Error: /, "")}`,
+    {
+      where: predicate,
+      cause,
+    },
+  );
+}
+
+/**
+ * A SELECT of expressions over a relation, in the order of its key.
+ * @param columns SQL expressions with their names, or names of columns; all visible columns by default
+ */
+export function selectOrdered(relation: Relation, columns: readonly string[] = visible(relation)): string {
+  const order = relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  return `SELECT ${columns.join(", ")} FROM (${relation.sql})${order}`;
+}
+
+/** The visible columns as quoted identifiers. */
+export function visible(relation: Relation): string[] {
+  return relation.schema.map((field) => ident(field.name));
+}
+
+/** Columns of a relation in memory, rows in the order of the key. */
+export function frameOf(relation: Relation, columns: readonly ColumnAsk[]): Promise<Frame> {
+  return relation.engine.frame(
+    selectOrdered(
+      relation,
+      columns.map((column) => ident(column.name)),
+    ),
+    columns,
+  );
+}
+
+export async function countRows(relation: Relation): Promise<number> {
+  const [{ n }] = await relation.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${relation.sql})`);
+  return Number(n);
+}
+
+/** Copies a relation into a table of the engine: for what is read several times and is dear to work out. */
+export async function materialised(relation: Relation, prefix = "rows"): Promise<Relation> {
+  const table = relation.engine.fresh(prefix);
+  await relation.engine.run(`CREATE TABLE ${ident(table)} AS ${relation.sql}`);
+  return { ...relation, sql: `SELECT * FROM ${ident(table)}` };
+}
+
+/** The field of a name, exact or differing in case only. */
+export function findColumn(schema: Schema, name: string): Field | undefined {
+  return (
+    schema.find((field) => field.name === name) ??
+    schema.find((field) => field.name.toLowerCase() === name.toLowerCase())
+  );
+}
+
+/** The field of a name that a user gave. @throws ShopaiError "data" naming the nearest column */
+export function columnNamed(relation: Relation, name: string, option?: string): Field {
+  const field = findColumn(relation.schema, name);
+  if (!field) throw unknownColumn(name, relation, option);
+  return field;
+}
+
+export function unknownColumn(name: string, relation: Relation, option?: string): ShopaiError {
+  const known = relation.schema.map((field) => field.name);
+  const near = nearest(name, known);
+  const advice = near ? `${option ? `${option} ` : ""}${near}` : `shopai inspect ${relation.name}`;
+  return new ShopaiError("data", `column "${name}" is not in the table (it has ${listed(known)})`, {
+    where: relation.name,
+    try: advice,
+  });
+}
+
+export type TypeKind =
+  "integer" | "float" | "decimal" | "boolean" | "text" | "date" | "time" | "timestamp" | "nested" | "other";
+
+/** What an engine type is, coarsely. */
+export function kindOf(type: string): TypeKind {
+  if (/\[\d*\]$/.test(type) || /^(STRUCT|MAP|UNION|LIST)/.test(type)) return "nested";
+  if (/^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type) || /^U?(INTEGER|HUGEINT)$/.test(type))
+    return "integer";
+  if (/^(DOUBLE|FLOAT|REAL)/.test(type)) return "float";
+  if (type.startsWith("DECIMAL")) return "decimal";
+  if (type === "BOOLEAN") return "boolean";
+  if (/^(VARCHAR|ENUM|UUID|JSON)/.test(type)) return "text";
+  if (type === "DATE") return "date";
+  if (type.startsWith("TIMESTAMP")) return "timestamp";
+  if (type.startsWith("TIME")) return "time";
+  return "other";
+}
+
+export function isNumeric(type: string): boolean {
+  return ["integer", "float", "decimal"].includes(kindOf(type));
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    pool: "forks",
+    env: { TZ: "UTC", NO_COLOR: "1" },
+    coverage: { include: ["src/**", "commands/**"], exclude: ["**/*.as.ts"] },
+  },
+});
