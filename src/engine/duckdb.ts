@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { ShopaiError } from "../core/errors.js";
 import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
 import type { Engine, Schema, Value } from "./engine.js";
-import { loadFrame, readFrame } from "./duckdb-frame.js";
 import { ident, literal } from "./sql.js";
 
 export interface EngineOptions {
@@ -26,8 +25,15 @@ export interface DuckDbEngine extends Engine {
   connect(): Promise<DuckDBConnection>;
 }
 
-/** Opens an in-process engine. Nothing is downloaded, whatever a query asks for. */
+/**
+ * Opens an in-process engine. Nothing is downloaded, whatever a query asks for. The native library is
+ * loaded here and not before: it costs 250 ms, which help and a usage error must not pay.
+ */
 export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
+  const [{ DuckDBInstance }, { loadFrame, readFrame }] = await Promise.all([
+    import("@duckdb/node-api"),
+    import("./duckdb-frame.js"),
+  ]);
   const memory = options.memory ?? Math.floor(totalmem() * 0.75);
   const threads = options.threads ?? availableParallelism();
   const scratch = mkdtempSync(join(process.env.SHOPAI_TMPDIR ?? tmpdir(), "shopai-"));
