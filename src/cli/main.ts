@@ -1,12 +1,9 @@
 import { ShopaiError } from "../core/errors.js";
 import { removeLeftovers } from "../core/leftovers.js";
-import { parseBytes } from "../core/quantity.js";
-import { seededRng } from "../core/rng.js";
 import { version } from "../core/version.js";
-import type { Engine } from "../engine/engine.js";
-import type { Run } from "../engine/run.js";
 import type { Command, OptionsOf, OptionShape } from "../pipeline/command.js";
 import { overview, parseArguments, unknownCommand } from "./arguments.js";
+import { openRun } from "./open-run.js";
 import { talkerFor } from "./progress.js";
 import { printError, printResult } from "./terminal.js";
 
@@ -47,19 +44,10 @@ export async function main(words: readonly string[], listing: Listing): Promise<
 async function runCommand(command: Command, options: OptionsOf<OptionShape>): Promise<number> {
   const talker = talkerFor(options);
   const stop = new AbortController();
-  let opened: Promise<Engine> | undefined;
-  const interrupt = interrupter(stop, () => void opened?.then((engine) => engine.interrupt()));
-  const run: Run = {
-    seed: options.seed,
-    threads: options.threads ?? (await import("node:os")).availableParallelism(),
-    engine: () => (opened ??= openEngine(options)),
-    rng: (stream) => seededRng(options.seed, stream),
-    progress: talker.progress,
-    warn: talker.warn,
-    signal: stop.signal,
-  };
+  const interrupt = interrupter(stop);
+  const open = openRun(options, talker, stop.signal);
   try {
-    const result = await command.run(options, run);
+    const result = await command.run(options, open.run);
     stop.signal.throwIfAborted();
     talker.close();
     printResult(result, options);
@@ -71,24 +59,12 @@ async function runCommand(command: Command, options: OptionsOf<OptionShape>): Pr
   } finally {
     interrupt.release();
     talker.close();
-    await opened?.then((engine) => engine.close()).catch(() => undefined);
+    await open.close();
   }
 }
 
-async function openEngine(options: { engine: string; threads?: number; memory?: string }): Promise<Engine> {
-  if (options.engine !== "duckdb")
-    throw new ShopaiError("engine", `the engine ${options.engine} cannot be reached`, {
-      try: "--engine duckdb",
-    });
-  const { openDuckDb } = await import("../engine/duckdb.js");
-  return openDuckDb({
-    threads: options.threads,
-    memory: options.memory === undefined ? undefined : parseBytes(options.memory),
-  });
-}
-
 /** Ctrl-C stops the work and removes what is half written; a second one, or two seconds, ends the program at once. */
-function interrupter(stop: AbortController, interruptEngine: () => void): { release(): void } {
+function interrupter(stop: AbortController): { release(): void } {
   const onSignal = (): void => {
     const leave = (): never => {
       removeLeftovers();
@@ -97,7 +73,6 @@ function interrupter(stop: AbortController, interruptEngine: () => void): { rele
     };
     if (stop.signal.aborted) leave();
     stop.abort(new ShopaiError("interrupted", "interrupted"));
-    interruptEngine();
     setTimeout(leave, 2000).unref();
   };
   process.on("SIGINT", onSignal);

@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { grouped } from "../core/quantity.js";
 import type { Progress } from "../engine/run.js";
 
@@ -23,11 +24,12 @@ export function talkerFor(loudness: Loudness): Talker {
   const animated =
     !loudness.quiet && process.stderr.isTTY === true && !process.env.CI && process.env.TERM !== "dumb";
   const spinner = animated ? liveLine() : undefined;
+  const logFile = loudness.log === undefined ? undefined : resolve(loudness.log);
   let stage: { what: string; began: number; text?: string } | undefined;
 
   const log = (entry: Record<string, unknown>): void => {
-    if (loudness.log)
-      appendFileSync(loudness.log, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+    if (logFile !== undefined)
+      appendFileSync(logFile, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
   };
   const finish = (what?: string): void => {
     if (!stage) return;

@@ -209,6 +209,25 @@ export const readingOptions = {
   delimiter: option.text("separator of CSV files (default: found out)", { arg: "<char>" }).optional(),
 };
 
+/** An option that a call may not have, lacks, or gives a value that it cannot take. */
+export class OptionError extends ShopaiError {
+  constructor(
+    /** The option's name in camelCase; `in` for the positional inputs. */
+    readonly option: string,
+    readonly fault: "unknown" | "missing" | "value",
+    message: string,
+    detail: { try?: string; must?: string; near?: string } = {},
+  ) {
+    super("usage", message, { try: detail.try });
+    this.must = detail.must;
+    this.near = detail.near;
+  }
+  /** "an integer >= 1": what the value must be. */
+  readonly must?: string;
+  /** The nearest name or choice. */
+  readonly near?: string;
+}
+
 /** Declares a command; nothing but a place for the types to meet. */
 export function defineCommand<S extends OptionShape>(command: Command<S>): Command {
   return command as unknown as Command;
@@ -254,37 +273,39 @@ export function checkOptions(
   return checked as OptionsOf<OptionShape>;
 }
 
-export function unknownOption(command: Command, name: string): ShopaiError {
+export function unknownOption(command: Command, name: string): OptionError {
   const near = nearest(name, Object.keys(optionsOf(command)).map(kebab));
-  return new ShopaiError("usage", `${command.name} has no option --${name}`, {
+  return new OptionError(camel(name), "unknown", `${command.name} has no option --${name}`, {
     try: near ? `--${near}` : `shopai ${command.name} --help`,
+    near,
   });
 }
 
-function badOption(command: Command, name: string, schema: z.ZodType, value: unknown): ShopaiError {
+function badOption(command: Command, name: string, schema: z.ZodType, value: unknown): OptionError {
   const meta = metaOf(schema);
   if (value === undefined)
-    return new ShopaiError(
-      "usage",
+    return new OptionError(
+      name,
+      "missing",
       `${command.name} needs ${meta.short ? `-${meta.short}, ` : ""}--${kebab(name)} ${meta.arg ?? ""}`.trimEnd(),
-      { try: command.examples[0] },
+      { try: command.examples[0], must: meta.must },
     );
   const shown = Array.isArray(value) ? value.join(",") : String(value);
   const near = meta.choices && nearest(shown, meta.choices);
-  return new ShopaiError(
-    "usage",
+  return new OptionError(
+    name,
+    "value",
     `--${kebab(name)} must be ${meta.must ?? "another value"}, got ${shown === "" ? '""' : shown}`,
-    {
-      try: near ? `--${kebab(name)} ${near}` : `shopai ${command.name} --help`,
-    },
+    { try: near ? `--${kebab(name)} ${near}` : `shopai ${command.name} --help`, must: meta.must, near },
   );
 }
 
-function badInputCount(command: Command, inputs: readonly string[]): ShopaiError {
+function badInputCount(command: Command, inputs: readonly string[]): OptionError {
   const { min, max, usage } = command.inputs;
   const wanted = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
-  return new ShopaiError(
-    "usage",
+  return new OptionError(
+    "in",
+    "value",
     `${command.name} takes ${wanted} input${wanted === "1" || wanted === "at least 1" ? "" : "s"} (${usage}), got ${inputs.length}`,
     { try: command.examples[0] },
   );

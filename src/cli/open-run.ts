@@ -1,0 +1,50 @@
+import { availableParallelism } from "node:os";
+import { ShopaiError } from "../core/errors.js";
+import { parseBytes } from "../core/quantity.js";
+import { seededRng } from "../core/rng.js";
+import type { Engine } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
+
+export interface OpenRun {
+  run: Run;
+  /** Closes the engine, if one was opened. */
+  close(): Promise<void>;
+}
+
+/** What one command (or one stage of a pipeline) works with; its engine is opened when first asked for and stops when `signal` does. */
+export function openRun(
+  options: { seed: number; threads?: number; memory?: string; engine: string },
+  talk: Pick<Run, "progress" | "warn">,
+  signal: AbortSignal,
+): OpenRun {
+  let opened: Promise<Engine> | undefined;
+  const interrupt = (): void => void opened?.then((engine) => engine.interrupt()).catch(() => undefined);
+  signal.addEventListener("abort", interrupt);
+  return {
+    run: {
+      seed: options.seed,
+      threads: options.threads ?? availableParallelism(),
+      engine: () => (opened ??= openEngine(options)),
+      rng: (stream) => seededRng(options.seed, stream),
+      progress: talk.progress,
+      warn: talk.warn,
+      signal,
+    },
+    async close() {
+      signal.removeEventListener("abort", interrupt);
+      await opened?.then((engine) => engine.close()).catch(() => undefined);
+    },
+  };
+}
+
+async function openEngine(options: { engine: string; threads?: number; memory?: string }): Promise<Engine> {
+  if (options.engine !== "duckdb")
+    throw new ShopaiError("engine", `the engine ${options.engine} cannot be reached`, {
+      try: "--engine duckdb",
+    });
+  const { openDuckDb } = await import("../engine/duckdb.js");
+  return openDuckDb({
+    threads: options.threads,
+    memory: options.memory === undefined ? undefined : parseBytes(options.memory),
+  });
+}
