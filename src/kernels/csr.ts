@@ -1,0 +1,39 @@
+/**
+ * A sparse matrix by rows (compressed sparse row): the entries of row r are `columns[p]` with value
+ * `values[p]`, for p from `starts[r]` to `starts[r + 1] - 1`, columns ascending. Without `values`
+ * every entry is 1.
+ */
+export interface Csr {
+  rows: number;
+  cols: number;
+  /** rows + 1 offsets. */
+  starts: Int32Array;
+  columns: Int32Array;
+  values?: Float32Array;
+}
+
+/** Offsets of the rows, from the row number of every entry, ascending. */
+export function rowStarts(rowOf: Int32Array, rows: number): Int32Array {
+  const starts = new Int32Array(rows + 1);
+  for (let p = 0; p < rowOf.length; p++) starts[rowOf[p] + 1]++;
+  for (let r = 0; r < rows; r++) starts[r + 1] += starts[r];
+  return starts;
+}
+
+/** The same matrix by columns. */
+export function transposed(matrix: Csr): Csr {
+  const { rows, cols, starts, columns, values } = matrix;
+  const next = new Int32Array(cols + 1);
+  for (let p = 0; p < columns.length; p++) next[columns[p] + 1]++;
+  for (let c = 0; c < cols; c++) next[c + 1] += next[c];
+  const outStarts = next.slice();
+  const outColumns = new Int32Array(columns.length);
+  const outValues = values && new Float32Array(values.length);
+  for (let r = 0; r < rows; r++)
+    for (let p = starts[r]; p < starts[r + 1]; p++) {
+      const to = next[columns[p]]++;
+      outColumns[to] = r;
+      if (outValues) outValues[to] = values![p];
+    }
+  return { rows: cols, cols: rows, starts: outStarts, columns: outColumns, values: outValues };
+}

@@ -1,0 +1,131 @@
+import type { Field } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
+import type { InputRecord } from "../table/provenance.js";
+import type { Relation } from "../table/relation.js";
+import type { FolderReader, FolderWriter } from "./model-folder.js";
+import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
+
+export { choice, flag, int, real } from "./params.js";
+
+/** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
+export type Task = "classification" | "regression" | "recommendation" | "clustering";
+
+/** Columns with a meaning of their own: each is an option of `train` of the same name. */
+export const roleHelp = {
+  target: "column to predict",
+  user: "column of the user (customer, session)",
+  item: "column of the item (product)",
+  rating: "column of the strength of an interaction: stars, units, 0 or more",
+  time: "column of the time of an interaction: date, timestamp or number of seconds",
+  weight: "column of row weights, 0 or more",
+} as const;
+export type RoleName = keyof typeof roleHelp;
+/** Column names by role, spelled as in the table. */
+export type Roles = Partial<Record<RoleName, string>>;
+
+/** What a learner learns from: a checked relation, never empty. */
+export interface TrainingData {
+  relation: Relation;
+  rows: number;
+  roles: Roles;
+  /** Feature columns, in the order of the table. Empty for learners that take none. */
+  features: readonly Field[];
+  /** The column to predict, with its type in the table. */
+  target?: Field;
+  /** Classification: the classes as texts, sorted in the order of the target's type; two or more. */
+  classes?: readonly string[];
+  /** Binary classification: the class that `score` is the probability of. */
+  positive?: string;
+}
+
+/** What is asked of a model beside the rows. */
+export interface Ask {
+  /** Recommendations per user; 10 by default. */
+  k?: number;
+  /** Recommend items that the user has in the training rows too. */
+  includeSeen?: boolean;
+  /** Columns to carry over from the rows. */
+  keep?: readonly string[];
+}
+
+/** What a fit leaves behind. */
+export interface Fitted {
+  /** Figures of the fit that belong on the model card: iterations, loss, inertia. Deterministic. */
+  about?: Record<string, unknown>;
+  predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
+  /** Writes everything that `load` needs; the card is written by the caller. */
+  save(folder: FolderWriter): void;
+}
+
+/** What is known of a model without running it: `model.json` of its folder. */
+export interface ModelCard {
+  format: "shopai-model";
+  format_version: number;
+  /** Version of shopai that fitted it. */
+  version: string;
+  learner: string;
+  task: Task;
+  params: Record<string, ParamValue>;
+  roles: Roles;
+  /** Types of the role columns in the training table. */
+  role_types: Partial<Record<RoleName, string>>;
+  features: Field[];
+  target?: Field;
+  classes?: string[];
+  positive?: string;
+  seed: number;
+  /** Rows it was fitted on. */
+  rows: number;
+  /** The files that those rows came from, and the predicate that chose them. */
+  inputs: InputRecord[];
+  where?: string;
+  about: Record<string, unknown>;
+  /** sha256 of every other file of the folder. */
+  files: Record<string, string>;
+}
+
+/** A fitted model, just trained or loaded. */
+export interface Model {
+  readonly card: ModelCard;
+  /**
+   * Predictions as a lazy relation:
+   *
+   * - classification: a row per input row, in order: kept columns, `prediction` (the target's type),
+   *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
+   * - regression: kept columns, `prediction`
+   * - clustering: kept columns, `prediction` (segment, from 0), `distance`
+   * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for
+   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined
+   *
+   * @throws ShopaiError "data" naming the columns that are missing or of another type
+   */
+  predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
+  /** Writes the model folder, atomically. */
+  save(path: string): Promise<void>;
+}
+
+/** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
+export interface Learner<T extends ParamTable = ParamTable> {
+  name: string;
+  task: Task;
+  /** One line: what it gives a shop. */
+  summary: string;
+  /** Paper or manual, with its year. */
+  source: string;
+  roles: Partial<Record<RoleName, "required" | "optional">>;
+  /** Whether it learns from feature columns beside its roles. */
+  features: boolean;
+  params: T;
+  /**
+   * @param data   checked rows, roles and features
+   * @param params every parameter of the table, in range
+   * @param run    the only source of random numbers, threads and progress
+   */
+  fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
+  load(folder: FolderReader): Fitted;
+}
+
+/** Declares a learner; nothing but a place for the types to meet. */
+export function defineLearner<const T extends ParamTable>(learner: Learner<T>): Learner {
+  return learner as unknown as Learner;
+}

@@ -1,0 +1,71 @@
+import { ShopaiError } from "../core/errors.js";
+import { exactSum, ident, numeric } from "../engine/sql.js";
+import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { perItem, ratingScale, readInteractions } from "./interactions.js";
+import { defineLearner, int, type Fitted, type TrainingData } from "./learner.js";
+import { catalogueOf, loadCatalogue, recommend, saveCatalogue, type Catalogue } from "./recommendations.js";
+
+/** The best sellers: every user gets the most popular items that are new to them. */
+export default defineLearner({
+  name: "popularity",
+  task: "recommendation",
+  summary: "best sellers: the items with most interactions, or most units with --rating",
+  source:
+    "Cremonesi, Koren & Turrin (2010), Performance of Recommender Algorithms on Top-N Recommendation Tasks, RecSys, section 3.1 (TopPop)",
+  roles: { user: "required", item: "required", rating: "optional", time: "optional" },
+  features: false,
+  params: {
+    days: int({
+      default: 0,
+      min: 0,
+      max: 36500,
+      help: "count only the last n days before the latest time (needs --time); 0 counts all",
+      search: [0, 365],
+    }),
+  },
+  async fit(data, { days }, run) {
+    const interactions = await readInteractions(data, run);
+    const counted = await perItem(data.relation, interactions.items, await countSql(data, days));
+    return fitted(catalogueOf(data, interactions, counted), {
+      interactions: interactions.matrix.columns.length,
+    });
+  },
+  load: (folder) => fitted(loadCatalogue(folder), folder.card.about),
+});
+
+function fitted(catalogue: Catalogue, about: Record<string, unknown>): Fitted {
+  return {
+    about: { ...about, users: catalogue.users.length, items: catalogue.items.length },
+    predict: (rows, ask, run) =>
+      recommend(catalogue, (_user, into) => into.set(catalogue.popularity), rows, ask, run),
+    save: (folder) => saveCatalogue(folder, catalogue),
+  };
+}
+
+/** A SELECT of `item` and `value`: rows counted, or ratings added up exactly, within the window. */
+async function countSql({ relation, roles }: TrainingData, days: number): Promise<string> {
+  const value =
+    roles.rating === undefined
+      ? "count(*)"
+      : exactSum(`${ident(roles.rating)}::DOUBLE`, numeric(await ratingScale(relation, roles.rating)));
+  const item = ident(roles.item!);
+  return `SELECT ${item}::VARCHAR AS item, ${value}::DOUBLE AS value FROM (${relation.sql}) WHERE ${ident(roles.user!)} IS NOT NULL AND ${item} IS NOT NULL AND (${windowOf(relation, roles.time, days)}) GROUP BY ${item} ORDER BY ${item}`;
+}
+
+function windowOf(relation: Relation, time: string | undefined, days: number): string {
+  if (days === 0) return "true";
+  if (time === undefined)
+    throw new ShopaiError("usage", "popularity counts the last days by a time column, and none is named", {
+      where: `--param days=${days}`,
+      try: "--time <column>",
+    });
+  const { type } = columnNamed(relation, time, "--time");
+  const latest = `(SELECT max(${ident(time)}) FROM (${relation.sql}))`;
+  if (kindOf(type) === "date" || kindOf(type) === "timestamp")
+    return `${ident(time)} > ${latest} - INTERVAL ${days} DAY`;
+  if (isNumeric(type)) return `${ident(time)} > ${latest} - ${days * 86400}`;
+  throw new ShopaiError("data", `the times in ${time} are ${type}, not dates, timestamps or seconds`, {
+    where: relation.name,
+    try: "clean, which makes timestamps of texts",
+  });
+}

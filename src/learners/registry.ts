@@ -1,0 +1,26 @@
+import { nearest, ShopaiError } from "../core/errors.js";
+import type { Learner, Task } from "./learner.js";
+
+interface Entry {
+  task: Task;
+  load(): Promise<{ default: Learner }>;
+}
+
+/** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
+export const registry: Readonly<Record<string, Entry>> = {
+  popularity: { task: "recommendation", load: () => import("./popularity.js") },
+};
+
+/** Names of the learners, in the order that listings show. */
+export const learnerNames: readonly string[] = Object.keys(registry);
+
+/** @throws ShopaiError "usage" with the nearest name */
+export async function learnerNamed(name: string): Promise<Learner> {
+  if (!Object.hasOwn(registry, name)) {
+    const near = nearest(name, learnerNames);
+    throw new ShopaiError("usage", `"${name}" is not a learner`, {
+      try: near ? `shopai train ${near}` : "shopai learners",
+    });
+  }
+  return (await registry[name].load()).default;
+}

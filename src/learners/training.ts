@@ -1,0 +1,318 @@
+import { listed, nearest, ShopaiError } from "../core/errors.js";
+import { version } from "../core/version.js";
+import type { Field } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
+import { ident } from "../engine/sql.js";
+import {
+  columnNamed,
+  countRows,
+  isNumeric,
+  kindOf,
+  unknownColumn,
+  type Relation,
+} from "../table/relation.js";
+import type { Learner, Model, ModelCard, RoleName, Roles, TrainingData } from "./learner.js";
+import { roleHelp } from "./learner.js";
+import { formatVersion } from "./model-folder.js";
+import { modelOf } from "./model.js";
+import { checkParams, type ParamValue } from "./params.js";
+
+/** What a user says about the rows to learn from. */
+export interface TrainingAsk {
+  roles: Roles;
+  /** Names and globs of feature columns, `-name` excludes; all but roles and `split` by default. */
+  features?: readonly string[];
+  /** The class that `score` is the probability of. */
+  positive?: string;
+  params?: Readonly<Record<string, ParamValue>>;
+  /** The predicate that chose the rows, for the card. */
+  where?: string;
+}
+
+/** The most classes that a target may have. */
+const mostClasses = 1000;
+
+/**
+ * Fits a learner on a relation.
+ *
+ * @throws ShopaiError "usage" for a parameter or role that the learner does not take, "data" for rows it cannot learn from
+ */
+export async function trainModel(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  run: Run,
+): Promise<Model> {
+  const params = checkParams(learner.name, learner.params, ask.params ?? {});
+  const data = await trainingData(learner, relation, ask, run);
+  const fitted = await learner.fit(data, params, run);
+  const card: ModelCard = {
+    format: "shopai-model",
+    format_version: formatVersion,
+    version,
+    learner: learner.name,
+    task: learner.task,
+    params: params as Record<string, ParamValue>,
+    roles: data.roles,
+    role_types: Object.fromEntries(
+      Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
+    ),
+    features: data.features.map(({ name, type }) => ({ name, type })),
+    target: data.target,
+    classes: data.classes && [...data.classes],
+    positive: data.positive,
+    seed: run.seed,
+    rows: data.rows,
+    inputs: [...relation.inputs],
+    where: ask.where,
+    about: fitted.about ?? {},
+    files: {},
+  };
+  return modelOf(card, fitted);
+}
+
+/** Checks the rows against what the learner wants: roles, features, target, weights. */
+export async function trainingData(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  run: Run,
+): Promise<TrainingData> {
+  const roles = resolvedRoles(learner, relation, ask.roles);
+  const features = learner.features ? chosenFeatures(relation, roles, ask.features) : [];
+  if (!learner.features && ask.features)
+    throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
+      try: "leaving --features out",
+    });
+  if (learner.task !== "classification" && ask.positive !== undefined)
+    throw new ShopaiError(
+      "usage",
+      `--positive is for classification, and ${learner.name} is for ${learner.task}`,
+      {
+        try: "leaving --positive out",
+      },
+    );
+  if ((await countRows(relation)) === 0)
+    throw new ShopaiError("data", "there are no rows to learn from", {
+      where: relation.name,
+      try: ask.where === undefined ? "a table with rows" : "another --where",
+    });
+  if (roles.weight) await checkWeights(relation, roles.weight);
+  const rows = roles.target ? await withTarget(relation, roles.target, run) : relation;
+  const target = roles.target ? columnNamed(rows, roles.target) : undefined;
+  if (target && learner.task === "regression") await checkNumericTarget(rows, target);
+  const classes = target && learner.task === "classification" ? await classesOf(rows, target) : undefined;
+  return {
+    relation: rows,
+    rows: await countRows(rows),
+    roles,
+    features,
+    target,
+    classes: classes?.map(({ name }) => name),
+    positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
+  };
+}
+
+function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
+  const roles: Roles = {};
+  for (const role of Object.keys(roleHelp) as RoleName[]) {
+    const name = given[role];
+    const need = learner.roles[role];
+    if (name === undefined) {
+      if (need === "required")
+        throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
+          try: `--${role} ${
+            nearest(
+              role,
+              relation.schema.map((field) => field.name),
+            ) ?? `<${role}>`
+          }`,
+        });
+      continue;
+    }
+    if (!need)
+      throw new ShopaiError("usage", `${learner.name} does not use --${role}`, {
+        try: `leaving it out (it uses ${
+          Object.keys(learner.roles)
+            .map((known) => `--${known}`)
+            .join(", ") || "no roles"
+        })`,
+      });
+    roles[role] = columnNamed(relation, name, `--${role}`).name;
+  }
+  const taken = new Map<string, string>();
+  for (const [role, name] of Object.entries(roles)) {
+    const other = taken.get(name);
+    if (other)
+      throw new ShopaiError("usage", `--${other} and --${role} name the same column, ${name}`, {
+        where: relation.name,
+      });
+    taken.set(name, role);
+  }
+  return roles;
+}
+
+/**
+ * The feature columns that names and globs choose, in the order of the table.
+ *
+ * @throws ShopaiError "data" naming every column that is not there or of a type that cannot be a feature
+ */
+export function chosenFeatures(
+  relation: Relation,
+  roles: Roles,
+  patterns: readonly string[] | undefined,
+): Field[] {
+  const taken = new Set(Object.values(roles));
+  const free = relation.schema.filter((field) => !taken.has(field.name));
+  const wanted = (patterns ?? []).filter((pattern) => !pattern.startsWith("-"));
+  const unwanted = (patterns ?? [])
+    .filter((pattern) => pattern.startsWith("-"))
+    .map((pattern) => pattern.slice(1));
+  for (const pattern of [...wanted, ...unwanted])
+    if (!relation.schema.some((field) => matches(field.name, pattern)))
+      throw unknownColumn(pattern, relation, "--features");
+  const named = wanted.find((pattern) => taken.has(pattern));
+  if (named !== undefined) {
+    const role = Object.entries(roles).find(([, name]) => name === named)![0];
+    throw new ShopaiError("usage", `${named} is the --${role} and cannot be a feature as well`, {
+      try: `--features without ${named}`,
+    });
+  }
+  const chosen = free.filter(
+    (field) =>
+      (wanted.length > 0 ? wanted.some((pattern) => matches(field.name, pattern)) : field.name !== "split") &&
+      !unwanted.some((pattern) => matches(field.name, pattern)),
+  );
+  if (chosen.length === 0)
+    throw new ShopaiError("data", "no feature column is left to learn from", {
+      where: relation.name,
+      try: "--features with other names",
+    });
+  const unfit = chosen.filter((field) => !isFeature(field.type));
+  if (unfit.length > 0)
+    throw new ShopaiError(
+      "data",
+      `${unfit.length === 1 ? "a column" : "columns"} of a type that cannot be a feature: ${listed(unfit.map((field) => `${field.name} (${field.type})`))}`,
+      {
+        where: relation.name,
+        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}, or featurize, which makes numbers of dates`,
+      },
+    );
+  return chosen;
+}
+
+/** Numbers, booleans and texts can be features; dates, times and nested values cannot. */
+function isFeature(type: string): boolean {
+  return isNumeric(type) || kindOf(type) === "boolean" || kindOf(type) === "text";
+}
+
+function matches(name: string, pattern: string): boolean {
+  if (name === pattern) return true;
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${source}$`, "s").test(name);
+}
+
+async function checkWeights(relation: Relation, name: string): Promise<void> {
+  const field = columnNamed(relation, name, "--weight");
+  if (!isNumeric(field.type))
+    throw new ShopaiError("data", `the weights in ${name} are ${field.type}, not numbers`, {
+      where: relation.name,
+    });
+  const column = `${ident(name)}::DOUBLE`;
+  const [{ bad, total }] = await relation.engine.rows<{ bad: bigint; total: number }>(
+    `SELECT count(*) FILTER (${column} IS NULL OR NOT isfinite(${column}) OR ${column} < 0) AS bad, max(${column}) AS total FROM (${relation.sql})`,
+  );
+  if (bad > 0n)
+    throw new ShopaiError("data", `${bad} weights in ${name} are missing, negative or not finite`, {
+      where: relation.name,
+      try: `--where '${ident(name)} >= 0'`,
+    });
+  if (total === 0) throw new ShopaiError("data", `every weight in ${name} is 0`, { where: relation.name });
+}
+
+/** The rows whose target is known; says how many are not. */
+async function withTarget(relation: Relation, name: string, run: Run): Promise<Relation> {
+  const [{ missing, known }] = await relation.engine.rows<{ missing: bigint; known: bigint }>(
+    `SELECT count(*) - count(${ident(name)}) AS missing, count(${ident(name)}) AS known FROM (${relation.sql})`,
+  );
+  if (missing === 0n) return relation;
+  if (known === 0n)
+    throw new ShopaiError("data", `the target ${name} has no value in any row`, { where: relation.name });
+  run.warn(`${missing} rows have no ${name} and are left out of training`);
+  return { ...relation, sql: `SELECT * FROM (${relation.sql}) WHERE ${ident(name)} IS NOT NULL` };
+}
+
+async function checkNumericTarget(relation: Relation, target: Field): Promise<void> {
+  if (!isNumeric(target.type))
+    throw new ShopaiError(
+      "data",
+      `the target ${target.name} is ${target.type}, and a regression needs numbers`,
+      {
+        where: relation.name,
+        try: "a learner for classification (shopai learners)",
+      },
+    );
+  const [{ bad }] = await relation.engine.rows<{ bad: bigint }>(
+    `SELECT count(*) FILTER (NOT isfinite(${ident(target.name)}::DOUBLE)) AS bad FROM (${relation.sql})`,
+  );
+  if (bad > 0n)
+    throw new ShopaiError("data", `${bad} values of the target ${target.name} are NaN or infinite`, {
+      where: relation.name,
+      try: `--where 'isfinite(${ident(target.name)})'`,
+    });
+}
+
+interface ClassCount {
+  name: string;
+  rows: bigint;
+}
+
+async function classesOf(relation: Relation, target: Field): Promise<ClassCount[]> {
+  const kind = kindOf(target.type);
+  if (kind === "nested" || kind === "other")
+    throw new ShopaiError("data", `the target ${target.name} is ${target.type}, which cannot be a class`, {
+      where: relation.name,
+    });
+  const counts = await relation.engine.rows<ClassCount>(
+    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
+  );
+  if (counts.length === 1)
+    throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {
+      where: relation.name,
+      try: "rows of two classes or more",
+    });
+  if (counts.length > mostClasses)
+    throw new ShopaiError("data", `the target ${target.name} has more than ${mostClasses} different values`, {
+      where: relation.name,
+      try: "a learner for regression (shopai learners), or fewer classes",
+    });
+  return counts;
+}
+
+/** `true`, 1 or yes, else the rarer class, else the latter in order; a name given by the user wins. */
+function positiveClass(
+  classes: readonly ClassCount[],
+  given: string | undefined,
+  relation: Relation,
+  target: string,
+): string | undefined {
+  const names = classes.map(({ name }) => name);
+  if (given !== undefined && !names.includes(given)) {
+    const near = nearest(given, names);
+    throw new ShopaiError("data", `the target ${target} has no class "${given}" (it has ${listed(names)})`, {
+      where: relation.name,
+      try: `--positive ${near ?? names[names.length - 1]}`,
+    });
+  }
+  if (classes.length > 2) {
+    if (given === undefined) return undefined;
+    throw new ShopaiError("usage", `--positive is for two classes, and ${target} has ${classes.length}`, {
+      try: "leaving --positive out: every class gets a score of its own",
+    });
+  }
+  const plain = names.find((name) => /^(true|1|1\.0|yes)$/i.test(name));
+  return given ?? plain ?? (classes[0].rows < classes[1].rows ? names[0] : names[1]);
+}
