@@ -1,0 +1,215 @@
+import { join } from "node:path";
+import type { Engine } from "../engine/engine.js";
+import type { Progress } from "../engine/run.js";
+import { ident, literal, pathLiteral } from "../engine/sql.js";
+import { formatOfPath } from "../table/format.js";
+import { fileColumn, kindOf, rowColumn, type Relation, type TypeKind } from "../table/relation.js";
+import {
+  distributionSql,
+  fences,
+  gridOf,
+  momentsOf,
+  overviewSql,
+  quantileSql,
+  topSql,
+  type BinRow,
+} from "./profile-sql.js";
+
+/** What is known of one column after reading all of it. Absent fields do not apply to the column's type. */
+export interface ColumnProfile {
+  name: string;
+  /** The engine's type, in DuckDB's spelling. */
+  type: string;
+  kind: TypeKind;
+  nulls: number;
+  /** Different values, nulls left out. */
+  distinct: number;
+  /** False when `distinct` is an estimate (HyperLogLog, about 2 %): above `countedDistinct`. */
+  distinct_exact: boolean;
+  min?: Scalar;
+  max?: Scalar;
+  /** Mean of the finite values, summed exactly. */
+  mean?: number | null;
+  /** Sample standard deviation (n - 1) of the finite values. */
+  std?: number | null;
+  quantiles?: Record<QuantileName, Scalar>;
+  /** Equal bins over `[from, to]`, with what lies outside counted apart. Times are in seconds since 1970. */
+  histogram?: Histogram;
+  zeros?: number;
+  negatives?: number;
+  nan?: number;
+  infinite?: number;
+  /** Length of the shortest and longest text, in characters. */
+  length?: { min: number; max: number };
+  /** Texts that are empty; that begin or end with a space; that read as a number. */
+  empty?: number;
+  padded?: number;
+  numeric?: number;
+  /** The most frequent values, most frequent first, ties in the order of values. */
+  top?: { value: Scalar; count: number }[];
+}
+
+export type Scalar = string | number | boolean | null;
+export type QuantileName = "p5" | "p25" | "p50" | "p75" | "p95";
+
+export interface Histogram {
+  from: number;
+  to: number;
+  counts: number[];
+  below: number;
+  above: number;
+}
+
+export interface TableProfile {
+  rows: number;
+  columns: ColumnProfile[];
+  /** Rows that quantiles and histogram bounds were taken from, when that was not all of them. */
+  sampled?: { rows: number; of: number };
+}
+
+/** Up to so many different values are counted one by one; above, `distinct` is an estimate and `top` is left out. */
+export const countedDistinct = 1_000_000;
+/** Quantiles are exact up to so many rows; above, they come from about `sampleRows` rows, chosen by row number. */
+export const exactQuantileRows = 20_000_000;
+export const sampleRows = 4_000_000;
+
+const quantileNames: QuantileName[] = ["p5", "p25", "p50", "p75", "p95"];
+const topValues = 10;
+
+/**
+ * Profiles every column of a table: one pass over all columns for counts and ranges, then each column
+ * by itself for quantiles, moments, histogram and frequent values, so that memory stays that of one
+ * column. Sums are fixed-point and samples go by row number: the figures do not depend on threads.
+ *
+ * @param limits for tests: where counting and exact quantiles end
+ */
+export async function profileOf(
+  table: Relation,
+  progress: Progress,
+  limits = { countedDistinct, exactQuantileRows, sampleRows },
+): Promise<TableProfile> {
+  const { engine } = table;
+  progress.stage(`profiling ${table.name}`);
+  const relation = await columnar(table);
+  const [overview] = await engine.rows(overviewSql(relation.sql, relation.schema));
+  const rows = Number(overview.rows);
+  const sample = rows > limits.exactQuantileRows ? sampledSql(relation, rows, limits.sampleRows) : undefined;
+  const columns: ColumnProfile[] = [];
+  for (const [i, field] of relation.schema.entries()) {
+    progress.update(i, relation.schema.length, "columns");
+    const column = startOf(field.name, field.type, rows, (key) => overview[`${key}_${i}`]);
+    if (column.nulls < rows) await addDistribution(engine, relation.sql, sample ?? relation.sql, column);
+    if (column.nulls < rows) await addTop(engine, relation.sql, column, limits.countedDistinct);
+    columns.push(column);
+  }
+  progress.done(`${rows} rows, ${columns.length} columns`);
+  if (!sample) return { rows, columns };
+  const [{ n }] = await engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${sample})`);
+  return { rows, columns, sampled: { rows: Number(n), of: rows } };
+}
+
+/** The same rows in a form that gives one column without reading the others: text is copied to a scratch file once. */
+async function columnar(table: Relation): Promise<Relation> {
+  if (table.inputs.every(({ path }) => formatOfPath(path)?.name === "parquet")) return table;
+  const path = join(table.engine.scratch, `${table.engine.fresh("profile")}.parquet`);
+  await table.engine.run(`COPY (${table.sql}) TO ${literal(path)} (FORMAT parquet, COMPRESSION snappy)`);
+  return { ...table, sql: `SELECT * FROM read_parquet(${pathLiteral(path)})` };
+}
+
+/** A fixed part of the rows, spread evenly (multiples of the golden ratio modulo 1): the same for any thread count. */
+function sampledSql(relation: Relation, rows: number, wanted: number): string {
+  const threshold = Math.floor((wanted / rows) * 2 ** 32);
+  return `SELECT * FROM (${relation.sql}) WHERE ((${ident(rowColumn)} % 2147483648) * 2654435769 + ${ident(fileColumn)}::BIGINT * 1640531527) % 4294967296 < ${threshold}`;
+}
+
+function startOf(
+  name: string,
+  type: string,
+  rows: number,
+  value: (key: string) => unknown,
+): ColumnProfile {
+  const kind = kindOf(type);
+  const count = (key: string): number => Number(value(key));
+  const column: ColumnProfile = {
+    name,
+    type,
+    kind,
+    nulls: rows - count("present"),
+    distinct: count("distinct"),
+    distinct_exact: false,
+  };
+  if (kind !== "nested" && kind !== "other") {
+    column.min = scalar(value("min"), kind);
+    column.max = scalar(value("max"), kind);
+  }
+  if (kind === "integer" || kind === "float" || kind === "decimal") {
+    column.zeros = count("zeros");
+    column.negatives = count("negatives");
+  }
+  if (kind === "float") {
+    column.nan = count("nan");
+    column.infinite = count("infinite");
+  }
+  if (kind === "text") {
+    const [shortest, longest] = [value("shortest"), value("longest")];
+    if (shortest !== null) column.length = { min: Number(shortest), max: Number(longest) };
+    column.empty = count("empty");
+    column.padded = count("padded");
+    column.numeric = count("numeric");
+  }
+  return column;
+}
+
+async function addDistribution(
+  engine: Engine,
+  all: string,
+  forQuantiles: string,
+  column: ColumnProfile,
+): Promise<void> {
+  const quantile = quantileSql(forQuantiles, column);
+  if (!quantile) return;
+  const [found] = await engine.rows<{ values: unknown[] | null; positions: number[] | null; low: number | null; high: number | null }>(quantile);
+  if (!found.values || !found.positions) return;
+  column.quantiles = Object.fromEntries(
+    quantileNames.map((name, i) => [name, scalar(found.values![i], column.kind)]),
+  ) as Record<QuantileName, Scalar>;
+  const ends = fences(found.positions, found.low!, found.high!, column.kind === "integer");
+  const grid = gridOf(found.positions[2], found.low!, found.high!);
+  const bins = await engine.rows<BinRow>(distributionSql(all, column, ends, grid));
+  const { from, to } = ends;
+  column.histogram = { from, to, counts: new Array<number>(ends.bins).fill(0), below: 0, above: 0 };
+  for (const { bin, n } of bins) {
+    if (bin < 0) column.histogram.below += Number(n);
+    else if (bin >= ends.bins) column.histogram.above += Number(n);
+    else column.histogram.counts[bin] += Number(n);
+  }
+  if (column.zeros !== undefined) Object.assign(column, momentsOf(bins, grid));
+}
+
+async function addTop(
+  engine: Engine,
+  sql: string,
+  column: ColumnProfile,
+  limit: number,
+): Promise<void> {
+  if (column.kind === "nested" || column.kind === "other" || column.distinct > limit) return;
+  const found = await engine.rows<{ value: unknown; n: bigint; groups: bigint }>(
+    topSql(sql, column.name, topValues),
+  );
+  column.distinct = found.length === 0 ? 0 : Number(found[0].groups);
+  column.distinct_exact = true;
+  column.top = found.map(({ value, n }) => ({ value: scalar(value, column.kind), count: Number(n) }));
+}
+
+/** A value of the engine as JSON can hold it: numbers where they are exact, texts where they would not be. */
+export function scalar(value: unknown, kind: TypeKind): Scalar {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "bigint")
+    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+      ? Number(value)
+      : String(value);
+  if (kind === "decimal" && typeof value === "string")
+    return value.replace(/[-.]/g, "").length <= 15 ? Number(value) : value;
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  return String(value);
+}
