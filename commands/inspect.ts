@@ -9,7 +9,12 @@ import { summaries } from "./summaries.js";
 export default defineCommand({
   name: "inspect",
   summary: summaries.inspect,
-  inputs: { usage: "<file...>", min: 1, max: Infinity, help: "tables: files, folders, globs, or - for stdin" },
+  inputs: {
+    usage: "<file...>",
+    min: 1,
+    max: Infinity,
+    help: "tables: files, folders, globs, or - for stdin",
+  },
   examples: [
     "shopai inspect orders.csv",
     "shopai inspect orders.parquet --head 5 --where \"country = 'NO'\"",
@@ -54,7 +59,11 @@ function blocksOf(relation: Relation, profile: TableProfile): Block[] {
     notes.push(
       `quantiles come from a fixed sample of ${grouped(sampled.rows)} of ${grouped(sampled.of)} rows`,
     );
-  if (notes.length > 0) blocks.push({ kind: "line", text: "" }, ...notes.map((text) => ({ kind: "line" as const, text: `  ${text}` })));
+  if (notes.length > 0)
+    blocks.push(
+      { kind: "line", text: "" },
+      ...notes.map((text) => ({ kind: "line" as const, text: `  ${text}` })),
+    );
   return blocks;
 }
 

@@ -122,12 +122,7 @@ function sampledSql(relation: Relation, rows: number, wanted: number): string {
   return `SELECT * FROM (${relation.sql}) WHERE ((${ident(rowColumn)} % 2147483648) * 2654435769 + ${ident(fileColumn)}::BIGINT * 1640531527) % 4294967296 < ${threshold}`;
 }
 
-function startOf(
-  name: string,
-  type: string,
-  rows: number,
-  value: (key: string) => unknown,
-): ColumnProfile {
+function startOf(name: string, type: string, rows: number, value: (key: string) => unknown): ColumnProfile {
   const kind = kindOf(type);
   const count = (key: string): number => Number(value(key));
   const column: ColumnProfile = {
@@ -168,7 +163,12 @@ async function addDistribution(
 ): Promise<void> {
   const quantile = quantileSql(forQuantiles, column);
   if (!quantile) return;
-  const [found] = await engine.rows<{ values: unknown[] | null; positions: number[] | null; low: number | null; high: number | null }>(quantile);
+  const [found] = await engine.rows<{
+    values: unknown[] | null;
+    positions: number[] | null;
+    low: number | null;
+    high: number | null;
+  }>(quantile);
   if (!found.values || !found.positions) return;
   column.quantiles = Object.fromEntries(
     quantileNames.map((name, i) => [name, scalar(found.values![i], column.kind)]),
@@ -186,12 +186,7 @@ async function addDistribution(
   if (column.zeros !== undefined) Object.assign(column, momentsOf(bins, grid));
 }
 
-async function addTop(
-  engine: Engine,
-  sql: string,
-  column: ColumnProfile,
-  limit: number,
-): Promise<void> {
+async function addTop(engine: Engine, sql: string, column: ColumnProfile, limit: number): Promise<void> {
   if (column.kind === "nested" || column.kind === "other" || column.distinct > limit) return;
   const found = await engine.rows<{ value: unknown; n: bigint; groups: bigint }>(
     topSql(sql, column.name, topValues),

@@ -54,8 +54,21 @@ test.each([
   ["(9007199254740993), (9007199254740993)", "BIGINT", { min: "9007199254740993", max: "9007199254740993" }],
   ["('19.99'), ('0.01')", "DECIMAL(18,2)", { min: 0.01, max: 19.99, mean: 10 }],
   ["('2024-01-31'), ('2024-02-29')", "DATE", { min: "2024-01-31", max: "2024-02-29" }],
-  ["('a'), (' b'), (''), ('12'), ('🙂')", "VARCHAR", { length: { min: 0, max: 2 }, empty: 1, padded: 1, numeric: 1 }],
-  ["(true), (false), (true)", "BOOLEAN", { top: [{ value: true, count: 2 }, { value: false, count: 1 }] }],
+  [
+    "('a'), (' b'), (''), ('12'), ('🙂')",
+    "VARCHAR",
+    { length: { min: 0, max: 2 }, empty: 1, padded: 1, numeric: 1 },
+  ],
+  [
+    "(true), (false), (true)",
+    "BOOLEAN",
+    {
+      top: [
+        { value: true, count: 2 },
+        { value: false, count: 1 },
+      ],
+    },
+  ],
   ["(NULL), (NULL)", "VARCHAR", { nulls: 2, distinct: 0 }],
   ["([1, 2]), (NULL)", "INTEGER[]", { kind: "nested", nulls: 1 }],
 ])("%s as %s", async (values, type, expected) => {
@@ -66,12 +79,17 @@ test("a table without rows has a profile", async () => {
   const engine = await run.engine();
   const empty = await relationOf(engine, "SELECT 1 AS a, 'x' AS b WHERE false", { key: [] });
   const profile = await profileOf(empty, run.progress);
-  expect(profile).toMatchObject({ rows: 0, columns: [{ name: "a", nulls: 0, distinct: 0, min: null }, { name: "b" }] });
+  expect(profile).toMatchObject({
+    rows: 0,
+    columns: [{ name: "a", nulls: 0, distinct: 0, min: null }, { name: "b" }],
+  });
 });
 
 test("column names that are SQL are names", async () => {
   const engine = await run.engine();
-  const odd = await relationOf(engine, `SELECT 1 AS """; drop table x; --", 2 AS "a'b", 3 AS "select"`, { key: [] });
+  const odd = await relationOf(engine, `SELECT 1 AS """; drop table x; --", 2 AS "a'b", 3 AS "select"`, {
+    key: [],
+  });
   const { columns } = await profileOf(odd, run.progress);
   expect(columns.map((column) => [column.name, column.max])).toEqual([
     ['"; drop table x; --', 1],
@@ -86,7 +104,9 @@ test("mean, std and histogram agree with plain arithmetic", async () => {
     fc.asyncProperty(fc.array(finite, { minLength: 2, maxLength: 40 }), async (values) => {
       const column = await profiled(values.map((value) => `(${value.toExponential()})`).join(", "), "DOUBLE");
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+      const std = Math.sqrt(
+        values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1),
+      );
       const size = Math.max(...values.map(Math.abs));
       expect(Math.abs(column.mean! - mean)).toBeLessThanOrEqual(1e-12 * size + 1e-300);
       expect(Math.abs(column.std! - std)).toBeLessThanOrEqual(1e-7 * std + 1e-9 * size + 1e-290);
