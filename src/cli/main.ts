@@ -30,7 +30,8 @@ export async function main(words: readonly string[], listing: Listing): Promise<
     const command = (await listing[wanted].load()).default;
     const parsed = parseArguments(command, args);
     if ("help" in parsed) {
-      process.stdout.write(parsed.help);
+      const inputs = args.filter((word) => !word.startsWith("-"));
+      process.stdout.write(parsed.help + ((await command.moreHelp?.(inputs)) ?? ""));
       return 0;
     }
     return await runCommand(command, parsed.options);

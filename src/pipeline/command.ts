@@ -19,6 +19,8 @@ export interface Command<S extends OptionShape = OptionShape> {
   reads(options: OptionsOf<S>): string[];
   /** Files and folders that a call writes. */
   writes(options: OptionsOf<S>): string[];
+  /** Help beyond the options, for the inputs that stand beside `--help`: the parameters of a learner, say. */
+  moreHelp?(inputs: readonly string[]): Promise<string | undefined>;
   run(options: OptionsOf<S>, run: Run): Promise<Result>;
 }
 
