@@ -1,0 +1,250 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import zlib from "node:zlib";
+import iconv from "iconv-lite";
+import { Decompress } from "fzstd";
+import { nearest, ShopaiError } from "../core/errors.js";
+import type { Compression } from "./format.js";
+
+export interface TextBytesOptions {
+  encoding?: string;
+  compression?: Compression;
+  signal?: AbortSignal;
+}
+
+const encodings: Record<string, string> = {
+  "utf-8": "utf-8",
+  utf8: "utf-8",
+  ascii: "utf-8",
+  "latin-1": "latin1",
+  latin1: "latin1",
+  "iso-8859-1": "latin1",
+  "windows-1252": "windows-1252",
+  cp1252: "windows-1252",
+  gbk: "gbk",
+  gb2312: "gbk",
+  cp936: "gbk",
+  gb18030: "gb18030",
+  "utf-16": "utf-16",
+  "utf-16le": "utf-16le",
+  "utf-16be": "utf-16be",
+};
+
+/** The encodings that `--encoding` takes, under their usual names. */
+export const encodingNames = ["utf-8", "latin-1", "windows-1252", "gbk", "gb18030", "utf-16"] as const;
+
+const chunkBytes = 1 << 20;
+
+/** A text file as a stream of UTF-8 bytes, with the sha256 of the bytes on disk once it has ended. */
+export class TextBytes {
+  #hash = createHash("sha256");
+  #sha256: string | undefined;
+
+  constructor(
+    readonly path: string,
+    private readonly options: TextBytesOptions = {},
+  ) {}
+
+  /** Lower-case hex; only after `chunks` has ended. */
+  get sha256(): string {
+    return (this.#sha256 ??= this.#hash.digest("hex"));
+  }
+
+  /**
+   * The text, inflated and decoded to UTF-8, without its byte-order mark. UTF-8 itself is passed on as it
+   * stands: bytes that are not UTF-8 are for the reader of records to refuse, one by one.
+   *
+   * @throws ShopaiError "data" for an empty, damaged or binary file, "usage" for an unknown encoding
+   */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const encoding = encodingNamed(this.options.encoding);
+    const source: Readable =
+      this.path === "-" ? process.stdin : createReadStream(this.path, { highWaterMark: chunkBytes });
+    const inflated = this.#inflated(this.#hashed(source));
+    yield* decoded(refuseBinary(inflated, this.path, encoding), encoding);
+  }
+
+  async *#hashed(source: Readable): AsyncGenerator<Buffer> {
+    let bytes = 0;
+    try {
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        this.options.signal?.throwIfAborted();
+        this.#hash.update(chunk);
+        bytes += chunk.length;
+        yield chunk;
+      }
+    } catch (cause) {
+      throw readFailure(cause, this.path);
+    }
+    if (bytes === 0) throw new ShopaiError("data", "the file is empty (0 bytes)", { where: this.path });
+  }
+
+  async *#inflated(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    const { compression } = this.options;
+    if (!compression) return yield* bytes;
+    try {
+      if (compression === "gz") yield* throughTransform(bytes, zlib.createGunzip({ chunkSize: chunkBytes }));
+      else yield* unzstd(bytes);
+    } catch (cause) {
+      if (cause instanceof ShopaiError || (cause as Error).name === "AbortError") throw cause;
+      throw damaged(cause as NodeJS.ErrnoException, this.path, compression);
+    }
+  }
+}
+
+function damaged(cause: NodeJS.ErrnoException, path: string, compression: "gz" | "zst"): ShopaiError {
+  const name = compression === "gz" ? "gzip" : "zstd";
+  const why = /unexpected end|unexpected EOF/i.test(cause.message)
+    ? "it ends too early"
+    : /header check|magic|invalid zstd/i.test(cause.message)
+      ? `it is not ${name} at all`
+      : "its checksum or its content is wrong";
+  return new ShopaiError("data", `the ${name} file is damaged: ${why}`, {
+    where: path,
+    try: "a fresh copy of the file",
+    cause,
+  });
+}
+
+function readFailure(cause: unknown, path: string): unknown {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === "EACCES" || code === "EPERM")
+    return new ShopaiError("data", "the file may not be read", { where: path, try: "other rights", cause });
+  if (code === "EISDIR") return new ShopaiError("data", "this is a folder", { where: path, cause });
+  return cause;
+}
+
+async function* throughTransform(
+  bytes: AsyncGenerator<Buffer>,
+  transform: zlib.Gunzip,
+): AsyncGenerator<Buffer> {
+  const feeding = (async () => {
+    try {
+      for await (const chunk of bytes) {
+        if (transform.destroyed) return;
+        if (!transform.write(chunk))
+          await new Promise<void>((resolve) => {
+            const go = (): void => {
+              transform.off("drain", go).off("close", go);
+              resolve();
+            };
+            transform.on("drain", go).on("close", go);
+          });
+      }
+      transform.end();
+    } catch (cause) {
+      transform.destroy(cause as Error);
+    }
+  })();
+  try {
+    for await (const chunk of transform as AsyncIterable<Buffer>) yield chunk;
+  } finally {
+    transform.destroy();
+    await feeding;
+  }
+}
+
+/** Inflates zstd in JavaScript: Node has it only from 22.15 on. */
+async function* unzstd(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  let ready: Buffer[] = [];
+  const inflater = new Decompress((chunk) => {
+    ready.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+  });
+  let started = false;
+  for await (const chunk of bytes) {
+    if (!started && chunk.length >= 4 && chunk.readUInt32LE(0) !== 0xfd2fb528)
+      throw new Error("invalid zstd data");
+    started = true;
+    inflater.push(chunk);
+    yield* ready;
+    ready = [];
+  }
+  inflater.push(new Uint8Array(0), true);
+  yield* ready;
+}
+
+const magics: [bytes: number[], what: string, advice: string][] = [
+  [[0x50, 0x41, 0x52, 0x31], "Parquet", "--format parquet, or a name ending in .parquet"],
+  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "Arrow IPC", "--format arrow, or a name ending in .arrow"],
+  [
+    [0x50, 0x4b, 0x03, 0x04],
+    "a zip archive (an Excel workbook is one)",
+    "the unpacked file, or the sheet saved as CSV",
+  ],
+  [[0x1f, 0x8b], "gzip", "a name ending in .gz"],
+  [[0x28, 0xb5, 0x2f, 0xfd], "zstd", "a name ending in .zst"],
+  [[0x89, 0x50, 0x4e, 0x47], "a PNG image", "a table"],
+  [[0xff, 0xd8, 0xff], "a JPEG image", "a table"],
+  [[0x25, 0x50, 0x44, 0x46], "a PDF", "a table"],
+  [[0xd0, 0xcf, 0x11, 0xe0], "an old Office file", "the sheet saved as CSV"],
+  [[0x53, 0x51, 0x4c, 0x69, 0x74, 0x65], "an SQLite database", "a table exported as CSV"],
+];
+
+async function* refuseBinary(
+  bytes: AsyncGenerator<Buffer>,
+  path: string,
+  encoding: string,
+): AsyncGenerator<Buffer> {
+  let first = true;
+  for await (const chunk of bytes) {
+    if (first) {
+      const known = magics.find(([magic]) => magic.every((byte, i) => chunk[i] === byte));
+      if (known)
+        throw new ShopaiError("data", `this is no text: it is ${known[1]}`, { where: path, try: known[2] });
+      const wide = encoding.startsWith("utf-16") || startsWide(chunk);
+      if (!wide && looksBinary(chunk.subarray(0, 4096)))
+        throw new ShopaiError("data", "this is no text: it holds binary bytes", {
+          where: path,
+          try: "--format for what it is, or --encoding utf-16 for a wide text",
+        });
+    }
+    first = false;
+    yield chunk;
+  }
+}
+
+const startsWide = (chunk: Buffer): boolean =>
+  (chunk[0] === 0xff && chunk[1] === 0xfe) || (chunk[0] === 0xfe && chunk[1] === 0xff);
+
+/** More than one control byte in ten: no encoding of text that we read does that. */
+function looksBinary(head: Buffer): boolean {
+  let control = 0;
+  for (const byte of head) if (byte < 0x20 && (byte < 0x09 || byte > 0x0d) && byte !== 0x1b) control++;
+  return control > 1 && control * 10 > head.length;
+}
+
+function encodingNamed(name = "utf-8"): string {
+  const known = encodings[name.toLowerCase().replaceAll("_", "-")];
+  if (known) return known;
+  const near = nearest(name, Object.keys(encodings));
+  throw new ShopaiError("usage", `--encoding must be one of ${encodingNames.join(", ")}, got ${name}`, {
+    try: `--encoding ${near ?? "gb18030"}`,
+  });
+}
+
+async function* decoded(bytes: AsyncGenerator<Buffer>, encoding: string): AsyncGenerator<Buffer> {
+  let decoder: iconv.DecoderStream | undefined;
+  /** The first half of a surrogate pair that two chunks share. */
+  let half = "";
+  let first = true;
+  for await (const chunk of bytes) {
+    let text = chunk;
+    if (first) {
+      const wide = encoding === "utf-8" && startsWide(chunk);
+      const from = wide ? "utf-16" : encoding;
+      if (from !== "utf-8") decoder = iconv.getDecoder(from);
+      if (from === "utf-8" && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf)
+        text = chunk.subarray(3);
+      first = false;
+    }
+    if (decoder) {
+      const characters = half + decoder.write(chunk);
+      half = /[\ud800-\udbff]$/.test(characters) ? characters.slice(-1) : "";
+      text = Buffer.from(half ? characters.slice(0, -1) : characters);
+    }
+    if (text.length > 0) yield text;
+  }
+  const rest = half + (decoder?.end() ?? "");
+  if (rest) yield Buffer.from(rest);
+}
