@@ -1,0 +1,58 @@
+import { listed, nearest, ShopaiError } from "../core/errors.js";
+
+const operators = {
+  "<=": (value: number, bound: number) => value <= bound,
+  ">=": (value: number, bound: number) => value >= bound,
+  "<": (value: number, bound: number) => value < bound,
+  ">": (value: number, bound: number) => value > bound,
+} as const;
+
+/** A condition under which a result is refused: `auc < 0.9`. */
+export interface Gate {
+  text: string;
+  metric: string;
+  operator: keyof typeof operators;
+  bound: number;
+}
+
+/** Reads `metric op number`, where op is one of `<`, `<=`, `>`, `>=`. @throws ShopaiError "usage" */
+export function parseGate(text: string): Gate {
+  const match = /^\s*([A-Za-z_][\w@]*)\s*(<=|>=|<|>)\s*(\S+)\s*$/.exec(text);
+  const bound = match ? Number(match[3]) : NaN;
+  if (!match || !Number.isFinite(bound))
+    throw new ShopaiError("usage", `--fail-if takes a metric, one of < <= > >= and a number, got ${text}`, {
+      try: '--fail-if "auc < 0.9"',
+    });
+  return { text: text.trim(), metric: match[1], operator: match[2] as Gate["operator"], bound };
+}
+
+/**
+ * Refuses when a condition holds, or when its metric is undefined: what cannot be shown does not pass.
+ *
+ * @throws ShopaiError "usage" for a metric that was not measured, "gate" naming metric, value and bound
+ */
+export function checkGates(
+  gates: readonly Gate[],
+  metrics: Readonly<Record<string, number | null>>,
+  where: string,
+): void {
+  const broken: string[] = [];
+  for (const gate of gates) {
+    if (!Object.hasOwn(metrics, gate.metric))
+      throw unknownMetric(gate.metric, Object.keys(metrics), "--fail-if");
+    const value = metrics[gate.metric];
+    if (value === null) broken.push(`${gate.metric} is undefined, and the gate is ${gate.text}`);
+    else if (operators[gate.operator](value, gate.bound))
+      broken.push(`${gate.metric} is ${Number(value.toPrecision(6))}, and the gate is ${gate.text}`);
+  }
+  if (broken.length > 0)
+    throw new ShopaiError("gate", broken.join("; "), { where, try: "a better model, or another bound" });
+}
+
+export function unknownMetric(name: string, known: readonly string[], option: string): ShopaiError {
+  const near = nearest(name, known);
+  return new ShopaiError("usage", `"${name}" is not measured here (${listed(known, 30)} are)`, {
+    where: option,
+    try: near ? `${option} ${near}` : undefined,
+  });
+}
