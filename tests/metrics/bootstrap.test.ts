@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ShopaiError } from "../../src/core/errors.js";
+import type { ShopaiError } from "../../src/core/errors.js";
 import { seededRng } from "../../src/core/rng.js";
 import {
   bootstrap,
