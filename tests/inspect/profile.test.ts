@@ -99,7 +99,7 @@ test("column names that are SQL are names", async () => {
 });
 
 test("mean, std and histogram agree with plain arithmetic", async () => {
-  const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 });
+  const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }).map((value) => (Math.abs(value) < 1e-150 ? 0 : value));
   await fc.assert(
     fc.asyncProperty(fc.array(finite, { minLength: 2, maxLength: 40 }), async (values) => {
       const column = await profiled(values.map((value) => `(${value.toExponential()})`).join(", "), "DOUBLE");
@@ -108,8 +108,8 @@ test("mean, std and histogram agree with plain arithmetic", async () => {
         values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1),
       );
       const size = Math.max(...values.map(Math.abs));
-      expect(Math.abs(column.mean! - mean)).toBeLessThanOrEqual(1e-12 * size + 1e-300);
-      expect(Math.abs(column.std! - std)).toBeLessThanOrEqual(1e-7 * std + 1e-9 * size + 1e-290);
+      expect(Math.abs(column.mean! - mean)).toBeLessThanOrEqual(1e-12 * size);
+      expect(Math.abs(column.std! - std)).toBeLessThanOrEqual(1e-7 * std + 1e-9 * size);
       const { counts, below, above } = column.histogram!;
       expect(counts.reduce((sum, count) => sum + count, below + above)).toBe(values.length);
     }),
