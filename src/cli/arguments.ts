@@ -1,5 +1,5 @@
 import { Command as Commander, CommanderError, Option } from "commander";
-import { nearest, ShopaiError } from "../core/errors.js";
+import { ShopaiError } from "../core/errors.js";
 import {
   camel,
   checkOptions,
@@ -9,104 +9,108 @@ import {
   optionsOf,
   unknownOption,
   unwrapped,
-  commonOptions,
 } from "../pipeline/command.js";
 import type { Command, OptionShape, OptionsOf } from "../pipeline/command.js";
 
-/** What was typed after the command's name: options to run it with, or help to print. */
-export type Parsed = { help: string } | { options: OptionsOf<OptionShape> };
+/** What was typed after the command's name: options to run it with, or the wish for help. */
+export type Parsed = { help: true } | { options: OptionsOf<OptionShape> };
 
-/** Parses the words after `shopai <command>`. @throws ShopaiError "usage" */
+/**
+ * Parses the words after `shopai <command>`. A flag given twice counts the last time, as in other
+ * programs; a list collects. After `--` everything is an input.
+ *
+ * @throws ShopaiError "usage"
+ */
 export function parseArguments(command: Command, words: readonly string[]): Parsed {
   const parser = parserFor(command);
-  let help: string | undefined;
-  parser.configureOutput({ writeOut: (text) => (help = (help ?? "") + text), writeErr: () => undefined });
+  refuseTrapped(command, words);
   try {
     parser.parse(words as string[], { from: "user" });
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
-    if (cause.code === "commander.helpDisplayed" || cause.code === "commander.help")
-      return { help: help ?? "" };
+    if (cause.code === "commander.helpDisplayed" || cause.code === "commander.help") return { help: true };
     throw usageError(command, cause);
   }
   return { options: checkOptions(command, parser.opts(), parser.args) };
 }
 
-/** The commander parser of a command: for parsing, help and completion. */
-export function parserFor(command: Command): Commander {
+/** The flags of a command as they are typed, `--no-color` for a switch that is on. */
+export function flagsOf(command: Command): { name: string; flag: string; schema: OptionShape[string] }[] {
+  return Object.entries(optionsOf(command)).map(([name, schema]) => ({
+    name,
+    flag: `--${defaultOf(schema) === true ? "no-" : ""}${kebab(name)}`,
+    schema,
+  }));
+}
+
+function parserFor(command: Command): Commander {
   const parser = new Commander(command.name)
-    .description(command.summary)
-    .usage(`${command.inputs.usage} [options]`.trim())
-    .helpOption("-h, --help", "show this help")
-    .showHelpAfterError(false)
+    .helpOption("-h, --help")
     .exitOverride()
-    .allowExcessArguments(true);
-  if (command.inputs.max > 0) parser.argument("[inputs...]", command.inputs.help);
-  for (const [name, schema] of Object.entries(optionsOf(command))) parser.addOption(optionFor(name, schema));
-  parser.addHelpText(
-    "after",
-    `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join("\n")}\n`,
-  );
+    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
+    .argument("[inputs...]");
+  for (const { flag, schema } of flagsOf(command)) {
+    const { short, arg } = metaOf(schema);
+    const made = new Option(`${short ? `-${short}, ` : ""}${flag}${arg ? ` ${arg}` : ""}`);
+    const type = (unwrapped(schema).def as unknown as { type: string }).type;
+    if (type === "array" || type === "record")
+      made.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+    parser.addOption(made);
+  }
   return parser;
 }
 
-function optionFor(name: string, schema: OptionShape[string]): Option {
-  const meta = metaOf(schema);
-  const fallback = defaultOf(schema);
-  const about = `${meta.description ?? ""}${fallback !== undefined && fallback !== false && !meta.description?.includes("default") && !(fallback === true) ? ` (default: ${Array.isArray(fallback) ? fallback.join(",") : String(fallback)})` : ""}`;
-  const flag = `--${fallback === true ? "no-" : ""}${kebab(name)}`;
-  const made = new Option(
-    `${meta.short ? `-${meta.short}, ` : ""}${flag}${meta.arg ? ` ${meta.arg}` : ""}`,
-    about,
+/** What a parser would take for a value and nobody means: `-o --json` and `-o=file`. */
+function refuseTrapped(command: Command, words: readonly string[]): void {
+  const flags = flagsOf(command);
+  const known = new Set(["--help", ...flags.map(({ flag }) => flag)]);
+  const valued = new Set(
+    flags.flatMap(({ flag, schema }) => {
+      const { arg, short } = metaOf(schema);
+      return arg ? [flag, ...(short ? [`-${short}`] : [])] : [];
+    }),
   );
-  const type = (unwrapped(schema).def as unknown as { type: string }).type;
-  if (type === "array" || type === "record")
-    made.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
-  if (name in commonOptions) made.helpGroup("Common options:");
-  return made;
+  for (let i = 0; i < words.length && words[i] !== "--"; i++) {
+    const word = words[i];
+    const glued = /^(-[a-zA-Z])=(.*)$/.exec(word);
+    if (glued && valued.has(glued[1]))
+      throw new ShopaiError("usage", `${word}: a short option takes its value without "="`, {
+        try: `${glued[1]} ${glued[2]}`,
+      });
+    if (!valued.has(word)) continue;
+    i += 1;
+    if (known.has(words[i])) throw needsValue(command, word);
+  }
+}
+
+function needsValue(command: Command, flag: string): ShopaiError {
+  const { schema } = flagsOf(command).find(
+    (option) => option.flag === flag || `-${metaOf(option.schema).short}` === flag,
+  )!;
+  const { arg, must } = metaOf(schema);
+  return new ShopaiError("usage", `${flag} needs a value: ${must ?? "a text"}`, { try: `${flag} ${arg}` });
 }
 
 function usageError(command: Command, cause: CommanderError): ShopaiError {
-  const flag = /'(-[^']*)'/.exec(cause.message)?.[1] ?? "";
+  const typed = /'(-[^']*)'/.exec(cause.message)?.[1] ?? "";
+  if (cause.code === "commander.optionMissingArgument") return needsValue(command, typed.split(/[ ,]/)[0]);
   if (cause.code === "commander.unknownOption") {
-    const name = flag.replace(/^-+/, "").split("=")[0];
-    return unknownOption(command, name.startsWith("no-") ? name : kebab(camel(name)));
+    const flag = typed.split("=")[0];
+    const known = flagsOf(command);
+    if (known.some((option) => option.flag === flag))
+      return new ShopaiError("usage", `${flag} takes no value, got ${typed}`, { try: flag });
+    const positive = known.find((option) => option.flag === flag.replace(/^--/, "--no-"));
+    if (positive)
+      return new ShopaiError("usage", `${flag} is on by itself`, {
+        try: `leaving it out, or ${positive.flag}`,
+      });
+    if (!flag.startsWith("--"))
+      return new ShopaiError("usage", `${command.name} has no option ${flag}`, {
+        try: `shopai ${command.name} --help`,
+      });
+    return unknownOption(command, kebab(camel(flag.replace(/^-+/, ""))));
   }
-  if (cause.code === "commander.optionMissingArgument")
-    return new ShopaiError("usage", `${flag} needs a value`, { try: `shopai ${command.name} --help` });
   return new ShopaiError("usage", cause.message.replace(/^error: /, ""), {
     try: `shopai ${command.name} --help`,
-  });
-}
-
-/** The help of the whole program, from the listing alone. */
-export function overview(listing: Record<string, { summary: string }>, version: string): string {
-  const width = Math.max(...Object.keys(listing).map((name) => name.length));
-  const commands = Object.entries(listing).map(
-    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
-  );
-  return [
-    `shopai ${version}: data science for shops, from raw files to decisions`,
-    "",
-    "Usage: shopai <command> [inputs...] [options]",
-    "",
-    "Commands:",
-    ...commands,
-    "",
-    "Every command explains itself: shopai <command> --help",
-    "",
-    "Examples:",
-    "  $ shopai inspect orders.csv",
-    "  $ shopai clean orders.csv --contract orders.yaml -o orders.parquet",
-    "  $ shopai train ease interactions.parquet --user user --item item -o model/",
-    "  $ shopai run pipelines/quickstart.yaml",
-    "",
-  ].join("\n");
-}
-
-export function unknownCommand(name: string, known: readonly string[]): ShopaiError {
-  const near = nearest(name, known);
-  return new ShopaiError("usage", `"${name}" is not a command`, {
-    try: near ? `shopai ${near}` : "shopai --help",
   });
 }

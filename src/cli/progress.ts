@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Progress } from "../engine/run.js";
 
@@ -15,6 +16,8 @@ interface Loudness {
 export interface Talker {
   progress: Progress;
   warn(message: string): void;
+  /** Appends an entry to the log that `--log` names. */
+  log(entry: Record<string, unknown>): void;
   close(): void;
 }
 
@@ -28,8 +31,7 @@ export function talkerFor(loudness: Loudness): Talker {
   let stage: { what: string; began: number; text?: string } | undefined;
 
   const log = (entry: Record<string, unknown>): void => {
-    if (logFile !== undefined)
-      appendFileSync(logFile, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+    if (logFile !== undefined) appendLine(logFile, { time: new Date().toISOString(), ...entry });
   };
   const finish = (what?: string): void => {
     if (!stage) return;
@@ -60,8 +62,21 @@ export function talkerFor(loudness: Loudness): Talker {
       log({ event: "warning", message });
       if (stage) spinner?.show(stage.what);
     },
+    log,
     close: () => finish(),
   };
+}
+
+function appendLine(path: string, entry: Record<string, unknown>): void {
+  try {
+    appendFileSync(path, `${JSON.stringify(entry)}\n`);
+  } catch (cause) {
+    throw new ShopaiError("data", `the log cannot be written: ${(cause as Error).message}`, {
+      where: path,
+      try: "--log with a path in a folder that exists",
+      cause,
+    });
+  }
 }
 
 /** "1,200,000 of 10,000,000 rows, 450,000/s, 20 s left" */

@@ -99,7 +99,9 @@ test("column names that are SQL are names", async () => {
 });
 
 test("mean, std and histogram agree with plain arithmetic", async () => {
-  const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }).map((value) => (Math.abs(value) < 1e-150 ? 0 : value));
+  const finite = fc
+    .double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 })
+    .map((value) => (Math.abs(value) < 1e-150 ? 0 : value));
   await fc.assert(
     fc.asyncProperty(fc.array(finite, { minLength: 2, maxLength: 40 }), async (values) => {
       const column = await profiled(values.map((value) => `(${value.toExponential()})`).join(", "), "DOUBLE");

@@ -1,0 +1,67 @@
+import { ShopaiError } from "../core/errors.js";
+import { removeLeftovers } from "../core/leftovers.js";
+import type { Command, OptionsOf, OptionShape } from "../pipeline/command.js";
+import { parseArguments } from "./arguments.js";
+import { helpText } from "./help.js";
+import { openRun } from "./open-run.js";
+import { talkerFor } from "./progress.js";
+
+/** Parses the words after a command's name, runs it, prints what it gives. @returns the exit code */
+export async function runCommand(command: Command, words: readonly string[]): Promise<number> {
+  const parsed = parseArguments(command, words);
+  if ("help" in parsed) {
+    const inputs = words.filter((word) => !word.startsWith("-"));
+    const more = (await command.moreHelp?.(inputs)) ?? "";
+    process.stdout.write(helpText(command, process.stdout.columns) + more);
+    return 0;
+  }
+  return await runWith(command, parsed.options);
+}
+
+async function runWith(command: Command, options: OptionsOf<OptionShape>): Promise<number> {
+  const talker = talkerFor(options);
+  const stop = new AbortController();
+  const interrupt = interrupter(stop);
+  const open = openRun(options, talker, stop.signal);
+  talker.log({ event: "start", command: command.name, inputs: options.in });
+  try {
+    const result = await command.run(options, open.run);
+    stop.signal.throwIfAborted();
+    talker.close();
+    const { printResult } = await import("./terminal.js");
+    printResult(result, options);
+    talker.log({ event: "end", command: command.name, exit: 0 });
+    return 0;
+  } catch (cause) {
+    const error = stop.signal.aborted
+      ? new ShopaiError("interrupted", "interrupted; nothing was left half written")
+      : cause;
+    const exit = error instanceof ShopaiError ? error.exitCode : 1;
+    talker.log({ event: "end", command: command.name, exit, error: (error as Error).message });
+    throw error;
+  } finally {
+    talker.close();
+    await open.close();
+    interrupt.release();
+  }
+}
+
+/** Ctrl-C stops the work and removes what is half written; a second one, or two seconds, ends the program at once. */
+function interrupter(stop: AbortController): { release(): void } {
+  const onSignal = (): void => {
+    const leave = (): never => {
+      removeLeftovers();
+      process.stderr.write("error: interrupted; nothing was left half written\n");
+      process.exit(130);
+    };
+    if (stop.signal.aborted) leave();
+    stop.abort(new ShopaiError("interrupted", "interrupted"));
+    setTimeout(leave, 2000).unref();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  return {
+    release() {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
+    },
+  };
+}
