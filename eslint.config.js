@@ -6,7 +6,7 @@ const floors = [
   ["src/core"],
   ["src/engine", "src/table"],
   ["src/tensor", "src/kernels"],
-  ["src/clean", "src/features", "src/metrics"],
+  ["src/clean", "src/features", "src/metrics", "src/generate"],
   ["src/learners", "src/forecast"],
   ["src/report", "src/decide"],
   ["src/pipeline"],

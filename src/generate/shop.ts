@@ -1,0 +1,212 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ShopaiError } from "../core/errors.js";
+import { stableJson } from "../core/hash.js";
+import type { Engine } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
+import { writeAtomically } from "../table/atomic.js";
+import type { Provenance } from "../table/provenance.js";
+import { calendar } from "./calendar.js";
+import { createCatalogue, type ShopTables } from "./catalogue.js";
+import { createCustomers } from "./customers.js";
+import { faultListSql, faults, numberedSql, orderColumns, recordsSql } from "./dirt.js";
+import { eventsSql, sessionsSql } from "./events.js";
+import { createLookups, type Lookups } from "./lookups.js";
+import { visitsPerOrder, type ShopSize } from "./model.js";
+import { linesSql, ordersSql, type OrderCut } from "./orders.js";
+import { ShopFolder } from "./shop-folder.js";
+import { addToLevels, createLevels, writeDemandTruth, writeEntityTruth, writeOrderTruth } from "./truth.js";
+import { createCalendar, looksSql, visitsSql } from "./visits.js";
+import { writeCustomers, writeProducts } from "./master-files.js";
+
+/** Visits worked on at a time: bounds the memory whatever the size of the shop. */
+const blockVisits = 400_000;
+
+/** What was generated: rows of every file, and how many faults of each kind. */
+export interface GeneratedShop {
+  files: Record<string, number>;
+  faults: Record<string, number>;
+}
+
+/** The file that marks a folder as a generated shop. */
+export const shopFile = "shop.json";
+
+/**
+ * Writes a synthetic shop into a folder, whole or not at all; docs/generate.md describes its files.
+ * The bytes depend on size and seed alone, not on threads or memory.
+ *
+ * @throws ShopaiError "data" when the folder holds something else than a generated shop and `force` is off
+ */
+export async function generateShop(
+  path: string,
+  size: ShopSize,
+  run: Run,
+  provenance: Provenance,
+  force: boolean,
+): Promise<GeneratedShop> {
+  if (!force) refuseForeign(path);
+  const engine = await run.engine();
+  return writeAtomically(path, async (temporary) => {
+    const folder = new ShopFolder(engine, temporary, provenance);
+    try {
+      return await writeShop(folder, size, run, provenance);
+    } finally {
+      folder.close();
+    }
+  });
+}
+
+function refuseForeign(path: string): void {
+  if (!existsSync(path)) return;
+  if (!statSync(path).isDirectory())
+    throw new ShopaiError("data", "the output is a file, and a shop is a folder", {
+      where: path,
+      try: "another -o",
+    });
+  const mark = join(path, shopFile);
+  const ours = existsSync(mark) && readFileSync(mark, "utf8").includes('"command":"generate"');
+  if (ours || readdirSync(path).length === 0) return;
+  throw new ShopaiError("data", "the folder holds something else than a generated shop", {
+    where: path,
+    try: "another -o, or --force to replace the whole folder",
+  });
+}
+
+async function writeShop(
+  folder: ShopFolder,
+  size: ShopSize,
+  run: Run,
+  provenance: Provenance,
+): Promise<GeneratedShop> {
+  const { engine } = folder;
+  const names = ["category", "product", "week", "day", "season", "customer", "level"] as const;
+  const tables = Object.fromEntries(
+    names.map((name) => [name, engine.fresh(`shop_${name}`)]),
+  ) as unknown as ShopTables;
+  run.progress.stage("planning the shop");
+  await createCatalogue(engine, tables, size, run.seed);
+  await createCustomers(engine, tables, size, run.seed);
+  const lookups = await createLookups(engine, size);
+  const plan = await planVisits(engine, tables, lookups, size, run);
+  run.progress.done(`${plan.visits} visits, ${plan.cut.found} orders found, ${size.orders} kept`);
+  const planted = await writeBlocks(folder, tables, lookups, size, run, plan);
+  run.progress.stage("writing customers, products and truth");
+  await writeCustomers(folder, tables, size, run.seed);
+  await writeProducts(folder, tables, size);
+  await writeEntityTruth(folder, tables);
+  await writeDemandTruth(folder, tables, plan.cut);
+  folder.append(shopFile, `${stableJson(provenance)}\n`, 1);
+  for (const table of [...Object.values(tables), ...Object.values(lookups)])
+    await engine.run(`DROP TABLE ${table}`);
+  run.progress.done();
+  return { files: folder.rows, faults: planted };
+}
+
+interface Plan {
+  visits: number;
+  cut: OrderCut;
+  /** Orders found in the blocks before each block. */
+  before: number[];
+}
+
+/** Plans as many visits as give at least the orders asked for: counts them once, and once more with more visits if they were too few. */
+async function planVisits(
+  engine: Engine,
+  tables: ShopTables,
+  lookups: Lookups,
+  size: ShopSize,
+  run: Run,
+): Promise<Plan> {
+  for (let visits = Math.ceil(size.orders * visitsPerOrder + 12 * Math.sqrt(size.orders)); ;) {
+    await createCalendar(engine, tables, calendar(size.start, size.days, visits, run.rng("calendar")));
+    await createLevels(engine, tables);
+    const before: number[] = [];
+    let found = 0;
+    for (let first = 0; first < visits; first += blockVisits) {
+      run.signal.throwIfAborted();
+      before.push(found);
+      found += await countBlock(engine, tables, lookups, size, run.seed, first, first + blockVisits);
+      run.progress.update(Math.min(visits, first + blockVisits), visits, "visits");
+    }
+    if (found >= size.orders) return { visits, before, cut: { found, wanted: size.orders } };
+    visits = Math.ceil((visits * 1.05 * size.orders) / Math.max(found, size.orders / 10));
+  }
+}
+
+async function countBlock(
+  engine: Engine,
+  tables: ShopTables,
+  lookups: Lookups,
+  size: ShopSize,
+  seed: number,
+  first: number,
+  end: number,
+): Promise<number> {
+  const visits = engine.fresh("visits");
+  const looks = engine.fresh("looks");
+  await engine.run(`CREATE TABLE ${visits} AS ${visitsSql(tables, lookups, size, seed, first, end)}`);
+  await engine.run(
+    `CREATE TABLE ${looks} AS SELECT visit, p, chance, bought FROM (${looksSql(tables, lookups, seed, visits)})`,
+  );
+  const [{ n }] = await engine.rows<{ n: bigint }>(
+    `SELECT count(DISTINCT visit) AS n FROM ${looks} WHERE bought`,
+  );
+  await addToLevels(engine, tables, looks);
+  await engine.run(`DROP TABLE ${visits}`);
+  await engine.run(`DROP TABLE ${looks}`);
+  return Number(n);
+}
+
+async function writeBlocks(
+  folder: ShopFolder,
+  tables: ShopTables,
+  lookups: Lookups,
+  size: ShopSize,
+  run: Run,
+  plan: Plan,
+): Promise<Record<string, number>> {
+  const { engine } = folder;
+  const planted: Record<string, number> = Object.fromEntries(faults.map(({ kind }) => [kind, 0]));
+  const names = ["visits", "looks", "orders", "lines", "records"] as const;
+  let physicalLines = 1;
+  folder.append("orders.csv", `${orderColumns.join(",")}\n`, 0);
+  folder.append("truth/faults.csv", "file,line,kind,class,column,order_id,order_line\n", 0);
+  run.progress.stage("writing visits and orders");
+  for (const [index, before] of plan.before.entries()) {
+    run.signal.throwIfAborted();
+    const first = index * blockVisits;
+    const block = Object.fromEntries(names.map((name) => [name, engine.fresh(name)])) as Record<
+      (typeof names)[number],
+      string
+    >;
+    await engine.run(
+      `CREATE TABLE ${block.visits} AS ${visitsSql(tables, lookups, size, run.seed, first, first + blockVisits)}`,
+    );
+    await engine.run(`CREATE TABLE ${block.looks} AS ${looksSql(tables, lookups, run.seed, block.visits)}`);
+    await engine.run(`CREATE TABLE ${block.orders} AS ${ordersSql(block.looks, before, plan.cut)}`);
+    await engine.run(`CREATE TABLE ${block.lines} AS ${linesSql(tables, size, run.seed, block)}`);
+    await engine.run(
+      `CREATE TABLE ${block.records} AS ${numberedSql(recordsSql(block.lines, tables, run.seed), physicalLines)}`,
+    );
+    await folder.parquet("sessions", sessionsSql(tables, block), index + 1);
+    await folder.parquet("events", eventsSql(tables, block), index + 1);
+    await folder.lines("orders.csv", `SELECT record FROM ${block.records} ORDER BY order_number, line, copy`);
+    await folder.lines(
+      "truth/faults.csv",
+      `SELECT concat_ws(',', file, line, kind, class, coalesce("column", ''), order_id, order_line) AS record FROM (${faultListSql(block.records)})`,
+    );
+    await writeOrderTruth(folder, tables, block.lines, index + 1);
+    const kinds = await engine.rows<{ fault: number; n: bigint }>(
+      `SELECT fault, count(*) AS n FROM ${block.records} WHERE fault IS NOT NULL GROUP BY fault`,
+    );
+    for (const { fault, n } of kinds) planted[faults[fault].kind] += Number(n);
+    const [{ written }] = await engine.rows<{ written: bigint }>(
+      `SELECT coalesce(count(*) + sum(breaks), 0)::BIGINT AS written FROM ${block.records}`,
+    );
+    physicalLines += Number(written);
+    for (const name of names) await engine.run(`DROP TABLE ${block[name]}`);
+    run.progress.update(Math.min(plan.visits, first + blockVisits), plan.visits, "visits");
+  }
+  run.progress.done();
+  return planted;
+}
