@@ -34,7 +34,7 @@ const oneWay = floors.flatMap((rooms, floor) =>
 );
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "coverage/", "work/", "**/*.as.ts"] },
+  { ignores: [".venv/", "dist/", "node_modules/", "coverage/", "work/", "**/*.as.ts"] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
