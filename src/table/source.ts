@@ -145,7 +145,7 @@ function everyFile(folder: string): string[] {
 }
 
 /** A file glob: `*` and `?` within a name, `**` across folders, `[abc]`, `{a,b}`. */
-function matchesGlob(path: string, pattern: string): boolean {
+export function matchesGlob(path: string, pattern: string): boolean {
   const source = pattern
     .replace(/^\.\//, "")
     .replace(/[.+^$()|\\]/g, "\\$&")

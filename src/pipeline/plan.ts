@@ -1,0 +1,418 @@
+import { isAbsolute, relative, resolve, sep } from "node:path";
+import { listed, nearest, ShopaiError } from "../core/errors.js";
+import { yamlError, type YamlPath } from "../core/yaml-source.js";
+import { matchesGlob } from "../table/source.js";
+import {
+  camel,
+  checkOptions,
+  kebab,
+  metaOf,
+  OptionError,
+  optionsOf,
+  type Command,
+  type OptionShape,
+  type OptionsOf,
+} from "./command.js";
+import type { PipelineDocument } from "./document.js";
+import { interpolated } from "./interpolate.js";
+import { script } from "./script.js";
+import { shell } from "./shell.js";
+import { resultPath } from "./state.js";
+
+/** Where the commands that stages may name are found. */
+export type CommandListing = Record<string, { load(): Promise<{ default: Command }> }>;
+
+/** One stage, ready to run. All paths are relative to the project folder, or absolute outside of it. */
+export interface Stage {
+  name: string;
+  command: Command;
+  options: OptionsOf<OptionShape>;
+  reads: string[];
+  writes: string[];
+  /** Where its Result is kept as JSON. */
+  result: string;
+  /** Whether the result is an output like any other: another stage reads it, or the stage writes nothing else. */
+  resultCounts: boolean;
+  /** Stages whose outputs it reads, directly. */
+  needs: string[];
+  /** What it reads and no stage writes: must be there before anything runs. */
+  outer: string[];
+  /** `<file>:<line>:<column>` of the stage or of one of its keys, for errors. */
+  where(key?: string): string;
+}
+
+export interface Plan {
+  name: string;
+  /** The pipeline's file, as typed. */
+  file: string;
+  /** In an order in which they can run; the order of the file where that is free. */
+  stages: Stage[];
+}
+
+/** What every stage gets unless its own `with` says otherwise. */
+export interface StageDefaults {
+  seed: number;
+  threads?: number;
+  memory?: string;
+  device: string;
+  engine: string;
+}
+
+/** Commands that say something about shopai itself, or that run pipelines. */
+const notStages = new Set(["run", "completion", "schema", "learners"]);
+/** The common options that a stage may set; the others are about a terminal. */
+export const stageOptions = ["seed", "threads", "memory", "device", "engine"] as const;
+/** The kinds of stage that are no command of their own. */
+export const stageKinds: Record<string, Command> = { script, shell };
+
+/** The names that `run:` may take. */
+export function runnable(listing: CommandListing): string[] {
+  return [...Object.keys(listing).filter((name) => !notStages.has(name)), ...Object.keys(stageKinds)];
+}
+
+/**
+ * Turns a pipeline into stages with checked options, and finds what depends on what from the paths
+ * that commands say they read and write.
+ *
+ * @param project the folder that paths are relative to; must be the working directory
+ * @throws ShopaiError "usage" with line, column and caret for everything that is wrong in the file
+ */
+export async function planPipeline(
+  document: PipelineDocument,
+  listing: CommandListing,
+  project: string,
+  defaults: StageDefaults,
+): Promise<Plan> {
+  const commands = new Map<string, Command>();
+  for (const [name, { run }] of Object.entries(document.stages))
+    commands.set(name, await commandOf(document, name, run, listing));
+  const values = valuesOf(document);
+  const stages = Object.keys(document.stages).map((name) =>
+    stageOf(document, name, commands.get(name)!, values(name), project, defaults),
+  );
+  readReferences(stages, values, project);
+  connect(document, stages);
+  return { name: document.name, file: document.source.path, stages: inOrder(document, stages) };
+}
+
+async function commandOf(
+  document: PipelineDocument,
+  stage: string,
+  run: string,
+  listing: CommandListing,
+): Promise<Command> {
+  const known = runnable(listing);
+  if (!known.includes(run))
+    throw yamlError(
+      document.source,
+      ["stages", stage, "run"],
+      notStages.has(run) ? `"${run}" cannot be a stage` : `"${run}" is not a command`,
+      { try: nearest(run, known) ?? `one of ${listed(known, 30)}` },
+    );
+  return stageKinds[run] ?? (await listing[run].load()).default;
+}
+
+interface StageValues {
+  /** The `with` of a stage, references replaced. */
+  with: Record<string, unknown>;
+  /** Stages and values that its references named. */
+  references: { stage: string; value: unknown }[];
+}
+
+/** Replaces references lazily, so that a stage may refer to any other wherever it stands. */
+function valuesOf(document: PipelineDocument): (stage: string) => StageValues {
+  const known = new Map<string, unknown>();
+  const open: string[] = [];
+
+  const valueAt = (stage: string, key: string, references: StageValues["references"]): unknown => {
+    const id = `stages.${stage}.${key}`;
+    if (known.has(id)) return known.get(id);
+    const at: YamlPath = ["stages", stage, "with", key];
+    if (open.includes(id))
+      throw yamlError(document.source, at, `\${${id}} refers to itself: ${[...open, id].join(" → ")}`, {
+        try: "a path, or another reference",
+      });
+    open.push(id);
+    const value = interpolated(document.stages[stage].with[key], at, (reference, place) =>
+      referred(reference, place, references),
+    );
+    open.pop();
+    known.set(id, value);
+    return value;
+  };
+
+  const referred = (reference: string, at: YamlPath, references: StageValues["references"]): unknown => {
+    const unknown = (message: string, near: string | undefined, choices: readonly string[]): never => {
+      throw yamlError(document.source, at, message, {
+        try: near
+          ? `\${${near}}`
+          : `one of ${listed(choices.map((choice) => `\${${choice}}`)) || "no reference"}`,
+      });
+    };
+    const params = Object.keys(document.params).map((name) => `params.${name}`);
+    const [kind, name, key, ...more] = reference.split(".");
+    if (kind === "params" && name !== undefined && key === undefined) {
+      if (Object.hasOwn(document.params, name)) return document.params[name];
+      return unknown(`unknown parameter \${${reference}}`, nearest(reference, params), params);
+    }
+    if (kind === "stages" && key !== undefined && more.length === 0) {
+      const stages = Object.keys(document.stages);
+      if (!stages.includes(name)) {
+        const near = nearest(name, stages);
+        return unknown(
+          `unknown stage in \${${reference}}`,
+          near && `stages.${near}.${key}`,
+          stages.map((stage) => `stages.${stage}.${key}`),
+        );
+      }
+      if (key === "result") {
+        const value = resultPath(document.name, name);
+        references.push({ stage: name, value });
+        return value;
+      }
+      const keys = Object.keys(document.stages[name].with);
+      if (!keys.includes(key))
+        return unknown(
+          `stage ${name} has no "${key}", so \${${reference}} is nothing`,
+          nearest(key, [...keys, "result"])?.replace(/^/, `stages.${name}.`),
+          [...keys, "result"].map((one) => `stages.${name}.${one}`),
+        );
+      const value = valueAt(name, key, []);
+      references.push({ stage: name, value });
+      return value;
+    }
+    if (reference.startsWith("${"))
+      return unknown("a reference is not closed", undefined, ["params.name", "stages.name.out"]);
+    const near =
+      nearest(reference, [...params, "params", "stages"]) ?? nearest(`params.${reference}`, params);
+    return unknown(
+      `unknown reference \${${reference}} (a plain \${ is written $\${)`,
+      near?.includes(".") ? near : undefined,
+      [...params, "stages.<stage>.out"],
+    );
+  };
+
+  const done = new Map<string, StageValues>();
+  return (stage) => {
+    let values = done.get(stage);
+    if (!values) {
+      const references: StageValues["references"] = [];
+      const entries = Object.keys(document.stages[stage].with).map((key) => [
+        key,
+        // Not from `known`: this stage's own references must be collected.
+        interpolated(document.stages[stage].with[key], ["stages", stage, "with", key], (reference, at) =>
+          referred(reference, at, references),
+        ),
+      ]);
+      values = { with: Object.fromEntries(entries) as Record<string, unknown>, references };
+      done.set(stage, values);
+    }
+    return values;
+  };
+}
+
+function stageOf(
+  document: PipelineDocument,
+  name: string,
+  command: Command,
+  values: StageValues,
+  project: string,
+  defaults: StageDefaults,
+): Stage {
+  const at: YamlPath = ["stages", name];
+  const { in: inputs, ...given } = values.with;
+  const shape = optionsOf(command);
+  const allowed = [...Object.keys(command.options), ...stageOptions];
+  for (const key of Object.keys(given))
+    if (!allowed.includes(camel(key)) || kebab(camel(key)) !== key) {
+      const known = ["in", ...allowed.map(kebab)];
+      throw yamlError(document.source, [...at, "with", key], `${command.name} has no option "${key}"`, {
+        at: "key",
+        try: nearest(key, known) ?? nearest(kebab(key), known) ?? `one of ${listed(known, 40)}`,
+      });
+    }
+  const typed: Record<string, unknown> = { ...defaults };
+  for (const [key, value] of Object.entries(given)) {
+    const option = camel(key);
+    const isPath = metaOf(shape[option]).must === "a path" && typeof value === "string" && value !== "-";
+    typed[option] = isPath ? projectPath(project, value) : value === null ? undefined : value;
+  }
+  const where = (key?: string): string => {
+    const path = key === undefined ? at : [...at, "with", key];
+    const { line, col } = document.source.locate(path, key === undefined ? "key" : "value");
+    return `${document.source.path}:${line}:${col}`;
+  };
+  const positional = inputsOf(document, [...at, "with", "in"], inputs).map((path) =>
+    projectPath(project, path),
+  );
+  const options = checkedOptions(document, at, command, typed, positional);
+  const paths = (list: readonly string[]): string[] => [
+    ...new Set(list.map((path) => projectPath(project, path))),
+  ];
+  const reads = paths(command.reads(options));
+  const writes = paths(command.writes(options));
+  if ([...reads, ...writes].includes("-"))
+    throw yamlError(document.source, at, `stage ${name} can use neither stdin nor stdout`, {
+      at: "key",
+      try: "a file instead of -",
+    });
+  return {
+    name,
+    command,
+    options,
+    reads,
+    writes,
+    result: resultPath(document.name, name),
+    resultCounts: writes.length === 0,
+    needs: [],
+    outer: [],
+    where,
+  };
+}
+
+function inputsOf(document: PipelineDocument, at: YamlPath, value: unknown): string[] {
+  const flat = (value === undefined || value === null ? [] : [value]).flat(3) as unknown[];
+  return flat.map((item) => {
+    if (typeof item === "string" && item !== "") return item;
+    if (typeof item === "number") return String(item);
+    throw yamlError(document.source, at, "in must be a path or a list of paths", {
+      try: "in: [a.csv, b.csv]",
+    });
+  });
+}
+
+/** The command's own check, with the place in the YAML instead of the name of a flag. */
+function checkedOptions(
+  document: PipelineDocument,
+  stage: YamlPath,
+  command: Command,
+  given: Record<string, unknown>,
+  inputs: readonly string[],
+): OptionsOf<OptionShape> {
+  try {
+    return checkOptions(command, given, inputs);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    const key = kebab(error.option);
+    const at = [...stage, "with", key];
+    if (error.fault === "missing")
+      throw yamlError(document.source, [...stage, "with"], `${command.name} needs "${key}"`, {
+        at: "key",
+        try: `${key}: ${error.must ?? "…"}`,
+      });
+    throw yamlError(document.source, at, error.message.replace(/^--/, ""), {
+      try: error.near ?? (error.must && error.option !== "in" ? `${key}: ${error.must}` : undefined),
+    });
+  }
+}
+
+/** A path as stages and the lock know it: relative to the project with `/`, or absolute when it was typed so and lies outside. */
+export function projectPath(project: string, path: string): string {
+  if (path === "-" || path.includes("://")) return path;
+  const inside = relative(project, resolve(project, path)).split(sep).join("/");
+  if (inside === "") return ".";
+  return inside.startsWith("../") && isAbsolute(path) ? resolve(path) : inside;
+}
+
+/** What a reference names and another stage writes is read, even where the command does not know it for a path. */
+function readReferences(stages: Stage[], values: (stage: string) => StageValues, project: string): void {
+  const byName = new Map(stages.map((stage) => [stage.name, stage]));
+  for (const stage of stages)
+    for (const { stage: from, value } of values(stage.name).references)
+      for (const item of [value].flat()) {
+        if (typeof item !== "string") continue;
+        const source = byName.get(from)!;
+        const path = projectPath(project, item);
+        if (path === source.result) source.resultCounts = true;
+        else if (!source.writes.includes(path)) continue;
+        if (!stage.reads.includes(path)) stage.reads.push(path);
+      }
+}
+
+const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+function connect(document: PipelineDocument, stages: Stage[]): void {
+  const writers: { path: string; stage: Stage }[] = [];
+  for (const stage of stages)
+    for (const path of stage.writes) {
+      const other = writers.find((one) => within(path, one.path) || within(one.path, path));
+      if (other)
+        throw yamlError(
+          document.source,
+          placeOfPath(document, stage, path),
+          other.path === path
+            ? `stages ${other.stage.name} and ${stage.name} both write ${path}`
+            : `stage ${stage.name} writes ${path}, and stage ${other.stage.name} writes ${other.path}: one lies inside the other`,
+          { try: "another path for one of them" },
+        );
+      writers.push({ path, stage });
+    }
+  for (const stage of stages) writers.push({ path: stage.result, stage });
+  for (const stage of stages)
+    for (const read of stage.reads) {
+      const makers = writers.filter(
+        ({ path }) =>
+          within(read, path) || within(path, read) || (/[*?[{]/.test(read) && matchesGlob(path, read)),
+      );
+      if (makers.length === 0) stage.outer.push(read);
+      for (const { path, stage: maker } of makers) {
+        if (path === maker.result) maker.resultCounts = true;
+        if (!stage.needs.includes(maker.name)) stage.needs.push(maker.name);
+      }
+    }
+}
+
+/** The key of a stage whose value is a path, else the stage itself. */
+function placeOfPath(document: PipelineDocument, stage: Stage, path: string): YamlPath {
+  const options = stage.options as Record<string, unknown>;
+  const name = Object.keys(options).find((key) => [options[key]].flat().includes(path));
+  const at: YamlPath = ["stages", stage.name];
+  return name !== undefined && kebab(name) in document.stages[stage.name].with
+    ? [...at, "with", kebab(name)]
+    : at;
+}
+
+/** Stages so that each comes after what it needs. @throws ShopaiError "usage" naming a cycle */
+function inOrder(document: PipelineDocument, stages: Stage[]): Stage[] {
+  const byName = new Map(stages.map((stage) => [stage.name, stage]));
+  const ordered: Stage[] = [];
+  const state = new Map<string, "open" | "done">();
+  const path: string[] = [];
+  const visit = (stage: Stage): void => {
+    if (state.get(stage.name) === "done") return;
+    if (state.get(stage.name) === "open") {
+      const cycle = [...path.slice(path.indexOf(stage.name)), stage.name];
+      throw yamlError(
+        document.source,
+        ["stages", stage.name],
+        cycle.length === 2
+          ? `stage ${stage.name} reads what it writes`
+          : `the stages need each other: ${cycle.join(" → ")}`,
+        { at: "key", try: "another output for one of them" },
+      );
+    }
+    state.set(stage.name, "open");
+    path.push(stage.name);
+    for (const need of stage.needs) visit(byName.get(need)!);
+    path.pop();
+    state.set(stage.name, "done");
+    ordered.push(stage);
+  };
+  for (const stage of stages) visit(stage);
+  return ordered;
+}
+
+/** The stages asked for by name with all that they need; every stage when none is named. @throws ShopaiError "usage" */
+export function chosenStages(plan: Plan, names: readonly string[]): Stage[] {
+  const byName = new Map(plan.stages.map((stage) => [stage.name, stage]));
+  for (const name of names)
+    if (!byName.has(name))
+      throw new ShopaiError("usage", `the pipeline has no stage "${name}"`, {
+        where: plan.file,
+        try: nearest(name, [...byName.keys()]) ?? `one of ${listed([...byName.keys()])}`,
+      });
+  const wanted = new Set<string>(names.length > 0 ? names : byName.keys());
+  for (const stage of [...plan.stages].reverse())
+    if (wanted.has(stage.name)) for (const need of stage.needs) wanted.add(need);
+  return plan.stages.filter((stage) => wanted.has(stage.name));
+}

@@ -1,0 +1,6 @@
+import type { Run } from "../engine/run.js";
+
+/** What a stage of a pipeline works with: a Run that also takes down what a script or a shell command prints. */
+export interface StageRun extends Run {
+  log(text: string): void;
+}
