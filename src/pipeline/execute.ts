@@ -7,7 +7,16 @@ import type { Run } from "../engine/run.js";
 import { writeAtomically } from "../table/atomic.js";
 import type { OptionShape, OptionsOf, Result } from "./command.js";
 import { openContents, type Contents } from "./content.js";
-import { checkFrozen, foresee, frozenError, hashesOf, lookAt, missingInput, outputsOf, type Look } from "./freshness.js";
+import {
+  checkFrozen,
+  foresee,
+  frozenError,
+  hashesOf,
+  lookAt,
+  missingInput,
+  outputsOf,
+  type Look,
+} from "./freshness.js";
 import { outputDifferences, readLock, writeLock, type LockFile } from "./lock.js";
 import { chosenStages, type Plan, type Stage } from "./plan.js";
 import { hashesPath, logPath, makeStateFolder } from "./state.js";

@@ -222,10 +222,13 @@ stages:
   test("1,000 stages in a row are planned in order", async () => {
     const stages = Array.from(
       { length: 1000 },
-      (_, i) => `  s${i}: { run: concat, with: { in: "${i === 999 ? "a.txt" : `f${i + 1}.txt`}", out: f${i}.txt } }\n`,
+      (_, i) =>
+        `  s${i}: { run: concat, with: { in: "${i === 999 ? "a.txt" : `f${i + 1}.txt`}", out: f${i}.txt } }\n`,
     );
     const it = project(`stages:\n${stages.join("")}`, { "a.txt": "a" });
     const plan = await it.plan();
-    expect(plan.stages.map(({ name }) => name)).toEqual(Array.from({ length: 1000 }, (_, i) => `s${999 - i}`));
+    expect(plan.stages.map(({ name }) => name)).toEqual(
+      Array.from({ length: 1000 }, (_, i) => `s${999 - i}`),
+    );
   });
 });

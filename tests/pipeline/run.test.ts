@@ -57,7 +57,7 @@ describe("what runs", () => {
       chain
         .replace("# a comment", "description: other words")
         .replace(
-          "in: data/a.txt, suffix: \"${params.tail}\", out: work/left.txt",
+          'in: data/a.txt, suffix: "${params.tail}", out: work/left.txt',
           'out: ./work//left.txt, suffix: "${params.tail}", in: ./data/../data/a.txt',
         ),
     );
@@ -148,7 +148,11 @@ describe("what runs", () => {
       { "a.txt": "aaa" },
     );
     await it.run();
-    expect(JSON.parse(it.read("work/note.txt"))).toEqual({ command: "gate", stage: "check", result: { size: 3 } });
+    expect(JSON.parse(it.read("work/note.txt"))).toEqual({
+      command: "gate",
+      stage: "check",
+      result: { size: 3 },
+    });
     expect(await it.states()).toEqual({ check: "fresh", note: "fresh" });
     rmSync(join(it.folder, ".shopai"), { recursive: true });
     expect(await it.states()).toEqual({ check: "ran", note: "fresh" });
@@ -239,12 +243,17 @@ describe("--frozen", () => {
     expect([option.exitCode, option.message]).toEqual([6, "--frozen: left: option `suffix` ! → ?"]);
 
     it.write("work/right.txt", "by hand");
-    expect((await failure(it.run({ frozen: true }))).message).toMatch(/^--frozen: right: output work\/right\.txt/);
+    expect((await failure(it.run({ frozen: true }))).message).toMatch(
+      /^--frozen: right: output work\/right\.txt/,
+    );
     await it.run();
 
     it.write("data/a.txt", "A");
     const input = await failure(it.run({ frozen: true }));
-    expect([input.exitCode, input.message.slice(0, 39)]).toEqual([6, "--frozen: left: input data/a.txt change"]);
+    expect([input.exitCode, input.message.slice(0, 39)]).toEqual([
+      6,
+      "--frozen: left: input data/a.txt change",
+    ]);
   });
 
   test("makes absent outputs again and compares their bytes, as on another machine", async () => {
@@ -265,7 +274,9 @@ describe("--frozen", () => {
     await cheat.run();
     cheat.write("hidden.txt", "2");
     rmSync(join(cheat.folder, "out.txt"));
-    expect((await failure(cheat.run({ frozen: true }))).message).toMatch(/one gave other bytes than the lock says/);
+    expect((await failure(cheat.run({ frozen: true }))).message).toMatch(
+      /one gave other bytes than the lock says/,
+    );
   });
 
   test("a lock with conflict marks, or that is no lock, says what to do", async () => {
