@@ -8,7 +8,13 @@ import { summaries } from "./summaries.js";
 export default defineCommand({
   name: "learners",
   summary: summaries.learners,
-  inputs: { usage: "[learner...]", min: 0, max: Infinity, help: "learners to show in full" },
+  inputs: {
+    usage: "[learner...]",
+    min: 0,
+    max: Infinity,
+    help: "learners to show in full",
+    choices: learnerNames,
+  },
   examples: ["shopai learners", "shopai learners ease", "shopai learners --task recommendation --json"],
   options: {
     task: option

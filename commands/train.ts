@@ -26,6 +26,7 @@ export default defineCommand({
     min: 2,
     max: Infinity,
     help: "the learner, then the tables to learn from",
+    choices: learnerNames,
   },
   examples: [
     "shopai train ease interactions.csv --where \"split = 'train'\" --user user --item item -o model/",

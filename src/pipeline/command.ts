@@ -12,7 +12,14 @@ export interface Command<S extends OptionShape = OptionShape> {
   /** One line, starting with a verb. */
   summary: string;
   /** Positional inputs, for the usage line: how many, and what they are. */
-  inputs: { usage: string; min: number; max: number; help: string };
+  inputs: {
+    usage: string;
+    min: number;
+    max: number;
+    help: string;
+    /** Words that the first input may be, for completion. */
+    choices?: readonly string[];
+  };
   examples: string[];
   options: S;
   /** Files and folders that a call reads: what a pipeline hashes. */
@@ -187,7 +194,7 @@ export const commonOptions = {
   engine: option.text("where SQL runs: duckdb, or sc://host:port", { arg: "<engine>" }).default("duckdb"),
   quiet: option.flag("say nothing but errors", { idle: true }).default(false),
   verbose: option.flag("say more", { idle: true }).default(false),
-  color: option.flag("colours on a terminal (--no-color turns them off)", { idle: true }).default(true),
+  color: option.flag("print without colours, also on a terminal", { idle: true }).default(true),
   log: option.path("append an NDJSON log to this file", { arg: "<file>", idle: true }).optional(),
 } satisfies OptionShape;
 export type CommonOptions = { [K in keyof typeof commonOptions]: z.output<(typeof commonOptions)[K]> };
@@ -238,6 +245,54 @@ export function defineCommand<S extends OptionShape>(command: Command<S>): Comma
 /** All options of a command by name, the common ones last. */
 export function optionsOf(command: Command): OptionShape {
   return { ...command.options, ...commonOptions };
+}
+
+/** A JSON Schema, for editors. */
+export type JsonSchema = Record<string, unknown>;
+
+/**
+ * What `with` of a pipeline's stage may hold for a command, as JSON Schema: `in`, and every option under
+ * its name in YAML. Everywhere a reference such as `${params.horizon}` may stand for the value.
+ *
+ * @param common the common options that may be set
+ */
+export function jsonSchemaOf(command: Command, common: readonly string[] = []): JsonSchema {
+  const shape: OptionShape = {
+    ...command.options,
+    ...Object.fromEntries(Object.entries(commonOptions).filter(([name]) => common.includes(name))),
+  };
+  const properties: Record<string, JsonSchema> = {};
+  if (command.inputs.max > 0)
+    properties.in = {
+      description: command.inputs.help,
+      anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+    };
+  for (const [name, schema] of Object.entries(shape)) properties[kebab(name)] = yamlSchemaOf(schema);
+  const required = Object.entries(command.options)
+    .filter(([, schema]) => !schema.safeParse(undefined).success)
+    .map(([name]) => kebab(name));
+  return { type: "object", properties, required, additionalProperties: false };
+}
+
+function yamlSchemaOf(schema: z.ZodType): JsonSchema {
+  const { description, ...plain } = withoutLooks(z.toJSONSchema(schema, { io: "input" }) as JsonSchema);
+  const fallback = plain.default;
+  delete plain.default;
+  const forms = [plain];
+  if (plain.type === "array") forms.push(plain.items as JsonSchema);
+  if (plain.type !== "string" || plain.enum) forms.push({ type: "string", pattern: "\\$\\{[^}]+\\}" });
+  return {
+    description,
+    ...(fallback === undefined ? {} : { default: fallback }),
+    ...(forms.length === 1 ? plain : { anyOf: forms }),
+  };
+}
+
+const looks = new Set(["$schema", "arg", "short", "must", "commas", "idle", "choices"]);
+
+/** A JSON Schema without what stands in it for the command line alone. */
+function withoutLooks(schema: JsonSchema): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => !looks.has(name)));
 }
 
 /** failIf → fail-if. */
