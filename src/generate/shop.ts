@@ -6,7 +6,8 @@ import type { Engine } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { writeAtomically } from "../table/atomic.js";
 import type { Provenance } from "../table/provenance.js";
-import { calendar } from "./calendar.js";
+import { writeAds } from "./ads.js";
+import { calendar, type Day } from "./calendar.js";
 import { createCatalogue, type ShopTables } from "./catalogue.js";
 import { createCustomers } from "./customers.js";
 import { faultListSql, faults, numberedSql, orderColumns, recordsSql } from "./dirt.js";
@@ -14,6 +15,7 @@ import { eventsSql, sessionsSql } from "./events.js";
 import { createLookups, type Lookups } from "./lookups.js";
 import { visitsPerOrder, type ShopSize } from "./model.js";
 import { linesSql, ordersSql, type OrderCut } from "./orders.js";
+import { writeService } from "./service-files.js";
 import { ShopFolder } from "./shop-folder.js";
 import { addToLevels, createLevels, writeDemandTruth, writeEntityTruth, writeOrderTruth } from "./truth.js";
 import { createCalendar, looksSql, visitsSql } from "./visits.js";
@@ -93,6 +95,7 @@ async function writeShop(
   run.progress.stage("writing customers, products and truth");
   await writeCustomers(folder, tables, size, run.seed);
   await writeProducts(folder, tables, size);
+  writeAds(folder, plan.days, run.rng("ads"));
   await writeEntityTruth(folder, tables);
   await writeDemandTruth(folder, tables, plan.cut);
   folder.append(shopFile, `${stableJson(provenance)}\n`, 1);
@@ -103,6 +106,7 @@ async function writeShop(
 }
 
 interface Plan {
+  days: Day[];
   visits: number;
   cut: OrderCut;
   /** Orders found in the blocks before each block. */
@@ -118,7 +122,8 @@ async function planVisits(
   run: Run,
 ): Promise<Plan> {
   for (let visits = Math.ceil(size.orders * visitsPerOrder + 12 * Math.sqrt(size.orders)); ;) {
-    await createCalendar(engine, tables, calendar(size.start, size.days, visits, run.rng("calendar")));
+    const days = calendar(size.start, size.days, visits, run.rng("calendar"));
+    await createCalendar(engine, tables, days);
     await createLevels(engine, tables);
     const before: number[] = [];
     let found = 0;
@@ -128,7 +133,7 @@ async function planVisits(
       found += await countBlock(engine, tables, lookups, size, run.seed, first, first + blockVisits);
       run.progress.update(Math.min(visits, first + blockVisits), visits, "visits");
     }
-    if (found >= size.orders) return { visits, before, cut: { found, wanted: size.orders } };
+    if (found >= size.orders) return { days, visits, before, cut: { found, wanted: size.orders } };
     visits = Math.ceil((visits * 1.05 * size.orders) / Math.max(found, size.orders / 10));
   }
 }
@@ -196,6 +201,7 @@ async function writeBlocks(
       `SELECT concat_ws(',', file, line, kind, class, coalesce("column", ''), order_id, order_line) AS record FROM (${faultListSql(block.records)})`,
     );
     await writeOrderTruth(folder, tables, block.lines, index + 1);
+    await writeService(folder, tables, run.seed, block.lines);
     const kinds = await engine.rows<{ fault: number; n: bigint }>(
       `SELECT fault, count(*) AS n FROM ${block.records} WHERE fault IS NOT NULL GROUP BY fault`,
     );
