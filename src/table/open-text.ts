@@ -19,6 +19,8 @@ export interface RawTable {
   relation: Relation;
   /** `_reason`, `_source`, `_line` and `_raw` of every record that could not be read; key: file and line. */
   refused: Relation;
+  /** What kind of JSON value each column of a JSON table holds, as `json_type` names them; absent for CSV. */
+  jsonKinds?: ReadonlyMap<string, readonly string[]>;
   /** Records seen; the header and blank lines are none. */
   records: number;
 }
@@ -72,12 +74,13 @@ export async function openTextFiles(
     spool.close();
   }
   const about = { key: [fileColumn, rowColumn], inputs: inputRecords, name };
-  const { sql, refusedSql } = json
+  const { sql, refusedSql, jsonKinds } = json
     ? await jsonSql(engine, spool, name)
-    : { sql: csvSql(spool), refusedSql: refusedCsvSql(spool) };
+    : { sql: csvSql(spool), refusedSql: refusedCsvSql(spool), jsonKinds: undefined };
   return {
     relation: await relationOf(engine, sql, about),
     refused: await relationOf(engine, refusedSql, { ...about, key: [fileColumn, "_line"] }),
+    jsonKinds,
     records: inputRecords.reduce((sum, record) => sum + record.rows!, 0),
   };
 }
@@ -283,7 +286,7 @@ async function jsonSql(
   engine: Engine,
   spool: Spool,
   name: string,
-): Promise<{ sql: string; refusedSql: string }> {
+): Promise<{ sql: string; refusedSql: string; jsonKinds: Map<string, string[]> }> {
   const batches = [...spool.batches.values()];
   const partitions = [...new Set(batches.flatMap((batch) => Object.keys(batch.partitions)))];
   const lines = batches
@@ -315,5 +318,12 @@ async function jsonSql(
   const sql = `SELECT ${[...selected, ...partitions.map(ident)].join(", ")}, ${ident(fileColumn)}, ${ident(rowColumn)} FROM (SELECT ${extract} AS v, * EXCLUDE (json) FROM (${lines}) ${good})`;
   const source = `[${spool.sources.map(literal).join(", ")}][${ident(fileColumn)} + 1]`;
   const refusedSql = `${refusedCsvSql(spool)} UNION ALL SELECT 'not valid JSON' AS _reason, ${source} AS _source, ${ident(rowColumn)} AS _line, json AS _raw, ${ident(fileColumn)} FROM (${lines}) WHERE NOT json_valid(json)`;
-  return { sql, refusedSql };
+  const kinds = columns.map((_, i) => `list_sort(list_distinct(list(t[${i + 1}])))`);
+  const [row] = await engine.rows<{ kinds: string[][] }>(
+    `SELECT [${kinds.join(", ")}] AS kinds FROM (SELECT json_type(${json}, [${pointers.join(", ")}]) AS t FROM (${lines}) ${good})`,
+  );
+  const jsonKinds = new Map(
+    columns.map((column, i) => [column, row.kinds[i].filter((kind) => kind !== null)]),
+  );
+  return { sql, refusedSql, jsonKinds };
 }
