@@ -4,6 +4,7 @@ import {
   CompressionType,
   compressionRegistry,
   RecordBatchReader,
+  type RecordBatch,
   type Schema as ArrowSchema,
 } from "apache-arrow";
 import { decompress } from "fzstd";
@@ -102,7 +103,7 @@ compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: inflateLz4 });
 
 const fileMagic = "ARROW1";
 
-type Batches = AsyncIterable<import("apache-arrow").RecordBatch>;
+type Batches = AsyncIterable<RecordBatch>;
 
 /** Opens an IPC file (random access, a batch at a time) or stream, and closes it when `use` has ended. */
 async function eachBatch(
