@@ -3,7 +3,7 @@ import { exactSum, ident, numeric } from "../engine/sql.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
 import { perItem, ratingScale, readInteractions } from "./interactions.js";
 import { defineLearner, int, type Fitted, type TrainingData } from "./learner.js";
-import { catalogueOf, loadCatalogue, recommend, saveCatalogue, type Catalogue } from "./recommendations.js";
+import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
 
 /** The best sellers: every user gets the most popular items that are new to them. */
 export default defineLearner({
@@ -26,21 +26,13 @@ export default defineLearner({
   async fit(data, { days }, run) {
     const interactions = await readInteractions(data, run);
     const counted = await perItem(data.relation, interactions.items, await countSql(data, days));
-    return fitted(catalogueOf(data, interactions, counted), {
-      interactions: interactions.matrix.columns.length,
-    });
+    return fitted(catalogueOf(data, interactions, counted));
   },
-  load: (folder) => fitted(loadCatalogue(folder), folder.card.about),
+  load: (folder) => fitted(loadCatalogue(folder)),
 });
 
-function fitted(catalogue: Catalogue, about: Record<string, unknown>): Fitted {
-  return {
-    about: { ...about, users: catalogue.users.length, items: catalogue.items.length },
-    predict: (rows, ask, run) =>
-      recommend(catalogue, (_user, into) => into.set(catalogue.popularity), rows, ask, run),
-    save: (folder) => saveCatalogue(folder, catalogue),
-  };
-}
+const fitted = (catalogue: Catalogue): Fitted =>
+  recommender(catalogue, (_user, into) => into.set(catalogue.popularity));
 
 /** A SELECT of `item` and `value`: rows counted, or ratings added up exactly, within the window. */
 async function countSql({ relation, roles }: TrainingData, days: number): Promise<string> {

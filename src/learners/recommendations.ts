@@ -8,7 +8,7 @@ import { topK } from "../kernels/top-k.js";
 import { columnNamed, relationOf, type Relation } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import { itemTotals, type Interactions } from "./interactions.js";
-import type { Ask, TrainingData } from "./learner.js";
+import type { Ask, Fitted, TrainingData } from "./learner.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 
 /** What every recommender knows of its training rows. */
@@ -42,7 +42,7 @@ export function catalogueOf(
   };
 }
 
-export function saveCatalogue(folder: FolderWriter, catalogue: Catalogue): void {
+function saveCatalogue(folder: FolderWriter, catalogue: Catalogue): void {
   const { users, items, seen, popularity } = catalogue;
   folder.texts("users", users);
   folder.texts("items", items);
@@ -76,11 +76,31 @@ export function loadCatalogue(folder: FolderReader): Catalogue {
 /** Fills `into` (a score per item) for one user of the training rows, by code. */
 export type ScoreItems = (user: number, into: Float64Array) => void;
 
+/** A fitted recommender: the catalogue, how it scores, and what it stores beside the catalogue. */
+export function recommender(
+  catalogue: Catalogue,
+  score: ScoreItems,
+  saveOwn: (folder: FolderWriter) => void = () => undefined,
+): Fitted {
+  return {
+    about: {
+      users: catalogue.users.length,
+      items: catalogue.items.length,
+      interactions: catalogue.seen.columns.length,
+    },
+    predict: (rows, ask, run) => recommend(catalogue, score, rows, ask, run),
+    save(folder) {
+      saveCatalogue(folder, catalogue);
+      saveOwn(folder);
+    },
+  };
+}
+
 /**
  * The k best items of every user asked for. Equal scores come in the order of popularity, then of the
  * item column. Users that were not seen in training get the most popular items, with a warning.
  */
-export async function recommend(
+async function recommend(
   catalogue: Catalogue,
   score: ScoreItems,
   rows: Relation | undefined,

@@ -9,6 +9,8 @@ interface Entry {
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
+  "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
+  ease: { task: "recommendation", load: () => import("./ease.js") },
 };
 
 /** Names of the learners, in the order that listings show. */

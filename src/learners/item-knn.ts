@@ -1,0 +1,151 @@
+import type { Run } from "../engine/run.js";
+import { transposed, type Csr } from "../kernels/csr.js";
+import { topK } from "../kernels/top-k.js";
+import { breathe } from "./breathe.js";
+import { readInteractions } from "./interactions.js";
+import { choice, defineLearner, int, real, type Fitted } from "./learner.js";
+import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
+
+/**
+ * Items like those that the user had: a score is the sum of the similarities between an item and the
+ * user's items, over the item's `k` nearest.
+ *
+ * Deshpande & Karypis (2004), section 4; with the shrinkage of Bell & Koren (2007), as in Dacrema et
+ * al. (2021): cosine x·y / (|x| |y| + shrink), Jaccard x·y / (|x|² + |y|² - x·y + shrink).
+ */
+export default defineLearner({
+  name: "item-knn",
+  task: "recommendation",
+  summary: "items like those a user had, by who had both; any number of items, easy to explain",
+  source:
+    "Deshpande & Karypis (2004), Item-Based Top-N Recommendation Algorithms, ACM TOIS 22(1):143-177; shrinkage: Dacrema et al. (2021), ACM TOIS 39(2)",
+  roles: { user: "required", item: "required", rating: "optional" },
+  features: false,
+  params: {
+    similarity: choice({
+      default: "cosine",
+      choices: ["cosine", "jaccard"],
+      help: "cosine of the items' users, or the share of users in common",
+      search: ["cosine", "jaccard"],
+    }),
+    k: int({ default: 200, min: 1, help: "neighbours kept for every item", search: [5, 1000], log: true }),
+    shrink: real({
+      default: 10,
+      min: 0,
+      help: "added to the denominator: larger trusts pairs with few users in common less",
+      search: [0, 1000],
+    }),
+  },
+  async fit(data, params, run) {
+    const interactions = await readInteractions(data, run);
+    const neighbours = await nearestItems(interactions.matrix, params, run);
+    return fitted(catalogueOf(data, interactions), neighbours);
+  },
+  load(folder) {
+    const catalogue = loadCatalogue(folder);
+    const items = catalogue.items.length;
+    const columns = folder.array("neighbour-columns", "i32");
+    return fitted(catalogue, {
+      rows: items,
+      cols: items,
+      starts: folder.array("neighbour-starts", "i32", [items + 1]),
+      columns,
+      values: folder.array("neighbour-values", "f32", [columns.length]),
+    });
+  },
+});
+
+/** @param neighbours row j holds the items that have j among their nearest, and how similar they are */
+function fitted(catalogue: Catalogue, neighbours: Csr): Fitted {
+  const { seen } = catalogue;
+  const similarity = neighbours.values!;
+  return recommender(
+    catalogue,
+    (user, into) => {
+      into.fill(0);
+      for (let p = seen.starts[user]; p < seen.starts[user + 1]; p++) {
+        const value = seen.values ? seen.values[p] : 1;
+        const item = seen.columns[p];
+        for (let q = neighbours.starts[item]; q < neighbours.starts[item + 1]; q++)
+          into[neighbours.columns[q]] += value * similarity[q];
+      }
+    },
+    (folder) => {
+      folder.array("neighbour-starts", neighbours.starts);
+      folder.array("neighbour-columns", neighbours.columns);
+      folder.array("neighbour-values", similarity);
+    },
+  );
+}
+
+interface Nearness {
+  similarity: "cosine" | "jaccard";
+  k: number;
+  shrink: number;
+}
+
+/** The k nearest of every item, by item they are near to: transposed, as scoring reads them. */
+async function nearestItems(byUser: Csr, { similarity, k, shrink }: Nearness, run: Run): Promise<Csr> {
+  const byItem = transposed(byUser);
+  const items = byItem.rows;
+  const squares = squaredLengths(byItem);
+  const products = new Float64Array(items);
+  const scores = new Float64Array(items);
+  const tie = Int32Array.from({ length: items }, (_, item) => item);
+  const best = new Int32Array(Math.min(k, items));
+  const starts = new Int32Array(items + 1);
+  const columns = new Int32Array(items * best.length);
+  const values = new Float32Array(items * best.length);
+  let filled = 0;
+  run.progress.stage("item-knn: similarities");
+  for (let item = 0; item < items; item++) {
+    if (item % 64 === 0) {
+      run.progress.update(item, items, "items");
+      await breathe(run);
+    }
+    addProducts(byItem, byUser, item, products);
+    for (let other = 0; other < items; other++) {
+      const product = products[other];
+      scores[other] =
+        product === 0 || other === item
+          ? -Infinity
+          : similarity === "cosine"
+            ? product / (Math.sqrt(squares[item] * squares[other]) + shrink)
+            : product / (squares[item] + squares[other] - product + shrink);
+    }
+    const found = topK(scores, tie, best);
+    best.subarray(0, found).sort();
+    for (let i = 0; i < found; i++, filled++) {
+      columns[filled] = best[i];
+      values[filled] = scores[best[i]];
+    }
+    starts[item + 1] = filled;
+    products.fill(0);
+  }
+  run.progress.done();
+  return transposed({
+    rows: items,
+    cols: items,
+    starts,
+    columns: columns.subarray(0, filled),
+    values: values.subarray(0, filled),
+  });
+}
+
+/** Adds the products of one item's column with every other's. */
+function addProducts(byItem: Csr, byUser: Csr, item: number, into: Float64Array): void {
+  for (let p = byItem.starts[item]; p < byItem.starts[item + 1]; p++) {
+    const user = byItem.columns[p];
+    const value = byItem.values ? byItem.values[p] : 1;
+    for (let q = byUser.starts[user]; q < byUser.starts[user + 1]; q++)
+      into[byUser.columns[q]] += value * (byUser.values ? byUser.values[q] : 1);
+  }
+}
+
+function squaredLengths({ rows, starts, values }: Csr): Float64Array {
+  const squares = new Float64Array(rows);
+  for (let r = 0; r < rows; r++)
+    if (!values) squares[r] = starts[r + 1] - starts[r];
+    else for (let p = starts[r]; p < starts[r + 1]; p++) squares[r] += values[p] * values[p];
+  return squares;
+}
