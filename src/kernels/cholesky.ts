@@ -17,17 +17,27 @@ export type Tick = (done: number) => Promise<void>;
 /**
  * Cholesky factor L of a = L Lᵀ, in place: the lower triangle of `a` becomes L, the upper is not touched.
  *
- * @param a n x n, row-major; only its lower triangle is read
+ * @param a        n x n, row-major; only its lower triangle is read
+ * @param dependent for positive semi-definite matrices: a pivot of at most this share of its diagonal
+ *                 marks a row that depends on earlier ones, which gets 0 in every solution of
+ *                 `choleskySolve` (its pivot becomes infinite)
  * @returns the first row where the matrix is not positive definite, or -1
  */
-export async function choleskyFactor(a: Float64Array, n: number, tick?: Tick): Promise<number> {
+export async function choleskyFactor(
+  a: Float64Array,
+  n: number,
+  tick?: Tick,
+  dependent?: number,
+): Promise<number> {
+  const least = new Float64Array(n);
+  if (dependent !== undefined) for (let i = 0; i < n; i++) least[i] = dependent * a[i * n + i];
   for (let start = 0; start < n; start += block) {
     const width = Math.min(block, n - start);
     for (let row = start; row < n; row += block) {
       const height = Math.min(block, n - row);
       subtractProduct(a, row * n + start, n, a, row * n, n, a, start * n, n, height, width, start);
       if (row === start) {
-        const bad = factorBlock(a, start, width, n);
+        const bad = factorBlock(a, start, width, n, least, dependent !== undefined);
         if (bad >= 0) return bad;
       } else solveRight(a, row, height, a, start, width, n);
     }
@@ -37,13 +47,20 @@ export async function choleskyFactor(a: Float64Array, n: number, tick?: Tick): P
 }
 
 /** The diagonal block at `start`, whose earlier columns are subtracted already. */
-function factorBlock(a: Float64Array, start: number, width: number, n: number): number {
+function factorBlock(
+  a: Float64Array,
+  start: number,
+  width: number,
+  n: number,
+  least: Float64Array,
+  mark: boolean,
+): number {
   for (let j = 0; j < width; j++) {
     const rowJ = (start + j) * n + start;
     let pivot = a[rowJ + j];
     for (let k = 0; k < j; k++) pivot -= a[rowJ + k] * a[rowJ + k];
-    if (!(pivot > 0)) return start + j;
-    const root = Math.sqrt(pivot);
+    if (!(pivot > least[start + j]) && !mark) return start + j;
+    const root = pivot > least[start + j] ? Math.sqrt(pivot) : Infinity;
     a[rowJ + j] = root;
     for (let i = j + 1; i < width; i++) {
       const rowI = (start + i) * n + start;
@@ -110,7 +127,20 @@ async function invertedTranspose(l: Float64Array, n: number, tick: Tick): Promis
     for (let j = 0; j < width; j++) u[(start + j) * n + start + j] = 1;
     for (let row = 0; row <= start; row += block) {
       const height = Math.min(block, n - row);
-      subtractProduct(u, row * n + start, n, u, row * n + row, n, l, start * n + row, n, height, width, start - row);
+      subtractProduct(
+        u,
+        row * n + start,
+        n,
+        u,
+        row * n + row,
+        n,
+        l,
+        start * n + row,
+        n,
+        height,
+        width,
+        start - row,
+      );
       solveRight(u, row, height, l, start, width, n);
     }
     await tick((start + width) / n);
@@ -160,7 +190,20 @@ export function subtractProduct(
         const rowB = bAt + j * bStride + from;
         if (i + 4 <= m && j + 4 <= n) tile(c, at, cStride, a, rowA, aStride, b, rowB, bStride, terms);
         else
-          edge(c, at, cStride, a, rowA, aStride, b, rowB, bStride, Math.min(4, m - i), Math.min(4, n - j), terms);
+          edge(
+            c,
+            at,
+            cStride,
+            a,
+            rowA,
+            aStride,
+            b,
+            rowB,
+            bStride,
+            Math.min(4, m - i),
+            Math.min(4, n - j),
+            terms,
+          );
       }
   }
 }
@@ -183,10 +226,22 @@ function tile(
   let b1 = b0 + bStride;
   let b2 = b1 + bStride;
   let b3 = b2 + bStride;
-  let s00 = 0, s01 = 0, s02 = 0, s03 = 0;
-  let s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-  let s20 = 0, s21 = 0, s22 = 0, s23 = 0;
-  let s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+  let s00 = 0,
+    s01 = 0,
+    s02 = 0,
+    s03 = 0;
+  let s10 = 0,
+    s11 = 0,
+    s12 = 0,
+    s13 = 0;
+  let s20 = 0,
+    s21 = 0,
+    s22 = 0,
+    s23 = 0;
+  let s30 = 0,
+    s31 = 0,
+    s32 = 0,
+    s33 = 0;
   for (const end = a0 + terms; a0 < end; a0++, a1++, a2++, a3++, b0++, b1++, b2++, b3++) {
     const y0 = b[b0];
     const y1 = b[b1];

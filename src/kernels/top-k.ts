@@ -1,5 +1,5 @@
 /**
- * The k best of `scores`, best first; equal scores in ascending order of `tie`, a permutation.
+ * The k best of `scores`, best first; equal scores in ascending order of `tie`, whose values differ.
  * Entries of -Infinity are never chosen.
  *
  * Selection by a heap of k whose root is the worst kept: O(n log k), O(n) when few displace it.

@@ -19,7 +19,8 @@ export default defineLearner({
   name: "ease",
   task: "recommendation",
   summary: "item-to-item weights in closed form; strong and free of tuning up to some 10,000 items",
-  source: "Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, WWW, https://arxiv.org/abs/1905.03375",
+  source:
+    "Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, WWW, https://arxiv.org/abs/1905.03375",
   roles: { user: "required", item: "required", rating: "optional" },
   features: false,
   params: {
@@ -80,9 +81,13 @@ async function itemWeights(matrix: Csr, lambda: number, run: Run): Promise<Float
   // A third of the work of an inverse is its factor.
   const bad = await choleskyFactor(inverse, items, tick(0, 1 / 3));
   if (bad >= 0)
-    throw new ShopaiError("data", "the item products cannot be inverted: the ratings span too many magnitudes", {
-      try: "a larger --param lambda, or leaving --rating out",
-    });
+    throw new ShopaiError(
+      "data",
+      "the item products cannot be inverted: the ratings span too many magnitudes",
+      {
+        try: "a larger --param lambda, or leaving --rating out",
+      },
+    );
   await choleskyInverse(inverse, items, tick(1 / 3, 1));
   run.progress.done();
   const weights = new Float32Array(items * items);

@@ -90,12 +90,12 @@ async function nearestItems(byUser: Csr, { similarity, k, shrink }: Nearness, ru
   const items = byItem.rows;
   const squares = squaredLengths(byItem);
   const products = new Float64Array(items);
+  const touched = new Int32Array(items);
   const scores = new Float64Array(items);
-  const tie = Int32Array.from({ length: items }, (_, item) => item);
   const best = new Int32Array(Math.min(k, items));
   const starts = new Int32Array(items + 1);
-  const columns = new Int32Array(items * best.length);
-  const values = new Float32Array(items * best.length);
+  let columns = new Int32Array(items);
+  let values = new Float32Array(items);
   let filled = 0;
   run.progress.stage("item-knn: similarities");
   for (let item = 0; item < items; item++) {
@@ -103,24 +103,28 @@ async function nearestItems(byUser: Csr, { similarity, k, shrink }: Nearness, ru
       run.progress.update(item, items, "items");
       await breathe(run);
     }
-    addProducts(byItem, byUser, item, products);
-    for (let other = 0; other < items; other++) {
+    const others = touched.subarray(0, addProducts(byItem, byUser, item, products, touched));
+    for (let i = 0; i < others.length; i++) {
+      const other = others[i];
       const product = products[other];
-      scores[other] =
-        product === 0 || other === item
+      products[other] = 0;
+      scores[i] =
+        other === item
           ? -Infinity
           : similarity === "cosine"
             ? product / (Math.sqrt(squares[item] * squares[other]) + shrink)
             : product / (squares[item] + squares[other] - product + shrink);
     }
-    const found = topK(scores, tie, best);
-    best.subarray(0, found).sort();
-    for (let i = 0; i < found; i++, filled++) {
-      columns[filled] = best[i];
-      values[filled] = scores[best[i]];
+    const found = topK(scores.subarray(0, others.length), others, best);
+    if (filled + found > columns.length) {
+      columns = grown(Int32Array, columns, filled + found);
+      values = grown(Float32Array, values, filled + found);
+    }
+    for (const near of best.subarray(0, found)) {
+      columns[filled] = others[near];
+      values[filled++] = scores[near];
     }
     starts[item + 1] = filled;
-    products.fill(0);
   }
   run.progress.done();
   return transposed({
@@ -132,14 +136,43 @@ async function nearestItems(byUser: Csr, { similarity, k, shrink }: Nearness, ru
   });
 }
 
-/** Adds the products of one item's column with every other's. */
-function addProducts(byItem: Csr, byUser: Csr, item: number, into: Float64Array): void {
+function grown<A extends Int32Array | Float32Array>(
+  arrayClass: new (length: number) => A,
+  array: A,
+  needed: number,
+): A {
+  const larger = new arrayClass(Math.max(needed, 2 * array.length));
+  larger.set(array);
+  return larger;
+}
+
+/**
+ * Adds the products of one item's column with every other's.
+ *
+ * @param touched receives the items with a product
+ * @returns how many they are
+ */
+function addProducts(
+  byItem: Csr,
+  byUser: Csr,
+  item: number,
+  into: Float64Array,
+  touched: Int32Array,
+): number {
+  let count = 0;
   for (let p = byItem.starts[item]; p < byItem.starts[item + 1]; p++) {
     const user = byItem.columns[p];
     const value = byItem.values ? byItem.values[p] : 1;
-    for (let q = byUser.starts[user]; q < byUser.starts[user + 1]; q++)
-      into[byUser.columns[q]] += value * (byUser.values ? byUser.values[q] : 1);
+    if (value === 0) continue;
+    for (let q = byUser.starts[user]; q < byUser.starts[user + 1]; q++) {
+      const product = value * (byUser.values ? byUser.values[q] : 1);
+      if (product === 0) continue;
+      const other = byUser.columns[q];
+      if (into[other] === 0) touched[count++] = other;
+      into[other] += product;
+    }
   }
+  return count;
 }
 
 function squaredLengths({ rows, starts, values }: Csr): Float64Array {

@@ -23,10 +23,9 @@ export type RoleName = keyof typeof roleHelp;
 /** Column names by role, spelled as in the table. */
 export type Roles = Partial<Record<RoleName, string>>;
 
-/** What a learner learns from: a checked relation, never empty. */
-export interface TrainingData {
-  relation: Relation;
-  rows: number;
+/** What goes in and what comes out: the same for the training rows and for the model's card. */
+export interface Signature {
+  /** Column names by role. */
   roles: Roles;
   /** Feature columns, in the order of the table. Empty for learners that take none. */
   features: readonly Field[];
@@ -36,6 +35,12 @@ export interface TrainingData {
   classes?: readonly string[];
   /** Binary classification: the class that `score` is the probability of. */
   positive?: string;
+}
+
+/** What a learner learns from: a checked relation, never empty. */
+export interface TrainingData extends Signature {
+  relation: Relation;
+  rows: number;
 }
 
 /** What is asked of a model beside the rows. */
@@ -58,7 +63,7 @@ export interface Fitted {
 }
 
 /** What is known of a model without running it: `model.json` of its folder. */
-export interface ModelCard {
+export interface ModelCard extends Signature {
   format: "shopai-model";
   format_version: number;
   /** Version of shopai that fitted it. */
@@ -66,13 +71,8 @@ export interface ModelCard {
   learner: string;
   task: Task;
   params: Record<string, ParamValue>;
-  roles: Roles;
   /** Types of the role columns in the training table. */
   role_types: Partial<Record<RoleName, string>>;
-  features: Field[];
-  target?: Field;
-  classes?: string[];
-  positive?: string;
   seed: number;
   /** Rows it was fitted on. */
   rows: number;

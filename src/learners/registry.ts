@@ -8,6 +8,9 @@ interface Entry {
 
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
+  logistic: { task: "classification", load: () => import("./logistic.js") },
+  linear: { task: "regression", load: () => import("./linear.js") },
+  kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },

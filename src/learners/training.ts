@@ -59,7 +59,7 @@ export async function trainModel(
     ),
     features: data.features.map(({ name, type }) => ({ name, type })),
     target: data.target,
-    classes: data.classes && [...data.classes],
+    classes: data.classes,
     positive: data.positive,
     seed: run.seed,
     rows: data.rows,

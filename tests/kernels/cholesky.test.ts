@@ -47,7 +47,9 @@ describe("cholesky", () => {
       fc.asyncProperty(fc.integer({ min: 1, max: 90 }), fc.integer(), async (n, seed) => {
         const a = positiveDefinite(n, seed);
         const x = Float64Array.from({ length: n }, (_, i) => i - n / 3);
-        const b = Float64Array.from({ length: n }, (_, i) => x.reduce((sum, v, k) => sum + a[i * n + k] * v, 0));
+        const b = Float64Array.from({ length: n }, (_, i) =>
+          x.reduce((sum, v, k) => sum + a[i * n + k] * v, 0),
+        );
         const l = a.slice();
         expect(await choleskyFactor(l, n)).toBe(-1);
         choleskySolve(l, n, b);

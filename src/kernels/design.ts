@@ -1,0 +1,58 @@
+/**
+ * Rows of numbers: few dense columns first, then columns that hold ones and zeros. Row r has
+ * `numbers[r * numberWidth …]` in columns 0 to numberWidth - 1, and a 1 in each of the columns
+ * `ones[starts[r]]` to `ones[starts[r + 1] - 1]`.
+ */
+export interface DesignMatrix {
+  rows: number;
+  width: number;
+  numberWidth: number;
+  numbers: Float64Array;
+  starts: Int32Array;
+  ones: Int32Array;
+}
+
+/** Row r of x times `weights[at …]` (as many as x is wide). */
+export function rowTimes(x: DesignMatrix, r: number, weights: Float64Array, at = 0): number {
+  const { numberWidth, numbers, starts, ones } = x;
+  let sum = 0;
+  for (let c = 0, p = r * numberWidth; c < numberWidth; c++, p++) sum += numbers[p] * weights[at + c];
+  for (let p = starts[r]; p < starts[r + 1]; p++) sum += weights[at + ones[p]];
+  return sum;
+}
+
+/** Adds `factor` times row r of x to `into[at …]`. */
+export function addRow(x: DesignMatrix, r: number, factor: number, into: Float64Array, at = 0): void {
+  const { numberWidth, numbers, starts, ones } = x;
+  for (let c = 0, p = r * numberWidth; c < numberWidth; c++, p++) into[at + c] += factor * numbers[p];
+  for (let p = starts[r]; p < starts[r + 1]; p++) into[at + ones[p]] += factor;
+}
+
+/**
+ * Adds Xᵀ diag(weights) X to the lower triangle of `into`, for rows `from` to `to - 1`.
+ *
+ * @param weights one per row; all 1 when absent
+ * @param into    width x width, row-major
+ */
+export function addDesignGram(
+  x: DesignMatrix,
+  weights: Float64Array | undefined,
+  from: number,
+  to: number,
+  into: Float64Array,
+): void {
+  const { width, numberWidth, numbers, starts, ones } = x;
+  for (let r = from; r < to; r++) {
+    const weight = weights ? weights[r] : 1;
+    const row = r * numberWidth;
+    for (let i = 0; i < numberWidth; i++) {
+      const value = weight * numbers[row + i];
+      for (let j = 0; j <= i; j++) into[i * width + j] += value * numbers[row + j];
+    }
+    for (let p = starts[r]; p < starts[r + 1]; p++) {
+      const at = ones[p] * width;
+      for (let j = 0; j < numberWidth; j++) into[at + j] += weight * numbers[row + j];
+      for (let q = starts[r]; q < starts[r + 1]; q++) if (ones[q] <= ones[p]) into[at + ones[q]] += weight;
+    }
+  }
+}

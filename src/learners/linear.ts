@@ -1,0 +1,183 @@
+import { ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
+import { floats, type Column } from "../engine/frame.js";
+import type { Run } from "../engine/run.js";
+import { choleskyFactor, choleskySolve } from "../kernels/cholesky.js";
+import { addDesignGram, addRow, rowTimes, type DesignMatrix } from "../kernels/design.js";
+import { frameOf } from "../table/relation.js";
+import { breathe } from "./breathe.js";
+import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
+import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { predictRows } from "./row-predictions.js";
+
+/** The widest matrix whose products are worked out. */
+const widest = 8192;
+
+/**
+ * Linear regression with an L2 penalty: the weights w and intercept b that minimise
+ *
+ *   Σ_r weight_r · (y_r - X_r w - b)² + lambda · |w|²
+ *
+ * The intercept bears no penalty. With `alpha` = lambda this is scikit-learn's Ridge behind a
+ * StandardScaler for numbers and a OneHotEncoder for texts; with lambda 0 ordinary least squares, where
+ * columns that depend on earlier ones get no weight. Hoerl & Kennard (1970), eq. 2.1.
+ */
+export default defineLearner({
+  name: "linear",
+  task: "regression",
+  summary: "a number as a weighted sum of the features, by least squares with a ridge penalty",
+  source: "Hoerl & Kennard (1970), Ridge Regression, Technometrics 12(1):55-67",
+  roles: { target: "required", weight: "optional" },
+  features: true,
+  params: {
+    lambda: real({
+      default: 1,
+      min: 0,
+      help: "L2 penalty, alpha of scikit-learn's Ridge; 0 is ordinary least squares",
+      search: [1e-3, 1e4],
+      log: true,
+    }),
+    scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
+    levels: int({
+      default: 1000,
+      min: 1,
+      max: widest,
+      help: "most levels kept of one text column, the most frequent",
+    }),
+  },
+  async fit(data, params, run) {
+    run.progress.stage("linear: reading");
+    const target = data.target!.name;
+    const { weight } = data.roles;
+    const frame = await frameOf(data.relation, [
+      ...featureAsks(data.features),
+      { name: target, as: "f64" },
+      ...(weight === undefined ? [] : [{ name: weight, as: "f64" } as const]),
+    ]);
+    const encoding = fitEncoding(frame, data.features, params, run);
+    if (encoding.width > widest)
+      throw new ShopaiError(
+        "data",
+        `the features make ${grouped(encoding.width)} columns, and linear works with ${grouped(widest)} at most`,
+        { where: data.relation.name, try: "--param levels=100, or fewer text columns by --features" },
+      );
+    const x = encode(frame, data.features, encoding);
+    const y = floats(frame, target);
+    const weights = weight === undefined ? undefined : floats(frame, weight);
+    const coefficients = await leastSquares(x, y, weights, params.lambda, run);
+    return fitted(data, encoding, coefficients, figuresOf(x, y, weights, coefficients));
+  },
+  load(folder) {
+    const encoding = folder.json<Encoding>("encoding");
+    const weights = folder.array("weights", "f64", [encoding.width + 1]);
+    return fitted(folder.card, encoding, weights, folder.card.about);
+  },
+});
+
+/** @param weights of the columns, then the intercept */
+function fitted(
+  { features }: Signature,
+  encoding: Encoding,
+  weights: Float64Array,
+  about: Record<string, unknown>,
+): Fitted {
+  return {
+    about,
+    predict: (rows, ask, run) =>
+      predictRows(rows!, features, ask, run, (frame) => {
+        const x = encode(frame, features, encoding);
+        const values = Float64Array.from({ length: x.rows }, (_, r) => predicted(x, r, weights));
+        return new Map<string, Column>([["prediction", { kind: "f64", values }]]);
+      }),
+    save(folder) {
+      folder.json("encoding", encoding);
+      folder.json("columns", columnNames(encoding));
+      folder.array("weights", weights);
+    },
+  };
+}
+
+const predicted = (x: DesignMatrix, r: number, weights: Float64Array): number =>
+  rowTimes(x, r, weights) + weights[x.width];
+
+/** The weights of the columns, then the intercept. */
+async function leastSquares(
+  x: DesignMatrix,
+  y: Float64Array,
+  weights: Float64Array | undefined,
+  lambda: number,
+  run: Run,
+): Promise<Float64Array> {
+  const { rows, width } = x;
+  run.progress.stage("linear: fitting");
+  const means = new Float64Array(width + 1);
+  let total = 0;
+  for (let r = 0; r < rows; r++) {
+    const weight = weights ? weights[r] : 1;
+    total += weight;
+    addRow(x, r, weight, means);
+    means[width] += weight * y[r];
+  }
+  for (let c = 0; c <= width; c++) means[c] /= total;
+  const gram = new Float64Array(width * width);
+  const stride = 8192;
+  for (let r = 0; r < rows; r += stride) {
+    addDesignGram(x, weights, r, Math.min(rows, r + stride), gram);
+    run.progress.update(r, rows);
+    await breathe(run);
+  }
+  // Centred columns: the intercept then drops out of the normal equations.
+  for (let i = 0; i < width; i++) {
+    for (let j = 0; j <= i; j++) gram[i * width + j] -= total * means[i] * means[j];
+    gram[i * width + i] += lambda;
+  }
+  const bad = await choleskyFactor(gram, width, () => breathe(run), 1e-11);
+  if (bad >= 0) throw new ShopaiError("data", "the features hold values that are not finite");
+  const solution = new Float64Array(width + 1);
+  // The second round mends the rounding of the first: it solves for what the residuals still hold.
+  for (let round = 0; round < 3; round++) {
+    const step = new Float64Array(width);
+    let residuals = 0;
+    for (let r = 0; r < rows; r++) {
+      const residual = (weights ? weights[r] : 1) * (y[r] - predicted(x, r, solution));
+      residuals += residual;
+      addRow(x, r, residual, step);
+    }
+    for (let c = 0; c < width; c++) step[c] -= residuals * means[c] + lambda * solution[c];
+    choleskySolve(gram, width, step);
+    for (let c = 0; c < width; c++) solution[c] += step[c];
+    solution[width] = means[width];
+    for (let c = 0; c < width; c++) solution[width] -= means[c] * solution[c];
+  }
+  run.progress.done(`${grouped(rows)} rows, ${grouped(width)} columns`);
+  return solution;
+}
+
+/** How well the training rows are met. */
+function figuresOf(
+  x: DesignMatrix,
+  y: Float64Array,
+  rowWeights: Float64Array | undefined,
+  weights: Float64Array,
+): Record<string, unknown> {
+  let total = 0;
+  let mean = 0;
+  for (let r = 0; r < x.rows; r++) {
+    const weight = rowWeights ? rowWeights[r] : 1;
+    total += weight;
+    mean += weight * y[r];
+  }
+  mean /= total;
+  let squares = 0;
+  let spread = 0;
+  for (let r = 0; r < x.rows; r++) {
+    const weight = rowWeights ? rowWeights[r] : 1;
+    squares += weight * (y[r] - predicted(x, r, weights)) ** 2;
+    spread += weight * (y[r] - mean) ** 2;
+  }
+  return {
+    weights: x.width,
+    training_rmse: Math.sqrt(squares / total),
+    training_r2: spread > 0 ? 1 - squares / spread : null,
+  };
+}
