@@ -14,7 +14,9 @@ const dead = (): number => spawnSync(process.execPath, ["-e", "0"]).pid;
 test("a second holder is refused after its timeout, with the process that holds it", async () => {
   const path = join(folder, "a.lock");
   const release = await holdLock(path, "the pipeline a", 0, never);
-  const error = (await holdLock(path, "the pipeline a", 0.05, never).catch((thrown: unknown) => thrown)) as ShopaiError;
+  const error = (await holdLock(path, "the pipeline a", 0.05, never).catch(
+    (thrown: unknown) => thrown,
+  )) as ShopaiError;
   expect([error.exitCode, error.message]).toEqual([
     7,
     `the pipeline a is running already (process ${process.pid} on ${hostname()})`,
@@ -49,7 +51,9 @@ test("the lock of a dead process, or of another process under its number, is tak
 test("a lock of another machine is believed; an empty one is believed while it is young", async () => {
   const path = join(folder, "d.lock");
   writeFileSync(path, JSON.stringify({ pid: 1, host: "elsewhere", born: "" }));
-  await expect(holdLock(path, "d", 0, never)).rejects.toThrow("d is running already (process 1 on elsewhere)");
+  await expect(holdLock(path, "d", 0, never)).rejects.toThrow(
+    "d is running already (process 1 on elsewhere)",
+  );
   writeFileSync(path, "");
   await expect(holdLock(path, "d", 0, never)).rejects.toThrow("d is running already");
   const minuteAgo = new Date(Date.now() - 60_000);
