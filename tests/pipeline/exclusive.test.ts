@@ -3,7 +3,7 @@ import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ShopaiError } from "../../src/core/errors.js";
+import type { ShopaiError } from "../../src/core/errors.js";
 import { holdLock } from "../../src/pipeline/exclusive.js";
 import { temporaryFolder } from "../support/temporary.js";
 
