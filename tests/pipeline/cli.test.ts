@@ -22,7 +22,9 @@ const slow =
   'stages:\n  slow: { run: shell, with: { command: "echo half > out.txt; while [ ! -e go ]; do sleep 0.05; done; echo whole > out.txt", out: out.txt } }\n';
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 /** Starts a run of the slow pipeline and comes back when its stage has written half. */
-async function started(cwd: string): Promise<{ kill(signal: NodeJS.Signals): void; ended: Promise<number | null> }> {
+async function started(
+  cwd: string,
+): Promise<{ kill(signal: NodeJS.Signals): void; ended: Promise<number | null> }> {
   const child = spawn(process.execPath, [binary, "run", "p.yaml"], { cwd, stdio: "ignore" });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   while (!existsSync(join(cwd, "out.txt"))) await soon();
@@ -42,7 +44,10 @@ describe("shopai run", () => {
     expect(readFileSync(join(cwd, "work/出.txt"), "utf8")).toBe("x");
     expect(readFileSync(join(cwd, ".shopai/.gitignore"), "utf8")).toBe("*\n");
     const again = await runCli(["run", "p.yaml", "--json", "--frozen"], { cwd: join(cwd, "pipelines") });
-    expect(again.json<Ran>()).toMatchObject({ project: cwd, stages: [{ stage: "a", status: "fresh", why: [] }] });
+    expect(again.json<Ran>()).toMatchObject({
+      project: cwd,
+      stages: [{ stage: "a", status: "fresh", why: [] }],
+    });
     expect(again.stderr).toBe("");
   });
 
@@ -65,7 +70,9 @@ describe("shopai run", () => {
     expect(refused.stderr).toMatch(/^error: the pipeline p is running already \(process \d+/);
     expect((await runCli(["run", "p.yaml", "--dry-run"], { cwd })).code).toBe(0);
 
-    const waiting = spawn(process.execPath, [binary, "run", "p.yaml", "--lock-timeout", "60", "--json"], { cwd });
+    const waiting = spawn(process.execPath, [binary, "run", "p.yaml", "--lock-timeout", "60", "--json"], {
+      cwd,
+    });
     const out: Buffer[] = [];
     waiting.stdout.on("data", (chunk: Buffer) => out.push(chunk));
     await new Promise<void>((resolve) => {
