@@ -1,5 +1,5 @@
 import { ShopaiError, nearest } from "../src/core/errors.js";
-import { commandSchema } from "../src/cli/editor-schema.js";
+import { commandSchema, pipelineSchema } from "../src/cli/editor-schema.js";
 import { referenceText } from "../src/cli/reference.js";
 import { jsonText } from "../src/cli/terminal.js";
 import { defineCommand, option, type Command, type JsonSchema } from "../src/pipeline/command.js";
@@ -8,7 +8,18 @@ import { writeFile } from "node:fs/promises";
 import { listing } from "./listing.js";
 import { summaries } from "./summaries.js";
 
-const files: Record<string, () => Promise<JsonSchema>> = {};
+/** Files that people write, each with its schema. */
+const files: Record<string, (commands: readonly Command[]) => Promise<JsonSchema>> = {
+  pipeline: async (commands) => {
+    const [{ documentSchema }, { runnable, stageKinds, stageOptions }] = await Promise.all([
+      import("../src/pipeline/document.js"),
+      import("../src/pipeline/plan.js"),
+    ]);
+    const names = runnable(listing);
+    const stages = commands.filter(({ name }) => names.includes(name));
+    return pipelineSchema(documentSchema, [...stages, ...Object.values(stageKinds)], stageOptions);
+  },
+};
 const choices = ["commands", ...Object.keys(files), ...Object.keys(summaries)];
 
 export default defineCommand({
@@ -41,7 +52,7 @@ export default defineCommand({
 });
 
 async function schemaOf(what: string, commands: readonly Command[]): Promise<JsonSchema> {
-  if (Object.hasOwn(files, what)) return files[what]();
+  if (Object.hasOwn(files, what)) return files[what](commands);
   const command = commands.find(({ name }) => name === what);
   if (command) return commandSchema(command, []);
   const near = nearest(what, choices);
