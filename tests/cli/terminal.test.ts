@@ -48,7 +48,7 @@ describe("tables", () => {
   test("fit any width: texts are cut, numbers never, what is left goes below", () => {
     const cell = fc
       .string({ maxLength: 60, unit: "grapheme" })
-      .map((text) => text.replace(/\s|[\u200b-\u200f\u2060-\u2064\ufeff\u0000-\u001f\u007f-\u009f]/g, "x"));
+      .map((text) => text.replace(/\s|\p{C}/gu, "x"));
     fc.assert(
       fc.property(
         fc.array(fc.tuple(cell, cell, fc.integer(), cell), { minLength: 1, maxLength: 5 }),
