@@ -1,16 +1,119 @@
-import { ShopaiError } from "../src/core/errors.js";
-import { defineCommand } from "../src/pipeline/command.js";
+import { grouped } from "../src/core/quantity.js";
+import { forecastTable, type ForecastResult } from "../src/forecast/forecast.js";
+import { frequencyNames } from "../src/forecast/frequency.js";
+import { fillRules } from "../src/forecast/series.js";
+import { defineCommand, option, readingOptions, telling, type Block } from "../src/pipeline/command.js";
+import { openTable } from "../src/table/open.js";
+import { provenanceOf } from "../src/table/provenance.js";
+import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
-export default defineCommand({
+const forecast = defineCommand({
   name: "forecast",
   summary: summaries.forecast,
-  inputs: { usage: "<table...>", min: 0, max: Infinity, help: "table..." },
-  examples: [],
-  options: {},
-  reads: () => [],
-  writes: () => [],
-  run: () => {
-    throw new ShopaiError("usage", "forecast is being built");
+  inputs: {
+    usage: "<table...>",
+    min: 1,
+    max: Infinity,
+    help: "a long table: one row per series and time (rows within a period are added up)",
+  },
+  examples: [
+    "shopai forecast demand.parquet -o forecast.parquet --series sku --time day --value units --horizon 28 --freq D",
+    "shopai forecast sales.csv -o f.csv --time month --value revenue --horizon 12 --model ses,seasonal-naive --backtest 5",
+  ],
+  options: {
+    out: option.path("table of forecasts to write", { short: "o" }),
+    series: option.names("columns that tell series apart (default: one series)").default([]),
+    time: option.text("time column: dates, timestamps or integers", { arg: "<column>" }),
+    value: option.text("column of the values to forecast", { arg: "<column>" }),
+    horizon: option.integer("periods ahead", { min: 1, max: 10_000 }),
+    freq: option
+      .choice(
+        "length of a period: hour, day, week, month, quarter, year (default: found out)",
+        frequencyNames,
+      )
+      .optional(),
+    season: option
+      .integer("periods of a season (default: D 7, W 52, M 12, H 24, Q 4)", { min: 1, max: 100_000 })
+      .optional(),
+    model: option.names("auto, or names of models: naive, seasonal-naive, ses").default(["auto"]),
+    level: option
+      .numbers("levels of the intervals, in percent", { min: 1, max: 99.9, arg: "<80,95>" })
+      .default([80, 95]),
+    backtest: option.integer("origins of the rolling backtest, 0 for none", { min: 0, max: 1000 }).default(4),
+    fill: option
+      .choice(
+        "a period without a row: zero, the previous value, or no period at all (default: zero for dates, previous for numbers)",
+        fillRules,
+      )
+      .optional(),
+    aggregate: option.choice("rows of a series within a period", ["sum", "mean"]).default("sum"),
+    param: option.pairs("parameter of a model, repeatable: alpha=0.2").default({}),
+    ...readingOptions,
+  },
+  reads: (o) => o.in,
+  writes: (o) => [o.out],
+  async run(o, run) {
+    const table = await openTable(await run.engine(), o.in, { ...o, signal: run.signal });
+    const levels = [...new Set(o.level)].sort((a, b) => a - b);
+    const result = await forecastTable(
+      table,
+      { ...o, models: o.model, params: o.param, levels, origins: o.backtest },
+      run,
+    );
+    const provenance = provenanceOf("forecast", telling(forecast, o), o.seed, table.inputs);
+    await writeTable(result.table, o.out, provenance, o);
+    const { table: _, ...json } = result;
+    return {
+      json: { out: o.out, horizon: o.horizon, levels, ...json },
+      blocks: blocksOf(result, o.out, o.horizon, levels),
+      wroteStdout: o.out === "-",
+    };
   },
 });
+export default forecast;
+
+function blocksOf(result: ForecastResult, out: string, horizon: number, levels: readonly number[]): Block[] {
+  const { filled, backtest, word } = result;
+  const columns = ["rmsse", "mase", "smape", "wape", "bias", ...levels.map((level) => `coverage_${level}`)];
+  const blocks: Block[] = [
+    {
+      kind: "title",
+      text: `${grouped(result.series)} series, ${horizon} ${word} ahead: ${grouped(result.rows)} forecasts → ${out}`,
+    },
+  ];
+  if (filled.gaps + filled.tail > 0)
+    blocks.push({
+      kind: "line",
+      text: `${grouped(filled.gaps + filled.tail)} ${word} without a row: ${filled.rule} (--fill)`,
+    });
+  if (backtest.windows > 0)
+    blocks.push(
+      {
+        kind: "line",
+        text: `Backtest of ${backtest.origins} origins, ${grouped(backtest.series)} series:`,
+      },
+      {
+        kind: "table",
+        head: ["model", ...columns],
+        rows: Object.entries(result.metrics).map(([name, metrics]) => [
+          name,
+          ...columns.map((column) => metrics[column]),
+        ]),
+      },
+    );
+  else blocks.push({ kind: "line", text: "No backtest: intervals are those of the normal distribution." });
+  if (result.chosen)
+    blocks.push({
+      kind: "line",
+      text: `auto chose ${Object.entries(result.chosen)
+        .map(([name, count]) => `${name} for ${grouped(count)}`)
+        .join(", ")}`,
+    });
+  for (const { model, series, reason, used } of result.fallbacks)
+    blocks.push({
+      kind: "line",
+      text: `${model}: ${grouped(series)} series ${reason}${used === model ? "" : ` (${used} instead)`}`,
+    });
+  return blocks;
+}

@@ -1,0 +1,202 @@
+import { ShopaiError } from "../core/errors.js";
+import type { Engine } from "../engine/engine.js";
+import { ident } from "../engine/sql.js";
+import { kindOf } from "../table/relation.js";
+
+/** Distances between periods, with the season that usually goes with them. */
+export const frequencies = {
+  H: { word: "hours", season: 24 },
+  D: { word: "days", season: 7 },
+  W: { word: "weeks", season: 52 },
+  M: { word: "months", season: 12 },
+  Q: { word: "quarters", season: 4 },
+  Y: { word: "years", season: 1 },
+} as const;
+export type Frequency = keyof typeof frequencies;
+export const frequencyNames = Object.keys(frequencies) as [Frequency, ...Frequency[]];
+
+/** How times become numbers of periods and back, as SQL. */
+export interface TimeAxis {
+  /** Undefined for a time column of plain numbers. */
+  freq?: Frequency;
+  /** What periods are called: "days". */
+  word: string;
+  /** An expression for the number of the period of a time expression. */
+  toPeriod(time: string): string;
+  /** An expression for the time of a period expression, of the column's own type. */
+  fromPeriod(period: string): string;
+}
+
+/**
+ * The axis of a time column.
+ *
+ * @param rows    a SELECT with the time and series columns, times not null
+ * @param time    name and type of the time column
+ * @param series  names of the series columns, for finding the usual distance within a series
+ * @param asked   the frequency that the user gave; found from the usual distance by default
+ * @throws ShopaiError "data" when the column is neither date, timestamp nor integer; "usage" when the distance must be said
+ */
+export async function timeAxis(
+  engine: Engine,
+  rows: string,
+  time: { name: string; type: string },
+  series: readonly string[],
+  asked: Frequency | undefined,
+  where: string,
+): Promise<TimeAxis> {
+  const kind = kindOf(time.type);
+  if (kind === "integer") return numberAxis(engine, rows, time, series, asked);
+  if (kind !== "date" && kind !== "timestamp")
+    throw new ShopaiError(
+      "data",
+      `the times in ${time.name} are ${time.type}, not dates, timestamps or integers`,
+      {
+        where,
+        try: "shopai clean, whose contract makes dates of texts",
+      },
+    );
+  const freq = asked ?? (await usualFrequency(engine, rows, time, series, where));
+  if (freq === "H" && kind === "date")
+    throw new ShopaiError("usage", `${time.name} holds dates, which cannot be ${frequencies.H.word}`, {
+      where,
+      try: "--freq D",
+    });
+  const { toPeriod, fromPeriod } = await calendar(engine, rows, ident(time.name), freq);
+  return {
+    freq,
+    word: frequencies[freq].word,
+    toPeriod,
+    fromPeriod: (period) => `(${fromPeriod(period)})::${time.type}`,
+  };
+}
+
+/** Plain numbers: the usual distance within a series is one period. */
+async function numberAxis(
+  engine: Engine,
+  rows: string,
+  time: { name: string; type: string },
+  series: readonly string[],
+  asked: Frequency | undefined,
+): Promise<TimeAxis> {
+  const distance = (await usualDistance(engine, rows, `${ident(time.name)}::BIGINT`, series)) ?? 1n;
+  const [{ first }] = await engine.rows<{ first: bigint }>(
+    `SELECT min(${ident(time.name)}::BIGINT) AS first FROM (${rows})`,
+  );
+  return {
+    freq: asked,
+    word: asked ? frequencies[asked].word : "periods",
+    toPeriod: (expression) => `((${expression}::BIGINT - ${first}) // ${distance})`,
+    fromPeriod: (period) => `(${first} + (${period}) * ${distance})::${time.type}`,
+  };
+}
+
+/** The commonest distance between neighbours within a series, in the unit of the expression; the smaller of equals. */
+async function usualDistance(
+  engine: Engine,
+  rows: string,
+  expression: string,
+  series: readonly string[],
+): Promise<bigint | undefined> {
+  const names = series.map(ident);
+  const partition = names.length > 0 ? `PARTITION BY ${names.join(", ")} ` : "";
+  const [found] = await engine.rows<{ gap: bigint }>(
+    `SELECT gap FROM (SELECT t - lag(t) OVER (${partition}ORDER BY t) AS gap
+       FROM (SELECT DISTINCT ${[...names, `${expression} AS t`].join(", ")} FROM (${rows})))
+      WHERE gap > 0 GROUP BY gap ORDER BY count(*) DESC, gap LIMIT 1`,
+  );
+  return found?.gap;
+}
+
+async function usualFrequency(
+  engine: Engine,
+  rows: string,
+  time: { name: string; type: string },
+  series: readonly string[],
+  where: string,
+): Promise<Frequency> {
+  const microseconds = `epoch_us(${ident(time.name)}::TIMESTAMP)`;
+  const gap = await usualDistance(engine, rows, microseconds, series);
+  if (gap === undefined && kindOf(time.type) === "date") return "D";
+  const days = gap === undefined ? NaN : Number(gap) / 86_400e6;
+  if (days === 1) return "D";
+  if (days === 7) return "W";
+  if (days >= 28 && days <= 31) return "M";
+  if (days >= 90 && days <= 92) return "Q";
+  if (days >= 365 && days <= 366) return "Y";
+  if (days === 1 / 24) return "H";
+  throw new ShopaiError(
+    "usage",
+    gap === undefined
+      ? `no series has two times in ${time.name}, so the distance of periods must be said`
+      : `times in ${time.name} usually lie ${days < 1 ? `${days * 86_400} seconds` : `${days} days`} apart, which is no period`,
+    { where, try: "--freq D (or H, W, M, Q, Y): values within a period are added up" },
+  );
+}
+
+const epoch = "DATE '1970-01-01'";
+
+/**
+ * Times to numbers of periods and back. Times go back to the place in the period where all of the column's
+ * times are: the same weekday, day of the month, last day of the month, month of the quarter or year. Where they
+ * are not all at one place, a period is named by its first day (a week by the weekday of the first date).
+ */
+async function calendar(
+  engine: Engine,
+  rows: string,
+  time: string,
+  freq: Frequency,
+): Promise<Pick<TimeAxis, "toPeriod" | "fromPeriod">> {
+  const day = `${time}::DATE`;
+  const [place] = await engine.rows<{
+    weekday: bigint;
+    ends: boolean;
+    day: bigint | null;
+    quarter_month: bigint | null;
+    year_month: bigint | null;
+  }>(
+    `SELECT date_diff('day', ${epoch}, min(${day})) % 7 AS weekday,
+            bool_and(${day} = last_day(${day})) AND NOT bool_and(day(${day}) = 1) AS ends,
+            CASE WHEN min(day(${day})) = max(day(${day})) THEN min(day(${day})) END AS day,
+            CASE WHEN min((month(${day}) - 1) % 3) = max((month(${day}) - 1) % 3) THEN min((month(${day}) - 1) % 3) END AS quarter_month,
+            CASE WHEN min(month(${day})) = max(month(${day})) THEN min(month(${day})) - 1 END AS year_month
+       FROM (${rows})`,
+  );
+  const dayOf = (firstDay: string): string =>
+    place.ends
+      ? `last_day(${firstDay})`
+      : `(${firstDay} + (least(${place.day ?? 1}, day(last_day(${firstDay}))) - 1)::INTEGER)`;
+  const monthDate = (months: string): string =>
+    dayOf(`make_date((${months}) // 12, (${months}) % 12 + 1, 1)`);
+  switch (freq) {
+    case "H":
+      return {
+        toPeriod: (t) => `(epoch_us(${t}::TIMESTAMP) // 3600000000)`,
+        fromPeriod: (p) => `make_timestamp((${p}) * 3600000000)`,
+      };
+    case "D":
+      return {
+        toPeriod: (t) => `date_diff('day', ${epoch}, ${t}::DATE)`,
+        fromPeriod: (p) => `${epoch} + (${p})::INTEGER`,
+      };
+    case "W":
+      return {
+        toPeriod: (t) => `floor((date_diff('day', ${epoch}, ${t}::DATE) - (${place.weekday})) / 7)::BIGINT`,
+        fromPeriod: (p) => `${epoch} + ((${p}) * 7 + (${place.weekday}))::INTEGER`,
+      };
+    case "M":
+      return {
+        toPeriod: (t) => `(year(${t}::DATE) * 12 + month(${t}::DATE) - 1)`,
+        fromPeriod: monthDate,
+      };
+    case "Q":
+      return {
+        toPeriod: (t) => `(year(${t}::DATE) * 4 + quarter(${t}::DATE) - 1)`,
+        fromPeriod: (p) => monthDate(`((${p}) * 3 + ${place.quarter_month ?? 0})`),
+      };
+    case "Y":
+      return {
+        toPeriod: (t) => `year(${t}::DATE)`,
+        fromPeriod: (p) => monthDate(`((${p}) * 12 + ${place.year_month ?? 0})`),
+      };
+  }
+}

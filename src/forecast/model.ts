@@ -1,0 +1,48 @@
+import type { ParamsOf, ParamTable } from "../learners/params.js";
+
+/** What one series gives a model: values at equal distances, oldest first, none missing. */
+export interface History {
+  values: Float64Array;
+  /** Periods after which the pattern repeats; 1 for none. */
+  season: number;
+}
+
+/** A model fitted to one history. */
+export interface ForecastFit {
+  /** Expected values of the next `horizon` periods, in the unit of the values. */
+  mean(horizon: number): Float64Array;
+  /** Standard deviation of the errors one period ahead, from the history; NaN when it is too short to tell. */
+  deviation: number;
+  /** By how much the deviation has grown `step` periods ahead: 1 at step 1. */
+  growth(step: number): number;
+  /** Fitted parameters, for people and tests. */
+  about: Readonly<Record<string, number>>;
+}
+
+/**
+ * One way to forecast. A new one is a file of this room and its line in registry.ts.
+ *
+ * A model sees clean histories only: gaps, short and constant series are dealt with by the frame
+ * around it, so `fit` never throws.
+ */
+export interface ForecastModel<T extends ParamTable = ParamTable> {
+  name: string;
+  /** One line: when to use it. */
+  summary: string;
+  /** Paper or book, with its year. */
+  source: string;
+  params: T;
+  /** The fewest values that it can be fitted to. */
+  needs(season: number): number;
+  fit(history: History, params: ParamsOf<T>): ForecastFit;
+}
+
+/** Declares a model; nothing but a place for the types to meet. */
+export function defineForecastModel<const T extends ParamTable>(model: ForecastModel<T>): ForecastModel {
+  return model as unknown as ForecastModel;
+}
+
+/** Root of the sum of squares over the count less `parameters`; NaN where nothing is left. */
+export function deviationOf(squares: number, count: number, parameters = 0): number {
+  return count > parameters ? Math.sqrt(squares / (count - parameters)) : NaN;
+}

@@ -1,0 +1,55 @@
+import { nearest, ShopaiError } from "../core/errors.js";
+import { checkParams, type ParamValue } from "../learners/params.js";
+import type { ForecastFit, ForecastModel, History } from "./model.js";
+import naive from "./naive.js";
+import seasonalNaive from "./seasonal-naive.js";
+import ses from "./ses.js";
+
+/** Every forecasting model, in the order that tables show. */
+export const forecastModels: readonly ForecastModel[] = [naive, seasonalNaive, ses];
+
+/** @throws ShopaiError "usage" with the nearest name */
+export function forecastModelNamed(name: string): ForecastModel {
+  const found = forecastModels.find((model) => model.name === name);
+  if (found) return found;
+  const near = nearest(name, [...forecastModels.map((model) => model.name), "auto"]);
+  throw new ShopaiError("usage", `"${name}" is not a forecasting model`, {
+    try: `--model ${near ?? ["auto", ...forecastModels.map((model) => model.name)].join("|")}`,
+  });
+}
+
+/** A model with its parameters settled. */
+export interface ReadyModel {
+  name: string;
+  needs(season: number): number;
+  fit(history: History): ForecastFit;
+}
+
+/**
+ * Models by name with the parameters of one call. A parameter goes to every model that has it.
+ *
+ * @throws ShopaiError "usage" for an unknown model, a parameter that none of them has, or one out of range
+ */
+export function readyModels(
+  names: readonly string[],
+  given: Readonly<Record<string, ParamValue>>,
+): ReadyModel[] {
+  const models = names.map(forecastModelNamed);
+  const known = models.flatMap((model) => Object.keys(model.params));
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    throw new ShopaiError("usage", `none of ${names.join(", ")} has a parameter "${name}"`, {
+      try: near ? `--param ${near}=${String(given[name])}` : "leaving it out",
+    });
+  }
+  return models.map((model) => {
+    const own = Object.entries(given).filter(([name]) => Object.hasOwn(model.params, name));
+    const params = checkParams(model.name, model.params, Object.fromEntries(own));
+    return {
+      name: model.name,
+      needs: (season) => model.needs(season),
+      fit: (history) => model.fit(history, params),
+    };
+  });
+}

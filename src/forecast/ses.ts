@@ -1,0 +1,115 @@
+import { defineForecastModel, deviationOf } from "./model.js";
+import { real } from "../learners/params.js";
+
+/** Bounds of the smoothing parameter, as in R's `ses`. */
+const leastAlpha = 0.0001;
+const mostAlpha = 0.9999;
+
+/**
+ * Simple exponential smoothing: l_t = alpha y_t + (1 - alpha) l_(t-1), every forecast is the last level.
+ *
+ * Hyndman, Koehler, Ord & Snyder (2008), Forecasting with Exponential Smoothing, ch. 2 (ETS(A,N,N)). alpha and the
+ * first level minimise the sum of squared one-step errors, which maximises the likelihood. For a
+ * given alpha the errors are linear in the first level, so the best level has a closed form and only alpha is searched.
+ */
+export default defineForecastModel({
+  name: "ses",
+  summary: "simple exponential smoothing: a level that follows recent values",
+  source: "Hyndman, Koehler, Ord & Snyder (2008), Forecasting with Exponential Smoothing, Springer, ch. 2",
+  params: {
+    alpha: real({
+      default: 0,
+      min: 0,
+      max: 1,
+      help: "weight of the newest value; 0 finds the best for every series",
+    }),
+  },
+  needs: () => 2,
+  fit({ values }, { alpha: given }) {
+    const alpha = given > 0 ? given : bestAlpha(values);
+    const { squares, level } = smoothed(values, alpha);
+    return {
+      mean: (horizon) => new Float64Array(horizon).fill(level),
+      deviation: deviationOf(squares, values.length, given > 0 ? 1 : 2),
+      growth: (step) => Math.sqrt(1 + (step - 1) * alpha * alpha),
+      about: { alpha },
+    };
+  },
+});
+
+/**
+ * Runs the smoothing with the best first level.
+ *
+ * With a first level l the one-step errors are e_t - d_t l, where e_t are the errors from a first
+ * level of 0 and d_t = (1 - alpha)^(t-1); least squares gives l = sum(e d) / sum(d d).
+ */
+export function smoothed(
+  values: Float64Array,
+  alpha: number,
+): { squares: number; level: number; first: number } {
+  let level = 0;
+  let decay = 1;
+  let ee = 0;
+  let ed = 0;
+  let dd = 0;
+  for (let t = 0; t < values.length; t++) {
+    const error = values[t] - level;
+    ee += error * error;
+    ed += error * decay;
+    dd += decay * decay;
+    level += alpha * error;
+    decay *= 1 - alpha;
+  }
+  const first = ed / dd;
+  return { squares: Math.max(0, ee - first * ed), level: level + decay * first, first };
+}
+
+/** The alpha of least squared error: the best of a grid, refined by golden section within its neighbours. */
+function bestAlpha(values: Float64Array): number {
+  // Around the mean, the sums of squares lose no digits to the level of the series.
+  let mean = 0;
+  for (const value of values) mean += value / values.length;
+  const centered = values.map((value) => value - mean);
+  const loss = (alpha: number): number => smoothed(centered, alpha).squares;
+  const steps = 20;
+  const at = (i: number): number => leastAlpha + ((mostAlpha - leastAlpha) * i) / steps;
+  let best = 0;
+  let least = Infinity;
+  for (let i = 0; i <= steps; i++) {
+    const found = loss(at(i));
+    if (found < least) {
+      least = found;
+      best = i;
+    }
+  }
+  return goldenSection(loss, at(Math.max(0, best - 1)), at(Math.min(steps, best + 1)));
+}
+
+/** The place of the least value of a function with one valley in [low, high], to 1e-7. */
+function goldenSection(f: (x: number) => number, low: number, high: number): number {
+  const golden = (Math.sqrt(5) - 1) / 2;
+  let a = low;
+  let b = high;
+  let c = b - golden * (b - a);
+  let d = a + golden * (b - a);
+  let fc = f(c);
+  let fd = f(d);
+  while (b - a > 1e-7) {
+    if (fc <= fd) {
+      b = d;
+      d = c;
+      fd = fc;
+      c = b - golden * (b - a);
+      fc = f(c);
+    } else {
+      a = c;
+      c = d;
+      fc = fd;
+      d = a + golden * (b - a);
+      fd = f(d);
+    }
+  }
+  const middle = (a + b) / 2;
+  // The valley may lie on the edge of the range.
+  return [low, high, middle].reduce((x, y) => (f(y) < f(x) ? y : x), middle);
+}

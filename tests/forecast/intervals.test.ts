@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
+import { calibrate, normalQuantile } from "../../src/forecast/intervals.js";
+import { rollingWindows } from "../../src/forecast/backtest.js";
+import type { SeriesSet } from "../../src/forecast/series.js";
+import { errorScales, ForecastScore, overallWeightedAverage } from "../../src/metrics/forecast.js";
+
+describe("calibration", () => {
+  test("covers at least the level for errors like those it has seen", () => {
+    const rng = seededRng(1, "errors");
+    // Lopsided errors: a squared normal less its mean.
+    const draw = (n: number): Float64Array => Float64Array.from({ length: n }, () => rng.normal() ** 2 - 1);
+    const calibration = calibrate([draw(400), draw(400)], [80, 95]);
+    for (const level of [80, 95]) {
+      const { low, high } = calibration.multiples(1, level);
+      const inside = draw(20_000).filter((error) => error >= low && error <= high).length / 20_000;
+      expect(Math.abs(inside - level / 100)).toBeLessThan(0.03);
+      expect(high).toBeGreaterThan(-low);
+    }
+  });
+
+  test("uses steps of their own, then all steps, then the normal distribution, by the errors that there are", () => {
+    const few = Float64Array.from({ length: 9 }, (_, i) => i - 4);
+    const calibration = calibrate([few, few, few, few, few], [50, 80, 95, 99]);
+    expect([50, 80, 95, 99].map((level) => calibration.basis(level))).toEqual([
+      "backtest errors per step",
+      "backtest errors per step",
+      "backtest errors of all steps",
+      "normal distribution",
+    ]);
+    expect(calibration.multiples(1, 80)).toEqual({ low: -4, high: 4 });
+    // The normal quantile, 2.58, would lie inside the 80 % interval of the errors seen.
+    expect(calibration.multiples(1, 99)).toEqual({ low: -4, high: 4 });
+    const none = calibrate([new Float64Array()], [99]);
+    expect(none.multiples(1, 99).high).toBeCloseTo(2.5758293035489004, 12);
+    expect(calibrate([new Float64Array()], [50]).basis(50)).toBe("normal distribution");
+  });
+
+  test("always holds the mean", () => {
+    const early = Float64Array.from({ length: 50 }, (_, i) => i + 1);
+    expect(calibrate([early], [80]).multiples(1, 80).low).toBe(0);
+  });
+});
+
+test.each([
+  [0.975, 1.959963984540054],
+  [0.9, 1.2815515655446004],
+  [0.5, 0],
+  [0.001, -3.090232306167813],
+  [1e-10, -6.361340902404056],
+])("the normal quantile of %d is R's qnorm", (p, expected) => {
+  expect(normalQuantile(p)).toBeCloseTo(expected, 12);
+});
+
+describe("rolling origins", () => {
+  const setOf = (...lengths: number[]): SeriesSet => {
+    const starts = Int32Array.from({ length: lengths.length + 1 }, (_, i) =>
+      lengths.slice(0, i).reduce((a, b) => a + b, 0),
+    );
+    return { count: lengths.length, starts } as SeriesSet;
+  };
+
+  test("lie a horizon apart where the history allows it, closer where not, and nowhere when it is too short", () => {
+    const windows = rollingWindows(setOf(30, 13, 9, 3), 1, 5, 3);
+    const cuts = (s: number) => [...windows.cut.subarray(windows.starts[s], windows.starts[s + 1])];
+    expect(cuts(0)).toEqual([25, 20, 15]);
+    expect(cuts(1)).toEqual([8, 6, 4]);
+    expect(cuts(2)).toEqual([4, 3]);
+    expect(cuts(3)).toEqual([]);
+    expect(windows.origins).toBe(3);
+  });
+
+  test("keep a season and one value for the history", () => {
+    expect([...rollingWindows(setOf(20), 7, 6, 9).cut]).toEqual([14, 13, 12, 11, 10, 9, 8]);
+  });
+});
+
+describe("metrics of forecasts", () => {
+  test("scales are those of MASE and RMSSE", () => {
+    const history = Float64Array.of(0, 0, 2, 4, 3);
+    expect(errorScales(history, 1).seasonal).toBe(5 / 4);
+    expect(errorScales(history, 2).seasonal).toBe((2 + 4 + 1) / 3);
+    // M5 counts steps from the first sale on: 2 -> 4 -> 3.
+    expect(errorScales(history, 1).step).toBe(Math.sqrt(5 / 2));
+    expect(errorScales(Float64Array.of(3, 3, 3), 1)).toEqual({ seasonal: NaN, step: NaN });
+    expect(errorScales(Float64Array.of(3), 7)).toEqual({ seasonal: NaN, step: NaN });
+  });
+
+  test("are worked out by hand for two series", () => {
+    const score = new ForecastScore();
+    const scales = { seasonal: 2, step: 4 };
+    score.add([{ truth: Float64Array.of(10, 0), forecast: Float64Array.of(8, 0), scales }]);
+    score.add([
+      { truth: Float64Array.of(5, 5), forecast: Float64Array.of(7, 5), scales: { seasonal: NaN, step: NaN } },
+    ]);
+    const values = score.values();
+    expect(values.smape).toBeCloseTo((200 * (2 / 18) + 200 * (2 / 12)) / 4, 12);
+    expect(values.mase).toBe(0.5);
+    expect(values.rmsse).toBeCloseTo(Math.sqrt(2) / 4, 12);
+    expect(values.wape).toBe(4 / 20);
+    expect(values.bias).toBe(0);
+    expect(overallWeightedAverage({ smape: 9.012, mase: 2.685 }, { smape: 9.161, mase: 2.777 })).toBeCloseTo(
+      0.975,
+      3,
+    );
+  });
+});

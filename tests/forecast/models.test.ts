@@ -1,0 +1,121 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { forecastModels, readyModels } from "../../src/forecast/registry.js";
+import { smoothed } from "../../src/forecast/ses.js";
+import { root } from "../support/run-cli.js";
+
+interface SesCase {
+  values: number[];
+  given: number | null;
+  alpha: number;
+  first: number;
+  squares: number;
+  forecast: number;
+}
+// statsmodels 0.15.0 (versions stand in the fixture), by tests/parity/scripts/ses_statsmodels.py.
+const fixture = JSON.parse(readFileSync(join(root, "tests/parity/fixtures/ses.json"), "utf8")) as {
+  cases: Record<string, SesCase>;
+};
+
+describe("ses", () => {
+  test.each(Object.entries(fixture.cases))("%s: sum of squares no worse than statsmodels'", (_, known) => {
+    const values = Float64Array.from(known.values);
+    const [model] = readyModels(["ses"], known.given === null ? {} : { alpha: known.given });
+    const fit = model.fit({ values, season: 1 });
+    const own = smoothed(values, fit.about.alpha);
+    // alpha lies in R's range here (0.0001 to 0.9999) and in 0 to 1 there: that costs up to 1.1e-4 where the best is an end.
+    const inside = known.alpha > 0.0001 && known.alpha < 0.9999;
+    expect(own.squares).toBeLessThanOrEqual(known.squares * (1 + (inside ? 1e-9 : 1.2e-4)));
+    expect(own.squares).toBeGreaterThan(known.squares * (1 - 1e-4));
+    if (known.given !== null) {
+      // Its optimiser stops within 1e-5 of the best first level.
+      expect(Math.abs(own.first / known.first - 1)).toBeLessThan(1e-5);
+      expect(fit.mean(1)[0]).toBeCloseTo(known.forecast, 3);
+    }
+    // At statsmodels' own alpha the closed form of the first level gives the same sum of squares.
+    expect(Math.abs(smoothed(values, known.alpha).squares / known.squares - 1)).toBeLessThan(1e-6);
+  });
+
+  test("the sum of squares is that of the errors, one by one", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 2, maxLength: 30 }),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        (list, alpha) => {
+          const { squares, level, first } = smoothed(Float64Array.from(list), alpha);
+          let current = first;
+          let sum = 0;
+          for (const value of list) {
+            const error = value - current;
+            sum += error * error;
+            current += alpha * error;
+          }
+          expect(Math.abs(squares - sum)).toBeLessThan(1e-8 * (1 + sum));
+          expect(level).toBeCloseTo(current, 8);
+        },
+      ),
+    );
+  });
+});
+
+test("naive repeats the last value, seasonal naive the last season", () => {
+  const values = Float64Array.of(1, 2, 3, 4, 6, 8);
+  const [naive, seasonal] = readyModels(["naive", "seasonal-naive"], {}).map((model) =>
+    model.fit({ values, season: 3 }),
+  );
+  expect([...naive.mean(3)]).toEqual([8, 8, 8]);
+  expect([...seasonal.mean(5)]).toEqual([4, 6, 8, 4, 6]);
+  // Errors of the history: 1 1 1 2 2 and 3 4 5.
+  expect(naive.deviation).toBeCloseTo(Math.sqrt(11 / 5), 12);
+  expect(seasonal.deviation).toBeCloseTo(Math.sqrt(50 / 3), 12);
+  // Hyndman & Athanasopoulos (2021), table 5.2.
+  expect([1, 3, 4, 6, 7].map((step) => seasonal.growth(step) ** 2)).toEqual(
+    [1, 1, 2, 2, 3].map((v) => expect.closeTo(v, 12)),
+  );
+  expect(naive.growth(4)).toBe(2);
+});
+
+describe.each(forecastModels.map((model) => model.name))("the model %s", (name) => {
+  const [model] = readyModels([name], {});
+
+  test("answers with finite numbers for every history that is long enough", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.constant(0), fc.double({ min: -1e9, max: 1e9, noNaN: true })), {
+          minLength: 1,
+          maxLength: 40,
+        }),
+        fc.integer({ min: 1, max: 12 }),
+        (list, season) => {
+          fc.pre(list.length >= model.needs(season));
+          const fit = model.fit({ values: Float64Array.from(list), season });
+          expect([...fit.mean(5)].every(Number.isFinite)).toBe(true);
+          expect(fit.growth(1)).toBe(1);
+          expect(fit.growth(5)).toBeGreaterThanOrEqual(fit.growth(2));
+        },
+      ),
+    );
+  });
+
+  test("a constant goes on, scaled values give scaled forecasts", () => {
+    const constant = model.fit({ values: new Float64Array(20).fill(7), season: 4 });
+    for (const value of constant.mean(6)) expect(value).toBeCloseTo(7, 9);
+    const values = Float64Array.from({ length: 24 }, (_, t) => 10 + ((t * 7) % 5));
+    const plain = model.fit({ values, season: 4 }).mean(6);
+    const scaled = model.fit({ values: values.map((v) => 8 * v), season: 4 }).mean(6);
+    scaled.forEach((value, h) => expect(value / 8).toBeCloseTo(plain[h], 5));
+  });
+});
+
+describe("parameters", () => {
+  test("go to the models that have them, and are checked by name", () => {
+    expect(readyModels(["naive", "ses"], { alpha: 0.5 })).toHaveLength(2);
+    expect(() => readyModels(["naive"], { alpha: 0.5 })).toThrow(/none of naive has a parameter "alpha"/);
+    expect(() => readyModels(["ses"], { alpha: 2 })).toThrow(/alpha must be a number from 0 to 1, got 2/);
+    expect(() => readyModels(["sess"], {})).toThrow(
+      expect.objectContaining({ kind: "usage", try: "--model ses" }),
+    );
+  });
+});
