@@ -1,16 +1,146 @@
 import { ShopaiError } from "../src/core/errors.js";
-import { defineCommand } from "../src/pipeline/command.js";
+import { grouped } from "../src/core/quantity.js";
+import { cleanRows, type Cleaned, type CleanCounts, type RawRows } from "../src/clean/clean.js";
+import { readContract, tablesOf, type Contract } from "../src/clean/contract.js";
+import { contractByValues } from "../src/clean/untyped.js";
+import type { Engine } from "../src/engine/engine.js";
+import type { Run } from "../src/engine/run.js";
+import {
+  defineCommand,
+  option,
+  readingOptions,
+  telling,
+  type Block,
+  type Result,
+} from "../src/pipeline/command.js";
+import { openTable } from "../src/table/open.js";
+import { isText, openText } from "../src/table/open-text.js";
+import { provenanceOf } from "../src/table/provenance.js";
+import { where } from "../src/table/relation.js";
+import { sourceFiles } from "../src/table/source.js";
+import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
-export default defineCommand({
+const command = defineCommand({
   name: "clean",
   summary: summaries.clean,
-  inputs: { usage: "<file...>", min: 0, max: Infinity, help: "file..." },
-  examples: [],
-  options: {},
-  reads: () => [],
-  writes: () => [],
-  run: () => {
-    throw new ShopaiError("usage", "clean is being built");
+  inputs: {
+    usage: "<file...>",
+    min: 1,
+    max: Infinity,
+    help: "tables: files, folders, globs, or - for stdin",
+  },
+  examples: [
+    "shopai clean orders.csv --contract orders.yaml -o orders.parquet",
+    "shopai clean raw/*.csv --contract orders.yaml --rejects bad.csv --max-reject-rate 0.01 -o orders.parquet",
+    "shopai clean export.csv.gz --encoding latin-1 -o export.parquet",
+  ],
+  options: {
+    ...readingOptions,
+    out: option.path("file for the clean rows; its ending picks the format", { short: "o" }),
+    contract: option
+      .path(
+        "data contract (docs/data-contracts.md); without one, types are found out and nothing is judged",
+        { arg: "<yaml>" },
+      )
+      .optional(),
+    rejects: option
+      .path("file for every refused row as read, with _reason, _source and _line", { arg: "<file>" })
+      .optional(),
+    maxRejectRate: option
+      .real(
+        "largest share of rows that may be refused, 0 to 1; beyond it nothing but the rejects is written and the exit code is 3",
+        { min: 0, max: 1, arg: "<share>" },
+      )
+      .optional(),
+  },
+  reads: (o) => [...o.in, ...(o.contract ? [o.contract, ...tablesOf(o.contract)] : [])],
+  writes: (o) => [o.out, ...(o.rejects ? [o.rejects] : [])],
+  async run(o, run) {
+    if (o.rejects !== undefined && o.rejects === o.out)
+      throw new ShopaiError("usage", "--out and --rejects name the same file", {
+        where: o.out,
+        try: "--rejects rejects.csv",
+      });
+    const written = o.contract === undefined ? undefined : readContract(o.contract);
+    const engine = await run.engine();
+    run.progress.stage(`reading ${o.in.join(" ")}`);
+    const raw = await rawRows(engine, o, run);
+    const contract = written ?? (await contractByValues(raw.rows));
+    run.progress.stage("checking");
+    const cleaned = await cleanRows(engine, raw, contract);
+    const { counts } = cleaned;
+    const provenance = provenanceOf(command.name, telling(command, o), run.seed, cleaned.table.inputs);
+    if (o.rejects) await writeTable(cleaned.rejects, o.rejects, provenance);
+    refuseTooMany(counts, o);
+    run.progress.stage(`writing ${o.out}`);
+    await writeTable(cleaned.table, o.out, provenance, o);
+    run.progress.done(`${grouped(counts.rows_out)} rows`);
+    if (counts.rejected > 0 && !o.rejects)
+      run.warn(`${grouped(counts.rejected)} rows were refused; --rejects <file> keeps them, with reasons`);
+    return { ...resultOf(cleaned, written, o), wroteStdout: o.out === "-" };
   },
 });
+
+export default command;
+
+type Options = {
+  in: string[];
+  out: string;
+  contract?: string;
+  rejects?: string;
+  maxRejectRate?: number;
+  where?: string;
+  format?: string;
+};
+
+async function rawRows(engine: Engine, o: Options, run: Run): Promise<RawRows> {
+  const options = { ...o, signal: run.signal };
+  if (!isText(sourceFiles(o.in, o.format)[0])) return { rows: await openTable(engine, o.in, options) };
+  const { relation, refused } = await openText(engine, o.in, options);
+  return { rows: await where(relation, o.where), refused };
+}
+
+function refuseTooMany({ rejected, rows_in }: CleanCounts, o: Options): void {
+  if (o.maxRejectRate === undefined || rejected <= o.maxRejectRate * rows_in) return;
+  const share = ((100 * rejected) / rows_in).toFixed(2);
+  throw new ShopaiError(
+    "data",
+    `${grouped(rejected)} of ${grouped(rows_in)} rows (${share} %) were refused, more than --max-reject-rate ${o.maxRejectRate} allows`,
+    {
+      where: o.in.join(" "),
+      try: o.rejects
+        ? `reading ${o.rejects}, where they are with their reasons`
+        : "--rejects <file>, which keeps them with their reasons",
+    },
+  );
+}
+
+function resultOf({ counts, actions }: Cleaned, contract: Contract | undefined, o: Options): Result {
+  const rules = Object.entries(counts.by_rule);
+  const blocks: Block[] = [
+    { kind: "title", text: `${o.out}: ${grouped(counts.rows_out)} rows` },
+    {
+      kind: "pairs",
+      rows: [
+        ["rows in", counts.rows_in],
+        ["rows out", counts.rows_out],
+        ["rejected", counts.rejected],
+        ["duplicates", counts.duplicates],
+        ["repaired", counts.repaired],
+      ],
+    },
+  ];
+  if (rules.length > 0)
+    blocks.push({
+      kind: "table",
+      head: ["rule", "action", "rows"],
+      rows: rules.map(([rule, n]) => [rule, actions[rule] ?? "reject", n]),
+    });
+  if (!contract)
+    blocks.push({
+      kind: "line",
+      text: "no contract: types were found out, nothing was judged (shopai inspect --contract writes one to start from)",
+    });
+  return { json: counts, blocks };
+}

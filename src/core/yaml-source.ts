@@ -220,10 +220,9 @@ function issueError(source: YamlSource, schema: z.ZodType, issue: Issue, path: Y
     case "invalid_union": {
       const value = valueAt(source.value, path);
       if (value === undefined) return missingKey(source, path);
-      const wanted =
-        issue.code === "invalid_type" ? (typeNames[issue.expected] ?? issue.expected) : unionText(issue);
+      const wanted = wantedText(issue);
       return yamlError(source, path, `${name} must be ${wanted}, got ${shown(value)}`, {
-        try: `${path.at(-1)}: ${wanted}`,
+        try: nearest(source.textAt(path) ?? "", choicesOf(issue)) ?? `${path.at(-1)}: ${wanted}`,
       });
     }
     default:
@@ -256,18 +255,23 @@ const typeNames: Record<string, string> = {
   boolean: "true or false",
 };
 
-function unionText(issue: Extract<Issue, { code: "invalid_union" }>): string {
-  const wanted = issue.errors.flatMap((errors) =>
-    errors.flatMap((inner) =>
-      inner.code === "invalid_type"
-        ? [typeNames[inner.expected] ?? inner.expected]
-        : inner.code === "invalid_value"
-          ? [listed(inner.values.map(String))]
-          : [],
-    ),
+/** What would have been right: a type, a choice, or several of them. */
+function wantedText(issue: Issue): string {
+  const wanted = branchesOf(issue).flatMap((inner) =>
+    inner.code === "invalid_type" && inner.expected !== "null"
+      ? [typeNames[inner.expected] ?? inner.expected]
+      : inner.code === "invalid_value"
+        ? [listed(inner.values.map(String))]
+        : [],
   );
   return [...new Set(wanted)].join(" or ") || "another value";
 }
+
+const choicesOf = (issue: Issue): string[] =>
+  branchesOf(issue).flatMap((inner) => (inner.code === "invalid_value" ? inner.values.map(String) : []));
+
+const branchesOf = (issue: Issue): Issue[] =>
+  issue.code === "invalid_union" ? issue.errors.flat().flatMap(branchesOf) : [issue];
 
 function suggestion(given: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
