@@ -1,0 +1,75 @@
+import { writeFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { runCli } from "../support/run-cli.js";
+import { temporaryFolder } from "../support/temporary.js";
+
+const folder = temporaryFolder();
+const orders = join(folder, "orders.csv");
+writeFileSync(
+  orders,
+  `customer,product,split\n${Array.from({ length: 60 }, (_, i) => `c${i % 7},p${(i * 7) % 40},${i % 5 ? "train" : "test"}`).join("\n")}\n`,
+);
+
+describe("train, predict and learners from the command line", () => {
+  test("train writes a model, predict answers for every user it knows", async () => {
+    const model = join(folder, "model");
+    const trained = await runCli([
+      ...[
+        "train",
+        "item-knn",
+        orders,
+        "--user",
+        "customer",
+        "--item",
+        "product",
+        "--where",
+        "split = 'train'",
+      ],
+      ...["--param", "k=5", "--param", "similarity=jaccard", "-o", model, "--json"],
+    ]);
+    expect(trained.stderr).not.toContain("error");
+    expect(trained.json()).toMatchObject({
+      model,
+      learner: "item-knn",
+      task: "recommendation",
+      rows: 48,
+      params: { k: 5, similarity: "jaccard", shrink: 10 },
+    });
+    const out = join(folder, "recommendations.parquet");
+    const predicted = await runCli(["predict", model, "-o", out, "--k", "2", "--json"]);
+    expect(predicted.json()).toMatchObject({ out, rows: 14, learner: "item-knn" });
+    const inspected = await runCli(["inspect", out, "--json"]);
+    expect(inspected.stdout).toContain('"rank"');
+  });
+
+  test("what goes wrong is said, with the documented exit code and no model", async () => {
+    const nothing = join(folder, "nothing");
+    const unknown = await runCli(["train", "eese", orders, "-o", nothing]);
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("try shopai train ease")]);
+    const column = await runCli([
+      "train",
+      "ease",
+      orders,
+      "--user",
+      "custmer",
+      "--item",
+      "product",
+      "-o",
+      nothing,
+    ]);
+    expect([column.code, column.stderr]).toEqual([3, expect.stringContaining("try --user customer")]);
+    mkdirSync(join(folder, "empty"));
+    const model = await runCli(["predict", join(folder, "empty"), "-o", nothing]);
+    expect([model.code, model.stderr]).toEqual([4, expect.stringContaining("holds no model.json")]);
+  });
+
+  test("learners lists every learner with its parameters; train <learner> --help does too", async () => {
+    const listed = (await runCli(["learners", "--json"])).json<
+      { name: string; params: { name: string }[] }[]
+    >();
+    expect(listed.find(({ name }) => name === "ease")!.params.map(({ name }) => name)).toEqual(["lambda"]);
+    const help = await runCli(["train", "kmeans", "--help"]);
+    expect(help.stdout).toContain("k=8");
+  });
+});

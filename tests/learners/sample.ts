@@ -1,0 +1,61 @@
+import { seededRng } from "../../src/core/rng.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { Learner, RoleName, Roles } from "../../src/learners/learner.js";
+import type { TrainingAsk } from "../../src/learners/training.js";
+import type { Relation } from "../../src/table/relation.js";
+import { relationFrom, type Values } from "./rows.js";
+
+/** Columns for every role and task, with missing values, odd texts and repeated pairs: tiny, seeded. */
+function sampleColumns(rows: number): Record<string, Values> {
+  const rng = seededRng(11, "sample");
+  const draw = <T>(value: () => T): T[] => Array.from({ length: rows }, value);
+  const price = draw(() => (rng.uniform() < 0.1 ? null : Math.round(rng.uniform() * 1000) / 10));
+  const visits = draw(() => rng.integer(9));
+  const country = draw(() => (rng.uniform() < 0.1 ? null : ["NO", "DE", "中国", "it's"][rng.integer(4)]));
+  const noise = draw(() => rng.normal());
+  const lift = visits.map((count, r) => count / 4 + (country[r] === "NO" ? 1 : 0) + noise[r] / 2);
+  return {
+    customer: draw(() => 1000 + rng.integer(25)),
+    product: draw(() => `P${Math.floor(rng.uniform() ** 2 * 30)}`),
+    stars: draw(() => 1 + rng.integer(5)),
+    at: draw(() => 1_700_000_000 + rng.integer(86400 * 90)),
+    price,
+    visits,
+    country,
+    member: draw(() => rng.uniform() < 0.5),
+    importance: draw(() => 0.5 + rng.uniform()),
+    bought: lift.map((value) => value > 1.4),
+    spent: lift.map((value, r) => 10 + 5 * value + noise[(r + 1) % rows]),
+  };
+}
+
+const types = { customer: "BIGINT", visits: "INTEGER", member: "BOOLEAN", bought: "BOOLEAN", at: "BIGINT" };
+
+export function sampleTable(engine: Engine, rows = 150): Promise<Relation> {
+  return relationFrom(engine, sampleColumns(rows), types);
+}
+
+const columnOf: Record<Exclude<RoleName, "target">, string> = {
+  user: "customer",
+  item: "product",
+  rating: "stars",
+  time: "at",
+  weight: "importance",
+};
+
+/** What a learner is asked on the sample: its required roles, or all of them. */
+export function sampleAsk(learner: Learner, all = false): TrainingAsk {
+  const roles: Roles = Object.fromEntries(
+    Object.entries(learner.roles)
+      .filter(([, need]) => all || need === "required")
+      .map(([role]) => [
+        role,
+        role === "target"
+          ? learner.task === "regression"
+            ? "spent"
+            : "bought"
+          : columnOf[role as keyof typeof columnOf],
+      ]),
+  );
+  return { roles, features: learner.features ? ["price", "visits", "country", "member"] : undefined };
+}
