@@ -53,7 +53,7 @@ const keyList = key.map(ident).join(", ");
  */
 export async function cleanRows(engine: Engine, raw: RawRows, contract: Contract): Promise<Cleaned> {
   const ledger = new Ledger();
-  if (contract.columns.some((column) => column.unicode === "nfkc")) registerUnicode(engine);
+  if (contract.columns.some((column) => column.unicode === "nfkc")) await registerUnicode(engine);
   const { step, inputs } = await plan(engine, raw, contract, ledger);
   const noted = await notedRows(engine, step);
   const counts = await countedRows(engine, raw, noted, step, ledger);

@@ -1,13 +1,13 @@
-import { DuckDBScalarFunction, VARCHAR } from "@duckdb/node-api";
 import type { DuckDbEngine } from "../engine/duckdb.js";
 import type { Engine } from "../engine/engine.js";
 
 const registered = new WeakSet<Engine>();
 
 /** Gives the engine `shopai_nfkc(text)`: Unicode compatibility form, in which ｆｕｌｌ width and ligatures become plain letters. */
-export function registerUnicode(engine: Engine): void {
+export async function registerUnicode(engine: Engine): Promise<void> {
   if (registered.has(engine)) return;
   registered.add(engine);
+  const { DuckDBScalarFunction, VARCHAR } = await import("@duckdb/node-api");
   (engine as DuckDbEngine).connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name: "shopai_nfkc",

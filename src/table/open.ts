@@ -1,6 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
-import { openArrow } from "./open-arrow.js";
 import { openParquet } from "./open-parquet.js";
 import { isText, openTextFiles } from "./open-text.js";
 import { where, type Relation } from "./relation.js";
@@ -47,6 +46,7 @@ export async function openTable(
         try: "files of one format",
       },
     );
-  const open = first.format.name === "parquet" ? openParquet : openArrow;
+  // Arrow is many modules: loaded only for an Arrow file, so that other commands start at once.
+  const open = first.format.name === "parquet" ? openParquet : (await import("./open-arrow.js")).openArrow;
   return where(await open(engine, files, name, options), options.where);
 }
