@@ -10,16 +10,15 @@ interface Flow {
 const rawFiles = 3;
 const flow: fc.Arbitrary<Flow> = fc.record({
   raw: fc.array(fc.constantFrom("a", "b", "c"), { minLength: rawFiles, maxLength: rawFiles }),
-  stages: fc
-    .array(
-      fc.record({
-        // Numbers below three are raw files, the others count back over earlier stages.
-        inputs: fc.uniqueArray(fc.nat(9), { minLength: 1, maxLength: 3 }),
-        suffix: fc.constantFrom("", "x", "y"),
-        times: fc.integer({ min: 1, max: 2 }),
-      }),
-      { minLength: 1, maxLength: 8 },
-    ),
+  stages: fc.array(
+    fc.record({
+      // Numbers below three are raw files, the others count back over earlier stages.
+      inputs: fc.uniqueArray(fc.nat(9), { minLength: 1, maxLength: 3 }),
+      suffix: fc.constantFrom("", "x", "y"),
+      times: fc.integer({ min: 1, max: 2 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  ),
 });
 
 const sourceOf = (input: number, stage: number): string =>
