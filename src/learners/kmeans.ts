@@ -93,6 +93,7 @@ function fitted(
           ["distance", { kind: "f64", values: squared.map(Math.sqrt) }],
         ]);
       }),
+    space: async (rows) => dense(encode(await frameOf(rows, featureAsks(features)), features, encoding)),
     save(folder) {
       folder.json("encoding", encoding);
       folder.array("centers", centers, [centers.length / encoding.width, encoding.width]);

@@ -1,8 +1,10 @@
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import type { InputRecord } from "../table/provenance.js";
+import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
+import type { Catalogue } from "./recommendations.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
 export { choice, flag, int, real } from "./params.js";
@@ -58,6 +60,10 @@ export interface Fitted {
   /** Figures of the fit that belong on the model card: iterations, loss, inertia. Deterministic. */
   about?: Record<string, unknown>;
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
+  /** Recommenders: the users and items of the training rows, for coverage and novelty. */
+  catalogue?: Catalogue;
+  /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
+  space?(rows: Relation): Promise<Points>;
   /** Writes everything that `load` needs; the card is written by the caller. */
   save(folder: FolderWriter): void;
 }
@@ -85,7 +91,7 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model {
+export interface Model extends Pick<Fitted, "catalogue" | "space"> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:

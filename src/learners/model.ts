@@ -7,6 +7,8 @@ import { learnerNamed, registry } from "./registry.js";
 export function modelOf(card: ModelCard, fitted: Fitted): Model {
   return {
     card,
+    catalogue: fitted.catalogue,
+    space: fitted.space,
     predict: (rows, ask, run) => fitted.predict(rows, ask, run),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };

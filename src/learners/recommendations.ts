@@ -88,6 +88,7 @@ export function recommender(
       items: catalogue.items.length,
       interactions: catalogue.seen.columns.length,
     },
+    catalogue,
     predict: (rows, ask, run) => recommend(catalogue, score, rows, ask, run),
     save(folder) {
       saveCatalogue(folder, catalogue);

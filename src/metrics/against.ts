@@ -13,7 +13,7 @@ export interface Pairing {
   units: string;
   seed: number;
   resamples: number;
-  /** Values on the resamples by metric, little-endian doubles in base64. */
+  /** Values on the resamples by metric: 32-bit floats, little-endian, in base64. */
   replicates: Record<string, string>;
 }
 
@@ -25,7 +25,7 @@ export function pairingOf(score: FullScore, units: string, seed: number): Pairin
     replicates: Object.fromEntries(
       Object.entries(score.replicates).map(([name, values]) => [
         name,
-        Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64"),
+        Buffer.from(Float32Array.from(values).buffer).toString("base64"),
       ]),
     ),
   };
@@ -95,12 +95,12 @@ function whyUnpaired(before: Pairing | undefined, now: Pairing): string | undefi
   return before.resamples === 0 || now.resamples === 0 ? "there are no resamples" : undefined;
 }
 
-function pairedInterval(now: Float64Array, stored: string | undefined): [number, number] | null {
-  if (stored === undefined) return null;
+function pairedInterval(now: Float64Array | undefined, stored: string | undefined): [number, number] | null {
+  if (now === undefined || stored === undefined) return null;
   const bytes = new Uint8Array(Buffer.from(stored, "base64"));
-  const before = new Float64Array(bytes.buffer, 0, Math.floor(bytes.length / 8));
+  const before = new Float32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
   const common = Math.min(now.length, before.length);
-  return percentileInterval(Float64Array.from({ length: common }, (_, i) => now[i] - before[i]));
+  return percentileInterval(Float64Array.from({ length: common }, (_, i) => Math.fround(now[i]) - before[i]));
 }
 
 function readMetrics(file: string): MetricsFile {

@@ -1,5 +1,6 @@
 import { ratio } from "./metric.js";
 import type { ClassificationRows } from "./classification.js";
+import type { Slicing } from "./scorecard.js";
 
 /** Rates of one group and their distances from the reference group; null where undefined. */
 export interface GroupFairness {
@@ -88,4 +89,11 @@ function ratesOf(
 
 function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
+}
+
+/** The group with most rows, the first of equals. */
+export function largestGroup({ code, levels }: Slicing): number {
+  const counts = new Uint32Array(levels.length);
+  for (const own of code) if (own >= 0) counts[own]++;
+  return counts.indexOf(Math.max(...counts));
 }

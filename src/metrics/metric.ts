@@ -8,6 +8,8 @@ export interface MetricInfo {
   better: "higher" | "lower" | "neither";
   /** When it has no value: what a warning says. */
   undefinedWhen: string;
+  /** True for counts of distinct things, which resamples hold too few of: a bootstrap interval would be wrong. */
+  noInterval?: boolean;
 }
 
 /**

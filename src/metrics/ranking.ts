@@ -51,6 +51,7 @@ export const rankingMetrics: MetricInfo[] = [
     source: "Herlocker et al. (2004), ACM TOIS 22:5-53 (catalogue coverage)",
     better: "higher",
     undefinedWhen: "nothing was recommended",
+    noInterval: true,
   },
   {
     name: "diversity@k",
@@ -240,4 +241,32 @@ function listMetrics(
       ];
     },
   };
+}
+
+/**
+ * AUC of every user over scored candidates: the chance that a relevant one is scored above another, ties one half.
+ *
+ * @param starts candidates of user u lie at starts[u]..starts[u+1], by falling score
+ * @returns NaN for users without both kinds of candidates
+ */
+export function perUserAuc(starts: Int32Array, score: Float64Array, hit: Uint8Array): Float64Array {
+  const result = new Float64Array(starts.length - 1);
+  for (let user = 0; user < result.length; user++) {
+    let hits = 0;
+    let misses = 0;
+    let area = 0;
+    let tiedHits = 0;
+    let tiedMisses = 0;
+    for (let place = starts[user]; place < starts[user + 1]; place++) {
+      if (hit[place]) tiedHits++;
+      else tiedMisses++;
+      if (place + 1 < starts[user + 1] && score[place + 1] === score[place]) continue;
+      area += tiedMisses * (hits + tiedHits / 2);
+      hits += tiedHits;
+      misses += tiedMisses;
+      tiedHits = tiedMisses = 0;
+    }
+    result[user] = ratio(area, hits * misses);
+  }
+  return result;
 }

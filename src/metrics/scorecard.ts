@@ -56,13 +56,11 @@ export function scoreOf(
   measure.names.forEach((name, i) => {
     if (about.only && !about.only.includes(name)) return;
     const defined = Number.isFinite(values[i]);
+    const info = metricInfo(measure.family, name);
     score.metrics[name] = defined ? values[i] : null;
-    score.intervals[name] = defined ? percentileInterval(drawn[i]) : null;
-    score.replicates[name] = drawn[i];
-    if (!defined)
-      score.warnings.push(
-        `${name} is undefined: ${metricInfo(measure.family, name)?.undefinedWhen ?? "no value"}`,
-      );
+    score.intervals[name] = defined && !info?.noInterval ? percentileInterval(drawn[i]) : null;
+    if (!info?.noInterval) score.replicates[name] = drawn[i];
+    if (!defined) score.warnings.push(`${name} is undefined: ${info?.undefinedWhen ?? "no value"}`);
   });
   return score;
 }

@@ -1,0 +1,289 @@
+import { createHash } from "node:crypto";
+import { listed, ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
+import { codes, floats, integers, type ColumnAsk, type Frame } from "../engine/frame.js";
+import type { Run } from "../engine/run.js";
+import {
+  classificationSubset,
+  measureClassification,
+  type ClassificationRows,
+} from "../metrics/classification.js";
+import {
+  clusterSubset,
+  measureClustering,
+  silhouetteRows,
+  silhouetteSample,
+  type ClusterRows,
+} from "../metrics/clustering.js";
+import { taken } from "../metrics/metric.js";
+import { measureRegression, regressionSubset, type RegressionRows } from "../metrics/regression.js";
+import type { Slicing, Subject } from "../metrics/scorecard.js";
+import { columnNamed, frameOf, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import type { Model } from "./learner.js";
+import { measuredRanking } from "./measured-ranking.js";
+
+/** What is asked of a measurement beside model and rows. */
+export interface MeasureAsk {
+  /** Cut-offs of ranking metrics, ascending. */
+  cuts: readonly number[];
+  /** Columns whose values are measured apart. */
+  by: readonly string[];
+  /** Column of the groups of a fairness report. */
+  group?: string;
+  /** Column of weights of the rows, 0 or more. */
+  weight?: string;
+}
+
+/** A model's answers on held-out rows beside the truth, ready for src/metrics. */
+export interface Measured {
+  subject: Subject;
+  /** Rows that were measured. */
+  rows: number;
+  /** Ranking: users that were measured. */
+  users?: number;
+  /** A digest of the units and their truths, in order: equal where two measurements can be paired. */
+  units: string;
+  slicings: Slicing[];
+  /** Binary classification with `group`: what a fairness report needs. */
+  groups?: { data: ClassificationRows; slicing: Slicing; weights?: Float64Array };
+}
+
+/**
+ * Lets a model answer on rows that hold the truth.
+ *
+ * @throws ShopaiError "data" when a column is missing or no row can be measured, "usage" for what does not go with the model's task
+ */
+export async function measured(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
+  const { task, positive } = model.card;
+  if (ask.group !== undefined && (task !== "classification" || positive === undefined))
+    throw new ShopaiError("usage", `--group compares a binary classifier's decisions, and this is ${task}`, {
+      try: "--by, which measures every value apart",
+    });
+  if (ask.weight !== undefined && task === "recommendation")
+    throw new ShopaiError("usage", "--weight weighs rows, and recommendations are measured by user", {
+      try: "leaving it out",
+    });
+  switch (task) {
+    case "classification":
+      return measuredClasses(model, rows, ask, run);
+    case "regression":
+      return measuredNumbers(model, rows, ask, run);
+    case "clustering":
+      return measuredClusters(model, rows, ask, run);
+    case "recommendation":
+      return measuredRanking(model, rows, ask, run);
+  }
+}
+
+/** Predictions with the columns that a measurement needs beside them, in memory, in the order of the rows. */
+async function answered(
+  model: Model,
+  rows: Relation,
+  ask: MeasureAsk,
+  kept: readonly string[],
+  own: readonly ColumnAsk[],
+  run: Run,
+): Promise<{ frame: Frame; weights?: Float64Array }> {
+  const weight = ask.weight === undefined ? undefined : columnNamed(rows, ask.weight, "--weight");
+  if (weight && !isNumeric(weight.type))
+    throw new ShopaiError("data", `the weights in ${weight.name} are ${weight.type}, not numbers`, {
+      where: rows.name,
+    });
+  const sliced = ask.by.map((name) => columnNamed(rows, name, "--by").name);
+  if (ask.group !== undefined) sliced.push(columnNamed(rows, ask.group, "--group").name);
+  const keep = [...new Set([...kept, ...sliced, ...(weight ? [weight.name] : [])])];
+  const predictions = await model.predict(rows, { keep }, run);
+  const asks = new Map(own.map((column) => [column.name, column]));
+  for (const name of sliced) if (!asks.has(name)) asks.set(name, { name, as: "code" });
+  if (weight) asks.set(weight.name, { name: weight.name, as: "f64" });
+  const frame = await frameOf(predictions, [...asks.values()]);
+  if (frame.rows === 0)
+    throw new ShopaiError("data", "there are no rows to measure", {
+      where: rows.name,
+      try: "a table with rows, or another --where",
+    });
+  const weights = weight && floats(frame, weight.name);
+  const bad = weights?.findIndex((value) => !(value >= 0 && value < Infinity)) ?? -1;
+  if (bad >= 0)
+    throw new ShopaiError("data", `a weight in ${weight!.name} is ${weights![bad]}, not a number >= 0`, {
+      where: `${rows.name}, row ${bad + 1} of those measured`,
+    });
+  return { frame, weights };
+}
+
+/** Rows with a truth, as numbers; says how many have none. */
+function withTruth(
+  rows: number,
+  has: (row: number) => boolean,
+  target: string,
+  where: string,
+  run: Run,
+): Uint32Array {
+  const kept = Uint32Array.from({ length: rows }, (_, row) => row).filter(has);
+  if (kept.length === 0)
+    throw new ShopaiError("data", `no row has a value in the target ${target}`, {
+      where,
+      try: "a table that holds the truth",
+    });
+  if (kept.length < rows)
+    run.warn(`${grouped(rows - kept.length)} rows without a value in ${target} are not measured`);
+  return kept;
+}
+
+function slicingsOf(frame: Frame, names: readonly string[], rows: Relation, kept?: Uint32Array): Slicing[] {
+  return names.map((asked) => {
+    const column = columnNamed(rows, asked).name;
+    const { values, levels } = codes(frame, column);
+    return { column, code: kept ? taken(values, kept) : values, levels };
+  });
+}
+
+async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
+  const { classes = [], positive } = model.card;
+  const target = columnNamed(rows, model.card.target!.name).name;
+  const scores = positive === undefined ? classes.map((name) => `score_${name}`) : ["score"];
+  const { frame, weights } = await answered(
+    model,
+    rows,
+    ask,
+    [target],
+    [
+      { name: target, as: "code" },
+      { name: "prediction", as: "code" },
+      ...scores.map((name): ColumnAsk => ({ name, as: "f64" })),
+    ],
+    run,
+  );
+  const truth = codes(frame, target);
+  const names = [...classes, ...truth.levels.filter((level) => !classes.includes(level))];
+  if (names.length === classes.length + truth.levels.length && truth.levels.length > 0)
+    throw new ShopaiError(
+      "data",
+      `no value of ${target} is a class of the model: the table has ${listed(truth.levels, 5)}, the model ${listed(classes, 5)}`,
+      { where: rows.name, try: "the same values as in training" },
+    );
+  const unseen = names.slice(classes.length);
+  if (unseen.length > 0)
+    run.warn(`${target} holds ${listed(unseen, 5)}, which training did not: rows with it count as wrong`);
+  const kept = withTruth(frame.rows, (row) => truth.values[row] >= 0, target, rows.name, run);
+  const numberOf = (levels: readonly string[]) => Int32Array.from(levels, (level) => names.indexOf(level));
+  const recoded = ({ values, levels }: { values: Int32Array; levels: string[] }): Int32Array => {
+    const numbers = numberOf(levels);
+    return Int32Array.from(kept, (row) => numbers[values[row]]);
+  };
+  const given = scores.map((name) => taken(floats(frame, name), kept));
+  const data: ClassificationRows = {
+    classes: names,
+    positive: positive === undefined ? undefined : names.indexOf(positive),
+    truth: recoded(truth),
+    predicted: recoded(codes(frame, "prediction")),
+    probability: names.map((name) => probabilityOf(name, given, classes, positive, kept.length)),
+  };
+  const own = weights && taken(weights, kept);
+  const subjectOf = (part: ClassificationRows, partWeights?: Float64Array): Subject => ({
+    measure: measureClassification(part),
+    weights: partWeights,
+    subset: (units) => subjectOf(classificationSubset(part, units), partWeights && taken(partWeights, units)),
+  });
+  const slicings = slicingsOf(frame, ask.by, rows, kept);
+  const [slicing] = ask.group === undefined ? [] : slicingsOf(frame, [ask.group], rows, kept);
+  return {
+    subject: subjectOf(data, own),
+    rows: kept.length,
+    units: digestOf(names, data.truth),
+    slicings,
+    groups: slicing && data.positive !== undefined ? { data, slicing, weights: own } : undefined,
+  };
+}
+
+/** Probability of a class from what the model gives: `score` of the positive one, or one score per class. */
+function probabilityOf(
+  name: string,
+  scores: readonly Float64Array[],
+  classes: readonly string[],
+  positive: string | undefined,
+  rows: number,
+): Float64Array {
+  const index = classes.indexOf(name);
+  if (index < 0) return new Float64Array(rows);
+  if (positive === undefined) return scores[index];
+  return name === positive ? scores[0] : scores[0].map((p) => 1 - p);
+}
+
+async function measuredNumbers(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
+  const field = columnNamed(rows, model.card.target!.name);
+  if (!isNumeric(field.type) && kindOf(field.type) !== "boolean")
+    throw new ShopaiError("data", `the target ${field.name} is ${field.type}, not a number`, {
+      where: rows.name,
+      try: "the same type as in training",
+    });
+  const target = field.name;
+  const { frame, weights } = await answered(
+    model,
+    rows,
+    ask,
+    [target],
+    [
+      { name: target, as: "f64" },
+      { name: "prediction", as: "f64" },
+    ],
+    run,
+  );
+  const truth = floats(frame, target);
+  const kept = withTruth(frame.rows, (row) => Number.isFinite(truth[row]), target, rows.name, run);
+  const { quantile } = model.card.params;
+  const data: RegressionRows = {
+    truth: taken(truth, kept),
+    predicted: taken(floats(frame, "prediction"), kept),
+    quantile: typeof quantile === "number" ? quantile : undefined,
+  };
+  const subjectOf = (part: RegressionRows, partWeights?: Float64Array): Subject => ({
+    measure: measureRegression(part),
+    weights: partWeights,
+    subset: (units) => subjectOf(regressionSubset(part, units), partWeights && taken(partWeights, units)),
+  });
+  return {
+    subject: subjectOf(data, weights && taken(weights, kept)),
+    rows: kept.length,
+    units: digestOf([], data.truth),
+    slicings: slicingsOf(frame, ask.by, rows, kept),
+  };
+}
+
+async function measuredClusters(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
+  if (!model.space)
+    throw new ShopaiError("model", `${model.card.learner} does not say in which space its segments lie`, {
+      try: "another learner",
+    });
+  const { frame, weights } = await answered(model, rows, ask, [], [{ name: "prediction", as: "i32" }], run);
+  const { values, width } = await model.space(rows);
+  const cluster = integers(frame, "prediction");
+  const data: ClusterRows = {
+    points: values,
+    dimensions: width,
+    cluster,
+    clusters: cluster.reduce((most, own) => Math.max(most, own + 1), 0),
+  };
+  if (frame.rows > silhouetteRows)
+    run.warn(
+      `the silhouette is that of ${grouped(silhouetteRows)} of ${grouped(frame.rows)} rows, drawn by the seed: it takes all pairs`,
+    );
+  const subjectOf = (part: ClusterRows, partWeights?: Float64Array): Subject => ({
+    measure: measureClustering(part, silhouetteSample(part.cluster.length, run.rng("silhouette"))),
+    weights: partWeights,
+    subset: (units) => subjectOf(clusterSubset(part, units), partWeights && taken(partWeights, units)),
+  });
+  return {
+    subject: subjectOf(data, weights),
+    rows: frame.rows,
+    units: digestOf([], data.points),
+    slicings: slicingsOf(frame, ask.by, rows),
+  };
+}
+
+function digestOf(names: readonly string[], values: Int32Array | Float64Array): string {
+  return createHash("sha256")
+    .update(JSON.stringify(names))
+    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    .digest("hex");
+}
