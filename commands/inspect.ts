@@ -1,9 +1,18 @@
+import { writeFile } from "node:fs/promises";
+import { inferredContract } from "../src/clean/infer.js";
 import { profileOf, type ColumnProfile, type TableProfile } from "../src/clean/profile.js";
 import { sparkline } from "../src/cli/sparkline.js";
 import { defineCommand, option, readingOptions, type Block, type Cell } from "../src/pipeline/command.js";
 import { grouped } from "../src/core/quantity.js";
+import type { Engine } from "../src/engine/engine.js";
+import type { Run } from "../src/engine/run.js";
+import { ident } from "../src/engine/sql.js";
+import { writeAtomically } from "../src/table/atomic.js";
 import { openTable } from "../src/table/open.js";
-import { selectOrdered, type Relation } from "../src/table/relation.js";
+import { isText, openText } from "../src/table/open-text.js";
+import { selectOrdered, where, type Relation } from "../src/table/relation.js";
+import { sourceFiles } from "../src/table/source.js";
+import { typed } from "../src/table/typed-text.js";
 import { summaries } from "./summaries.js";
 
 export default defineCommand({
@@ -30,15 +39,46 @@ export default defineCommand({
   writes: (o) => (o.contract ? [o.contract] : []),
   async run(o, run) {
     const engine = await run.engine();
-    const relation = await openTable(engine, o.in, { ...o, signal: run.signal });
+    const { relation, raw } = await opened(engine, o, run.signal);
     const profile = await profileOf(relation, run.progress);
     const head = o.head ? await firstRows(relation, o.head) : undefined;
+    if (o.contract) await writeContract(raw, o.contract, run);
     return {
-      json: { name: relation.name, ...profile, files: relation.inputs, head },
-      blocks: [...blocksOf(relation, profile), ...(head ? headBlocks(relation, head) : [])],
+      json: { name: relation.name, ...profile, files: relation.inputs, head, contract: o.contract },
+      blocks: [
+        ...blocksOf(relation, profile),
+        ...(head ? headBlocks(relation, head) : []),
+        ...(o.contract ? [{ kind: "line" as const, text: `\ncontract → ${o.contract}` }] : []),
+      ],
     };
   },
 });
+
+/** The table with its types, and the same rows as `clean` reads them: text untyped. */
+async function opened(
+  engine: Engine,
+  o: { in: string[]; where?: string; format?: string; contract?: string },
+  signal: AbortSignal,
+): Promise<{ relation: Relation; raw: Relation }> {
+  const options = { ...o, signal };
+  if (!o.contract || !isText(sourceFiles(o.in, o.format)[0])) {
+    const relation = await openTable(engine, o.in, options);
+    return { relation, raw: relation };
+  }
+  const text = await openText(engine, o.in, options);
+  const relation = await where(await typed(text), o.where);
+  if (o.where === undefined) return { relation, raw: text.relation };
+  const key = relation.key.map(ident).join(", ");
+  const sql = `SELECT * FROM (${text.relation.sql}) SEMI JOIN (SELECT ${key} FROM (${relation.sql})) USING (${key})`;
+  return { relation, raw: { ...text.relation, sql } };
+}
+
+async function writeContract(rows: Relation, path: string, run: Run): Promise<void> {
+  run.progress.stage(`inferring ${path}`);
+  const text = await inferredContract(rows);
+  await writeAtomically(path, (temporary) => writeFile(temporary, text));
+  run.progress.done();
+}
 
 function firstRows(relation: Relation, most: number): Promise<Record<string, unknown>[]> {
   return relation.engine.rows(`${selectOrdered(relation)} LIMIT ${most}`);

@@ -109,7 +109,7 @@ export async function profileOf(
 }
 
 /** The same rows in a form that gives one column without reading the others: text is copied to a scratch file once. */
-async function columnar(table: Relation): Promise<Relation> {
+export async function columnar(table: Relation): Promise<Relation> {
   if (table.inputs.every(({ path }) => formatOfPath(path)?.name === "parquet")) return table;
   const path = join(table.engine.scratch, `${table.engine.fresh("profile")}.parquet`);
   await table.engine.run(`COPY (${table.sql}) TO ${literal(path)} (FORMAT parquet, COMPRESSION snappy)`);

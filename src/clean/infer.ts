@@ -1,0 +1,256 @@
+import { literal, ident } from "../engine/sql.js";
+import { kindOf, type Relation } from "../table/relation.js";
+import { cleanRows, type RawRows } from "./clean.js";
+import { parseContract, type ContractColumn } from "./contract.js";
+import { writtenContract, type InferredColumn } from "./infer-text.js";
+import { overviewSql, topSql } from "./profile-sql.js";
+import { columnar } from "./profile.js";
+import { normalisedText } from "./repair.js";
+import { conversionOf, promisedType } from "./types.js";
+
+/** A type that a column of text may turn out to have, with the formats that its values need. */
+interface Candidate {
+  type: string;
+  formats?: string[];
+}
+
+/** What is tried, the narrower before the wider. Two orders of day and month are told apart or not believed at all. */
+const candidates: Candidate[] = [
+  { type: "integer" },
+  { type: "decimal(18,2)" },
+  { type: "number" },
+  { type: "boolean" },
+  { type: "date" },
+  { type: "timestamp" },
+  { type: "time" },
+  { type: "decimal(18,2)", formats: ["currency", "thousands"] },
+  { type: "decimal(18,2)", formats: ["currency", "thousands", "comma-decimal"] },
+  { type: "number", formats: ["percent"] },
+  { type: "date", formats: ["%d/%m/%Y"] },
+  { type: "date", formats: ["%m/%d/%Y"] },
+  { type: "date", formats: ["%d.%m.%Y"] },
+  { type: "timestamp", formats: ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S"] },
+  { type: "timestamp", formats: ["%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S"] },
+  { type: "timestamp", formats: ["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"] },
+];
+
+/** Rows that rule candidates out before all rows are looked at. */
+const sampledRows = 300;
+
+/** Names whose columns hold money: two decimals there are a promise, elsewhere a coincidence. */
+const moneyName =
+  /price|amount|total|cost|revenue|charge|fee|payment|salary|spend|budget|discount|tax|income/i;
+/** Names whose digits are no number: nobody adds up postcodes. */
+const codeName = /(zip|postal|postcode|post_code|phone|mobile|fax|ean|gtin|isbn|barcode|iban|vat)/i;
+const idName = /(^|[_\s-])(id|key|uuid|guid|sku|code|number|no|nr|ref)$|I[dD]$|No$|Code$/i;
+
+/**
+ * A data contract that its own input satisfies: types that every value has, `required` where nothing is
+ * missing, signs, short lists of values, fixed shapes of codes, unique ids. It promises what will
+ * probably hold tomorrow too: no upper limits but 1 for shares and flags, no list with rare values.
+ * What is written was tried on the rows; a rule that refused one was taken out again.
+ *
+ * @param read the rows as `clean` reads them: text untyped
+ * @returns the contract as YAML
+ */
+export async function inferredContract(read: Relation): Promise<string> {
+  const raw = { rows: await columnar(read) };
+  const columns = await typedColumns(raw.rows);
+  const typed = await cleanRows(read.engine, raw, contractOf(columns, read.name));
+  await addRules(await columnar(typed.table), columns);
+  await withdrawBroken(raw, columns);
+  return writtenContract(columns, { name: read.name, rows: typed.counts.rows_out });
+}
+
+function contractOf(columns: readonly InferredColumn[], name: string): ReturnType<typeof parseContract> {
+  return parseContract(
+    JSON.stringify({ columns: Object.fromEntries(columns.map((column) => [column.name, column.rules])) }),
+    name,
+  );
+}
+
+async function typedColumns(rows: Relation): Promise<InferredColumn[]> {
+  const columns = rows.schema.map(({ name, type }): InferredColumn => ({ name, rules: ownType(type) }));
+  const texts = rows.schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
+  if (texts.length === 0) return columns;
+  const sample = `SELECT * FROM (${rows.sql}) LIMIT ${sampledRows}`;
+  const possible = await fitting(rows, sample, new Map(texts.map((name) => [name, candidates])));
+  const proven = await fitting(rows, rows.sql, possible);
+  for (const column of columns) {
+    const fits = proven.get(column.name);
+    const best = fits?.[0];
+    const twin = best && fits.find((other) => isSwapped(best, other));
+    if (twin) column.note = `dates fit ${best.formats![0]} and ${twin.formats![0]}: say which`;
+    else if (best) Object.assign(column.rules, best);
+  }
+  return columns;
+}
+
+/** The promise that a typed column (Parquet, Arrow) keeps already; none for types that a contract has no name for. */
+function ownType(type: string): InferredColumn["rules"] {
+  const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(type);
+  if (decimal) return { type: `decimal(${decimal[1]},${decimal[2]})` };
+  const names: Record<string, string> = {
+    VARCHAR: "text",
+    BIGINT: "integer",
+    INTEGER: "integer",
+    SMALLINT: "integer",
+    TINYINT: "integer",
+    UINTEGER: "integer",
+    USMALLINT: "integer",
+    UTINYINT: "integer",
+    DOUBLE: "number",
+    FLOAT: "number",
+    BOOLEAN: "boolean",
+    DATE: "date",
+    TIMESTAMP: "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    TIME: "time",
+  };
+  return Object.hasOwn(names, type) ? { type: names[type] } : {};
+}
+
+function isSwapped(one: Candidate, other: Candidate): boolean {
+  const swapped = one.formats?.[0].replace(/%[dm]/g, (part) => (part === "%d" ? "%m" : "%d"));
+  return swapped !== one.formats?.[0] && swapped === other.formats?.[0];
+}
+
+/** The candidates whose conversion loses no value of a column. */
+async function fitting(
+  rows: Relation,
+  sql: string,
+  asked: ReadonlyMap<string, readonly Candidate[]>,
+): Promise<Map<string, readonly Candidate[]>> {
+  const found = new Map<string, readonly Candidate[]>();
+  for (const [name, tried] of asked)
+    found.set(name, tried.length === 0 ? [] : await fittingOf(rows, sql, name, tried));
+  return found;
+}
+
+async function fittingOf(
+  rows: Relation,
+  sql: string,
+  name: string,
+  tried: readonly Candidate[],
+): Promise<Candidate[]> {
+  const plain = contractOf([{ name, rules: {} }], rows.name);
+  const [bare] = plain.columns;
+  const tests = tried.map((candidate, i) => {
+    const column: ContractColumn = { ...bare, ...candidate };
+    const type = promisedType(plain.source, column)!;
+    return conversionOf(type, column, "_t", `_g${i}`);
+  });
+  const guesses = tests
+    .flatMap(({ guess }, i) => (guess === undefined ? [] : [`, ${guess} AS _g${i}`]))
+    .join("");
+  const values = tests.map(({ value }, i) => `, ${value} AS _v${i}`).join("");
+  const text = normalisedText(bare, ident(name));
+  const [counts] = await rows.engine.rows<Record<string, bigint | boolean | null>>(
+    `SELECT count(_t) AS present, ${tests.map((_, i) => `count(_v${i}) AS v${i}`).join(", ")}, ` +
+      `bool_or(regexp_full_match(_t, '[+-]?0[0-9]+.*|[+-]?[0-9]{16,}')) AS coded, ` +
+      `count(DISTINCT lower(_t)) FILTER (lower(_t) IN ('true', 'false', 'yes', 'no')) AS words, ` +
+      `bool_and(lower(_t) IN ('true', 'false', 'yes', 'no')) AS wordy ` +
+      `FROM (SELECT *${values} FROM (SELECT *${guesses} FROM (SELECT ${text} AS _t FROM (${sql}))))`,
+  );
+  if (counts.present === 0n) return [];
+  return tried.filter((candidate, i) => {
+    if (counts[`v${i}`] !== counts.present) return false;
+    if (candidate.type === "boolean") return counts.wordy === true && counts.words === 2n;
+    const isNumber = /^(integer|number|decimal)/.test(candidate.type);
+    if (isNumber && (counts.coded === true || codeName.test(name))) return false;
+    return !(candidate.type.startsWith("decimal") && !candidate.formats && !moneyName.test(name));
+  });
+}
+
+/** Rules from what the typed rows hold. */
+async function addRules(table: Relation, columns: readonly InferredColumn[]): Promise<void> {
+  const { engine, sql, schema } = table;
+  const [overview] = await engine.rows(overviewSql(sql, schema));
+  const rows = Number(overview.rows);
+  for (const [i, field] of schema.entries()) {
+    const column = columns.find(({ name }) => name === field.name);
+    if (!column) continue;
+    const at = (key: string): unknown => overview[`${key}_${i}`];
+    const kind = kindOf(field.type);
+    const { rules } = column;
+    const present = Number(at("present"));
+    const distinct = Number(at("distinct"));
+    if (kind === "float" && (Number(at("nan")) > 0 || Number(at("infinite")) > 0)) delete rules.type;
+    if (present === 0) continue;
+    if (present === rows) rules.required = true;
+    const isNumber = kind === "integer" || kind === "float" || kind === "decimal";
+    if (isNumber && Number(at("min")) >= 0) {
+      rules.min = 0;
+      const isShare = kind === "float" && distinct > 2 && Number(at("max")) === 1;
+      const isFlag = kind === "integer" && distinct === 2 && Number(at("max")) === 1;
+      if ((isShare || isFlag) && present >= fewRows) rules.max = 1;
+    }
+    if (present < fewRows) continue;
+    if (kind === "text") await addTextRules(table, column, present, distinct);
+    const isId = idName.test(column.name) && (kind === "text" || kind === "integer");
+    if (isId && present === rows && distinct > 0.9 * rows && (await allDiffer(table, column.name)))
+      rules.unique = true;
+  }
+}
+
+/** Fewer rows than this say too little of what values a column may have. */
+const fewRows = 100;
+/** A list of allowed values is short, and each of its values is common. */
+const mostValues = 12;
+const leastShare = 0.002;
+
+async function addTextRules(
+  table: Relation,
+  column: InferredColumn,
+  present: number,
+  distinct: number,
+): Promise<void> {
+  if (distinct <= 2 * mostValues) {
+    const found = await table.engine.rows<{ value: string; n: bigint }>(
+      topSql(table.sql, column.name, mostValues + 1),
+    );
+    const common = found.every(({ n }) => Number(n) >= Math.max(5, leastShare * present));
+    if (found.length >= 2 && found.length <= mostValues && common) {
+      column.rules.values = found.map(({ value }) => value).sort();
+      return;
+    }
+  }
+  if (distinct < present / 10 || distinct < fewRows) return;
+  const shape = ["[A-Z]", "[a-z]", "[0-9]"].reduce(
+    (text, kind) =>
+      `regexp_replace(${text}, ${literal(kind)}, ${literal(kind === "[0-9]" ? "9" : kind[1])}, 'g')`,
+    ident(column.name),
+  );
+  const [{ shapes, one }] = await table.engine.rows<{ shapes: bigint; one: string }>(
+    `SELECT count(DISTINCT shape) AS shapes, min(shape) AS one FROM (SELECT ${shape} AS shape FROM (${table.sql}) WHERE ${ident(column.name)} IS NOT NULL)`,
+  );
+  if (shapes === 1n && /9/.test(one) && one.length <= 40) column.rules.pattern = patternOf(one);
+}
+
+/** `9999-AAAAA` as a regular expression: `^[0-9]{4}-[A-Z]{5}$`. */
+export function patternOf(shape: string): string {
+  const classes: Record<string, string> = { "9": "[0-9]", A: "[A-Z]", a: "[a-z]" };
+  const parts = [...shape.matchAll(/9+|A+|a+|[^9Aa]/gu)].map(([run]) => {
+    const kind = classes[run[0]];
+    if (kind === undefined) return run.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&");
+    return run.length === 1 ? kind : `${kind}{${run.length}}`;
+  });
+  return `^${parts.join("")}$`;
+}
+
+async function allDiffer(table: Relation, name: string): Promise<boolean> {
+  const repeated = await table.engine.rows(
+    `SELECT 1 FROM (${table.sql}) GROUP BY ${ident(name)} HAVING count(*) > 1 LIMIT 1`,
+  );
+  return repeated.length === 0;
+}
+
+/** Tries the contract on its own rows and takes back what refuses one. */
+async function withdrawBroken(raw: RawRows, columns: readonly InferredColumn[]): Promise<void> {
+  const { counts } = await cleanRows(raw.rows.engine, raw, contractOf(columns, raw.rows.name));
+  if (counts.rejected === 0) return;
+  for (const column of columns)
+    for (const rule of Object.keys(counts.by_rule))
+      if (rule.startsWith(`${column.name}.`))
+        delete column.rules[rule.slice(column.name.length + 1) as keyof InferredColumn["rules"]];
+}
