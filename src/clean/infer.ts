@@ -195,7 +195,7 @@ async function addRules(table: Relation, columns: readonly InferredColumn[]): Pr
 
 /** Fewer rows than this say too little of what values a column may have. */
 const fewRows = 100;
-/** A list of allowed values is short, and each of its values is common. */
+/** A list of allowed values is short, and each of its values is common and no long number. */
 const mostValues = 12;
 const leastShare = 0.002;
 
@@ -209,7 +209,9 @@ async function addTextRules(
     const found = await table.engine.rows<{ value: string; n: bigint }>(
       topSql(table.sql, column.name, mostValues + 1),
     );
-    const common = found.every(({ n }) => Number(n) >= Math.max(5, leastShare * present));
+    const common = found.every(
+      ({ value, n }) => Number(n) >= Math.max(5, leastShare * present) && !/[0-9]{4}/.test(value),
+    );
     if (found.length >= 2 && found.length <= mostValues && common) {
       column.rules.values = found.map(({ value }) => value).sort();
       return;
