@@ -9,7 +9,18 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 
 /** Small pure packages are bundled, because loading their many files one by one costs 100 ms at start. */
-const bundled = new Set(["commander", "zod", "yaml", "cli-table3", "string-width", "ora", "fzstd"]);
+const bundled = new Set([
+  "commander",
+  "zod",
+  "yaml",
+  "cli-table3",
+  "string-width",
+  "ora",
+  "fzstd",
+  "echarts",
+  "zrender",
+  "tslib",
+]);
 
 function filesBelow(folder, ending) {
   if (!existsSync(folder)) return [];
