@@ -1,11 +1,7 @@
 import { resolve } from "node:path";
-import { openRun } from "../src/cli/open-run.js";
 import { ShopaiError } from "../src/core/errors.js";
 import { defineCommand, option } from "../src/pipeline/command.js";
-import { readPipeline } from "../src/pipeline/document.js";
-import { holdLock } from "../src/pipeline/exclusive.js";
-import { runPipeline, type StageOutcome } from "../src/pipeline/execute.js";
-import { planPipeline } from "../src/pipeline/plan.js";
+import type { StageOutcome } from "../src/pipeline/execute.js";
 import { lockPath, projectFolder, runLockPath } from "../src/pipeline/state.js";
 import { listing } from "./listing.js";
 import { summaries } from "./summaries.js";
@@ -48,6 +44,15 @@ export default defineCommand({
   async run(o, run) {
     if (o.frozen && o.force)
       throw new ShopaiError("usage", "--frozen and --force exclude each other", { try: "one of them" });
+    // YAML and all that runs stages are loaded here, so that a usage error is said at once.
+    const [{ openRun }, { readPipeline }, { holdLock }, { planPipeline }, { runPipeline }] =
+      await Promise.all([
+        import("../src/cli/open-run.js"),
+        import("../src/pipeline/document.js"),
+        import("../src/pipeline/exclusive.js"),
+        import("../src/pipeline/plan.js"),
+        import("../src/pipeline/execute.js"),
+      ]);
     const [file, ...names] = o.in;
     const document = readPipeline(file, o.param);
     const lockFile = resolve(lockPath(file));

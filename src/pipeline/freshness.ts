@@ -46,10 +46,9 @@ async function inputHash(stage: Stage, path: string, contents: Contents): Promis
 }
 
 export function missingInput(stage: Stage, path: string): ShopaiError {
-  const { where, try: advice } = missingFile(path);
   return new ShopaiError("data", `stage ${stage.name}: no such file`, {
-    where: `${where ?? path} (${stage.where("in")})`,
-    try: advice,
+    where: `${path} in the project folder ${process.cwd()} (${stage.where("in")})`,
+    try: missingFile(path).try,
   });
 }
 

@@ -8,7 +8,6 @@ import { writeAtomically } from "./atomic.js";
 import { formatNamed, formatNames, formatOfPath, type Format } from "./format.js";
 import { provenanceKey, provenanceText, type Provenance } from "./provenance.js";
 import { kindOf, selectOrdered, type Relation } from "./relation.js";
-import { writeArrow } from "./write-arrow.js";
 
 /**
  * Writes a relation, ordered by its key, to a file whose ending picks the format, atomically and with
@@ -71,6 +70,7 @@ async function writeArrowFile(
   format: Format,
   provenance: Provenance,
 ): Promise<number> {
+  const writeArrow = await arrowWriter();
   const descriptor = openSync(path, "w");
   try {
     return await writeArrow(relation, provenance, format.stream ? "stream" : "file", async (bytes) => {
@@ -107,9 +107,12 @@ function portable(column: string, type: string, format: Format): string {
   return column;
 }
 
+/** Arrow is many modules: loaded only for an Arrow file, so that other commands start at once. */
+const arrowWriter = async () => (await import("./write-arrow.js")).writeArrow;
+
 /** Streams to stdout, no faster than the reader takes it. */
 async function writeStdout(relation: Relation, format: Format, provenance: Provenance): Promise<number> {
-  if (format.name === "arrow") return writeArrow(relation, provenance, "stream", put);
+  if (format.name === "arrow") return (await arrowWriter())(relation, provenance, "stream", put);
   if (format.name === "csv" || format.name === "ndjson") return writeLines(relation, format);
   const scratch = join(relation.engine.scratch, relation.engine.fresh("out"));
   const rows = await writeFile(relation, scratch, format, provenance);

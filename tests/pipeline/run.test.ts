@@ -214,7 +214,7 @@ describe("failures", () => {
     const it = project(chain, { "data/a.txt": "a", "data/notb.txt": "b" });
     const error = await failure(it.run());
     expect([error.kind, error.message]).toEqual(["data", "stage right: no such file"]);
-    expect(error.where).toBe("data/b.txt (flow.yaml:12:17)");
+    expect(error.where).toBe(`data/b.txt in the project folder ${process.cwd()} (flow.yaml:12:17)`);
     expect(it.has("work/left.txt")).toBe(false);
   });
 
