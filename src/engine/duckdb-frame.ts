@@ -82,6 +82,7 @@ function numberSink<A extends NumberArray>(
 ): Sink {
   let values = new arrayClass(chunkRows * 8);
   let valid: Uint8Array | undefined;
+  const absent = missing ?? (typeof values[0] === "bigint" ? 0n : 0);
   return {
     take(chunk, index, offset) {
       const count = chunk.rowCount;
@@ -89,29 +90,24 @@ function numberSink<A extends NumberArray>(
       if (valid) valid = grown(valid, Uint8Array, values.length);
       const vector = chunk.getColumnVector(index) as DuckDBVector & { items: A };
       values.set(vector.items.subarray(0, count) as never, offset);
-      const mask = validityOf(vector);
       if (valid) valid.fill(1, offset, offset + count);
-      if (!mask) return;
+      const bits = validBits(vector);
+      if (!bits) return;
+      if (missing === undefined) valid ??= new Uint8Array(values.length).fill(1, 0, offset + count);
       for (let i = 0; i < count; i++) {
-        if (mask(i)) continue;
-        if (missing !== undefined) values[offset + i] = missing as never;
-        else {
-          valid ??= new Uint8Array(values.length).fill(1, 0, offset + count);
-          valid[offset + i] = 0;
-          values[offset + i] = (arrayClass === (BigInt64Array as unknown) ? 0n : 0) as never;
-        }
+        if ((bits[i >> 3] >> (i & 7)) & 1) continue;
+        values[offset + i] = absent as never;
+        if (valid) valid[offset + i] = 0;
       }
     },
     done: (rows) => column(trimmed(values, rows) as A, valid && (trimmed(valid, rows) as Uint8Array)),
   };
 }
 
-/** Whether rows of a vector hold a value; undefined when all do. */
-function validityOf(vector: DuckDBVector): ((row: number) => boolean) | undefined {
-  const validity = (
-    vector as unknown as { validity: { itemValid(i: number): boolean; data: BigUint64Array | null } }
-  ).validity;
-  return validity.data ? (row) => validity.itemValid(row) : undefined;
+/** One bit of validity a row, or undefined when all rows of the vector hold a value. */
+function validBits(vector: DuckDBVector): Uint8Array | undefined {
+  const { data } = (vector as unknown as { validity: { data: BigUint64Array | null } }).validity;
+  return data ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : undefined;
 }
 
 function codeSink(): Sink {
@@ -188,32 +184,38 @@ export async function loadFrame(connection: DuckDBConnection, table: string, fra
 }
 
 function fill(chunk: DuckDBDataChunk, index: number, column: Column, offset: number, count: number): void {
-  if (
-    column.kind === "code" ||
-    column.kind === "text" ||
-    "valid" in column ||
-    hasNaN(column.values, offset, count)
-  ) {
-    chunk.setColumnValues(
-      index,
-      Array.from({ length: count }, (_, i) => valueAt(column, offset + i)),
-    );
+  if (column.kind === "code" || column.kind === "text") {
+    const texts = Array.from({ length: count }, (_, i) => textAt(column, offset + i));
+    chunk.setColumnValues(index, texts);
     return;
   }
   const vector = chunk.getColumnVector(index) as DuckDBVector & { items: NumberArray; flush(): void };
   vector.items.set(column.values.subarray(offset, offset + count) as never);
+  const bits = presentBits(column, offset, count);
+  if (bits) (vector as unknown as { validity: { data: BigUint64Array } }).validity.data = bits;
   vector.flush();
 }
 
-function valueAt(column: Column, row: number): string | number | bigint | null {
-  if (column.kind === "code") return column.values[row] < 0 ? null : column.levels[column.values[row]];
+function textAt(column: Extract<Column, { kind: "code" | "text" }>, row: number): string | null {
   if (column.kind === "text") return column.values[row];
-  if ("valid" in column && column.valid && !column.valid[row]) return null;
-  const value = column.values[row];
-  return Number.isNaN(value) ? null : value;
+  return column.values[row] < 0 ? null : column.levels[column.values[row]];
 }
 
-function hasNaN(values: NumberArray, offset: number, count: number): boolean {
-  for (let i = offset; i < offset + count; i++) if (values[i] !== values[i]) return true;
-  return false;
+/** One bit of validity a row, or undefined when every row holds a value. */
+function presentBits(
+  column: Exclude<Column, { kind: "code" | "text" }>,
+  offset: number,
+  count: number,
+): BigUint64Array | undefined {
+  const valid = "valid" in column ? column.valid : undefined;
+  const { values } = column;
+  let bits: Uint8Array | undefined;
+  for (let i = 0; i < count; i++) {
+    const value = values[offset + i];
+    // Only NaN differs from itself.
+    if (value === value && (!valid || valid[offset + i])) continue;
+    bits ??= new Uint8Array(Math.ceil(count / 64) * 8).fill(255);
+    bits[i >> 3] &= ~(1 << (i & 7));
+  }
+  return bits && new BigUint64Array(bits.buffer);
 }

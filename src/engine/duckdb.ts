@@ -5,7 +5,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { ShopaiError } from "../core/errors.js";
 import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
 import type { Engine, Schema, Value } from "./engine.js";
-import { ident, literal } from "./sql.js";
+import { ident } from "./sql.js";
 
 export interface EngineOptions {
   /** Worker threads; all cores by default. The results do not depend on it. */
@@ -47,7 +47,9 @@ export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEng
     preserve_insertion_order: "true",
   });
   const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
+  await connection.run(
+    "SET TimeZone = 'UTC'; SET allow_community_extensions = false; SET lock_configuration = true",
+  );
   let counter = 0;
 
   const engine: DuckDbEngine = {
@@ -94,67 +96,7 @@ export async function stage(
   return { table, schema: await engine.describe(`SELECT * FROM ${ident(table)}`) };
 }
 
-/**
- * Checks that a user's text is one SQL predicate over the columns at hand: no second statement, no
- * subquery, no table function, so that it can read nothing but the row it is given.
- *
- * @throws ShopaiError "usage" naming what stands in the text and may not
- */
-export async function checkPredicate(engine: Engine, predicate: string, option = "--where"): Promise<void> {
-  await checkExpression(engine, predicate, option, (expression) => `SELECT 1 WHERE (${expression}\n)`);
-}
-
-/** As `checkPredicate`, for a scalar expression (a derived column, a rule of a contract). */
-export async function checkScalar(engine: Engine, expression: string, option: string): Promise<void> {
-  await checkExpression(engine, expression, option, (text) => `SELECT (${text}\n) AS value`);
-}
-
-async function checkExpression(
-  engine: Engine,
-  text: string,
-  option: string,
-  wrap: (text: string) => string,
-): Promise<void> {
-  const [{ tree }] = await engine.rows<{ tree: string }>(
-    `SELECT json_serialize_sql(${literal(wrap(text))}) AS tree`,
-  );
-  const parsed = JSON.parse(tree) as {
-    error: boolean;
-    error_message?: string;
-    statements?: { node: SqlNode }[];
-  };
-  const refuse = (why: string): never => {
-    throw new ShopaiError("usage", `${option} is not one SQL expression: ${why}`, {
-      where: text,
-      try: "a plain expression such as \"price > 0 and country = 'NO'\"",
-    });
-  };
-  if (parsed.error) refuse(parsed.error_message ?? "it does not parse");
-  if (parsed.statements?.length !== 1 || parsed.statements[0].node.type !== "SELECT_NODE")
-    refuse("it holds more than one statement");
-  for (const node of nodesOf(parsed.statements![0].node)) {
-    if (node.class === "SUBQUERY") refuse("a subquery may not stand here");
-    if (node.type === "TABLE_FUNCTION" || node.type === "BASE_TABLE" || node.type === "JOIN")
-      refuse("it reads a table or a file");
-    if (
-      node.class === "FUNCTION" &&
-      /^(getenv|getvariable|random|uuid|gen_random_uuid|setseed|now|nextval|query|query_table)$/i.test(
-        String(node.function_name),
-      )
-    )
-      refuse(`${String(node.function_name)}() may not stand here`);
-  }
-}
-
-type SqlNode = Record<string, unknown> & { type?: string; class?: string };
-
-function* nodesOf(node: unknown): Generator<SqlNode> {
-  if (Array.isArray(node)) for (const inner of node) yield* nodesOf(inner);
-  else if (node !== null && typeof node === "object") {
-    yield node as SqlNode;
-    for (const inner of Object.values(node)) yield* nodesOf(inner);
-  }
-}
+export { checkPredicate, checkScalar } from "./user-sql.js";
 
 /** Turns the engine's message into an error of ours; the statement is kept as the cause. */
 export async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
