@@ -3,7 +3,13 @@ import { ShopaiError } from "../src/core/errors.js";
 import { readYaml } from "../src/core/yaml-source.js";
 import type { Run } from "../src/engine/run.js";
 import { momentText, type Moments } from "../src/features/aggregates.js";
-import { featurize, splitColumns, splitCounts, type Featurized, type Recipe } from "../src/features/featurize.js";
+import {
+  featurize,
+  splitColumns,
+  splitCounts,
+  type Featurized,
+  type Recipe,
+} from "../src/features/featurize.js";
 import { readFit, writeFit } from "../src/features/fit-file.js";
 import { planSql, relationOfPlan, staged, visibleColumns } from "../src/features/plan.js";
 import { presetNamed, presetNames } from "../src/features/presets/listing.js";
@@ -12,7 +18,14 @@ import { recipeOfPreset } from "../src/features/recipe.js";
 import { roleNames, type RoleOptions } from "../src/features/roles.js";
 import { specOf, type Spec } from "../src/features/spec.js";
 import { splitKinds, type SplitAsk } from "../src/features/split.js";
-import { defineCommand, option, readingOptions, telling, type Block, type OptionsOf } from "../src/pipeline/command.js";
+import {
+  defineCommand,
+  option,
+  readingOptions,
+  telling,
+  type Block,
+  type OptionsOf,
+} from "../src/pipeline/command.js";
 import { formatOfPath } from "../src/table/format.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
@@ -26,7 +39,9 @@ const roleOptions = {
   time: option.text("the time column", { arg: "<column>" }).optional(),
   rating: option.text("the rating column", { arg: "<column>" }).optional(),
   value: option.text("the column of money, or of what a series counts", { arg: "<column>" }).optional(),
-  price: option.text("the unit price column (with --quantity, when there is no value)", { arg: "<column>" }).optional(),
+  price: option
+    .text("the unit price column (with --quantity, when there is no value)", { arg: "<column>" })
+    .optional(),
   quantity: option.text("the quantity column", { arg: "<column>" }).optional(),
   order: option.text("the order or invoice column", { arg: "<column>" }).optional(),
   event: option.text("the event type column", { arg: "<column>" }).optional(),
@@ -40,32 +55,52 @@ const options = {
   spec: option.path("YAML that describes the features", { arg: "<yaml>" }).optional(),
   preset: option.choice("a ready-made feature table", presetNames).optional(),
   asOf: option
-    .names("moments before which events count: dates, or a table of (entity, as_of) rows", { arg: "<date|table>" })
+    .names("moments before which events count: dates, or a table of (entity, as_of) rows", {
+      arg: "<date|table>",
+    })
     .optional(),
   split: option.choice("add a column split with train, valid, test", splitKinds).optional(),
-  ratio: option.numbers("shares of the parts: two (train, test) or three", { min: 0, max: 1 }).default([0.8, 0.1, 0.1]),
-  target: option.text("the target: classes of a stratified split, and what target encoding learns", { arg: "<column>" }).optional(),
+  ratio: option
+    .numbers("shares of the parts: two (train, test) or three", { min: 0, max: 1 })
+    .default([0.8, 0.1, 0.1]),
+  target: option
+    .text("the target: classes of a stratified split, and what target encoding learns", { arg: "<column>" })
+    .optional(),
   group: option.text("the column whose groups a group split keeps whole", { arg: "<column>" }).optional(),
-  key: option.names("columns that name a row, for splits that survive new rows (default: its place in the file)").optional(),
+  key: option
+    .names("columns that name a row, for splits that survive new rows (default: its place in the file)")
+    .optional(),
   fit: option.path("write what was learnt from train rows to this file", { arg: "<json>" }).optional(),
   apply: option.path("use a fit file instead of learning", { arg: "<json>" }).optional(),
   ...roleOptions,
   series: option.names("columns that tell series apart (preset series)").optional(),
   freq: option.choice("length of a period: day, week from Monday, month", ["D", "W", "M"]).default("D"),
   fill: option.choice("periods without rows: 0, or left out", ["zero", "none"]).default("zero"),
-  from: option.choice("where a series begins: its own first period, or the first of the table", ["own", "table"]).default("own"),
+  from: option
+    .choice("where a series begins: its own first period, or the first of the table", ["own", "table"])
+    .default("own"),
   lags: option.numbers("lags to add to a series, in periods", { min: 1, max: 100000 }).optional(),
-  rolling: option.numbers("rolling means to add to a series, in periods before", { min: 1, max: 100000 }).optional(),
+  rolling: option
+    .numbers("rolling means to add to a series, in periods before", { min: 1, max: 100000 })
+    .optional(),
   windows: option.names("windows of the preset behaviour: 7d, 12h, 4w, all", { arg: "<7d,30d>" }).optional(),
-  events: option.names("event types that get columns (default: the 8 most frequent of train rows)").optional(),
+  events: option
+    .names("event types that get columns (default: the 8 most frequent of train rows)")
+    .optional(),
   weights: option.pairs("weight of an event type in interactions, view=1; others are left out").optional(),
-  halfLife: option.real("days after which an interaction weighs half", { min: 0.001, arg: "<days>" }).optional(),
+  halfLife: option
+    .real("days after which an interaction weighs half", { min: 0.001, arg: "<days>" })
+    .optional(),
   minUser: option.integer("k-core: least items of a user", { min: 0 }).optional(),
   minItem: option.integer("k-core: least users of an item", { min: 0 }).optional(),
-  gap: option.real("minutes without an event that end a session", { min: 0.001, arg: "<minutes>" }).default(30),
+  gap: option
+    .real("minutes without an event that end a session", { min: 0.001, arg: "<minutes>" })
+    .default(30),
   conversion: option.names("event types that count as a conversion").optional(),
   form: option.choice("baskets as lists, or one row per order and item", ["list", "long"]).default("list"),
-  ngrams: option.numbers("tokens of a text are character n-grams of these lengths", { min: 1, max: 10 }).optional(),
+  ngrams: option
+    .numbers("tokens of a text are character n-grams of these lengths", { min: 1, max: 10 })
+    .optional(),
   sql: option.flag("print the plan as SQL instead of running it").default(false),
 };
 type Options = OptionsOf<typeof options>;
@@ -131,9 +166,13 @@ function checkWays(o: Options): void {
       try: `--preset ${presetNames.join("|")}`,
     });
   if (o.apply !== undefined && (o.spec !== undefined || o.preset !== undefined || o.fit !== undefined))
-    throw new ShopaiError("usage", "--apply repeats the recipe of its fit file, so --spec, --preset and --fit do not go with it", {
-      try: `shopai featurize ${o.in.join(" ")} --apply ${o.apply} -o ${o.out}`,
-    });
+    throw new ShopaiError(
+      "usage",
+      "--apply repeats the recipe of its fit file, so --spec, --preset and --fit do not go with it",
+      {
+        try: `shopai featurize ${o.in.join(" ")} --apply ${o.apply} -o ${o.out}`,
+      },
+    );
 }
 
 /** Dates, or a table of moments when the text is a file. */
@@ -162,7 +201,9 @@ async function recipeAsked(
   run: Run,
 ): Promise<Asked> {
   const own: Spec | undefined =
-    spec || o.target !== undefined || o.key ? { ...spec, ...given({ target: o.target, key: o.key }) } : undefined;
+    spec || o.target !== undefined || o.key
+      ? { ...spec, ...given({ target: o.target, key: o.key }) }
+      : undefined;
   if (o.preset === undefined)
     return { recipe: { spec: { ...given({ time: o.time }), ...own } }, moments, roles: {} };
 
@@ -203,7 +244,9 @@ function weightOf(type: string, weight: string | number | boolean): number {
 }
 
 function namedSplit(o: Options): string[] | undefined {
-  const column = { time: o.time, group: o.group, stratified: o.target, random: undefined }[o.split ?? "random"];
+  const column = { time: o.time, group: o.group, stratified: o.target, random: undefined }[
+    o.split ?? "random"
+  ];
   return column === undefined ? undefined : [column];
 }
 
@@ -224,7 +267,10 @@ function resultOf(
   const { fitted, trainRows } = made.fit;
   const learnt = Object.values(fitted).flat() as { step: string; column: string }[];
   const columns = relation.schema.map((field) => ({ name: field.name, type: field.type }));
-  const pairs: [string, string | number][] = [["rows", rows], ["columns", columns.length]];
+  const pairs: [string, string | number][] = [
+    ["rows", rows],
+    ["columns", columns.length],
+  ];
   if (made.asOf) pairs.push(["as of", made.asOf.join(", ")]);
   for (const [part, count] of Object.entries(parts ?? {})) pairs.push([part, count]);
   if (learnt.length > 0) pairs.push([o.apply ? "applied parts" : "fitted parts", learnt.length]);

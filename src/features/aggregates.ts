@@ -43,10 +43,14 @@ export async function momentsOf(plan: Plan, spec: Spec, asked: Moments | undefin
     `SELECT CAST(CAST(max(CAST(${ident(time.name)} AS TIMESTAMP)) AS DATE) + 1 AS VARCHAR) AS at FROM (${planSql(plan)})`,
   );
   if (at === null)
-    throw new ShopaiError("data", `the column ${time.name} holds no time, so there is no moment for features`, {
-      where: plan.source.name,
-      try: "--time <another column>",
-    });
+    throw new ShopaiError(
+      "data",
+      `the column ${time.name} holds no time, so there is no moment for features`,
+      {
+        where: plan.source.name,
+        try: "--time <another column>",
+      },
+    );
   return { kind: "dates", dates: [at.slice(0, 10)] };
 }
 

@@ -48,10 +48,19 @@ async function fitEncoder(
       const rare = common.length < counted.length ? [`${snake(column)}_other`] : [];
       const taken = plan.columns.map((one) => one.name).filter((name) => name !== column);
       const names = distinctNames([...bases, ...rare], taken);
-      return { step: "one-hot", column, levels, names: names.slice(0, levels.length), other: names[levels.length], keep: ask.keep };
+      return {
+        step: "one-hot",
+        column,
+        levels,
+        names: names.slice(0, levels.length),
+        other: names[levels.length],
+        keep: ask.keep,
+      };
     }
     case "ordinal": {
-      const found = (await levelCounts(plan, train, field)).flatMap(({ level }) => (level === null ? [] : [level]));
+      const found = (await levelCounts(plan, train, field)).flatMap(({ level }) =>
+        level === null ? [] : [level],
+      );
       const numbers = isNumeric(field.type);
       const sorted = found.sort(numbers ? (a, b) => Number(a) - Number(b) : byText);
       return { step: "ordinal", column, levels: ask.order ?? sorted, keep: ask.keep };
@@ -70,7 +79,10 @@ async function fitEncoder(
       const found = await targetSums(plan, train, field, planColumn(plan, target!, "--target"));
       const n = found.reduce((sum, one) => sum + one.n, 0);
       if (n === 0)
-        throw new ShopaiError("data", `${target} holds no value in the train rows`, { where: plan.source.name, try: "another target" });
+        throw new ShopaiError("data", `${target} holds no value in the train rows`, {
+          where: plan.source.name,
+          try: "another target",
+        });
       const smoothing = ask.smoothing ?? 20;
       const prior = found.reduce((sum, one) => sum + one.sum, 0) / n;
       return {
@@ -134,10 +146,14 @@ async function targetSums(
 
 function checkTarget(target: Field, plan: Plan): void {
   if (!isNumeric(target.type) && kindOf(target.type) !== "boolean")
-    throw new ShopaiError("data", `target encoding needs a number or true/false, and ${target.name} is ${target.type}`, {
-      where: plan.source.name,
-      try: `derive: { is_${snake(target.name)}: "${target.name} = '…'" } and target: is_${snake(target.name)}`,
-    });
+    throw new ShopaiError(
+      "data",
+      `target encoding needs a number or true/false, and ${target.name} is ${target.type}`,
+      {
+        where: plan.source.name,
+        try: `derive: { is_${snake(target.name)}: "${target.name} = '…'" } and target: is_${snake(target.name)}`,
+      },
+    );
 }
 
 function checkLevels(levels: number, field: Field, plan: Plan): void {
@@ -198,7 +214,10 @@ export async function withEncoded(
         if (outOfFold) {
           const fold = `f${joins.length}`;
           joins.push(foldJoin(plan, part, field, fold, outOfFold));
-          add.push([`${snake(field.name)}_target`, `CASE WHEN ${outOfFold.isTrain} AND ${fold}.fold IS NOT NULL THEN ${fold}.value ELSE ${whole} END`]);
+          add.push([
+            `${snake(field.name)}_target`,
+            `CASE WHEN ${outOfFold.isTrain} AND ${fold}.fold IS NOT NULL THEN ${fold}.value ELSE ${whole} END`,
+          ]);
         } else add.push([`${snake(field.name)}_target`, whole]);
       }
     }

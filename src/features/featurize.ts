@@ -81,7 +81,13 @@ export async function featurize(source: Relation, ask: FeaturizeAsk, run: Run): 
 function splitOfSpec(spec: Spec, seed: number): SplitAsk | undefined {
   if (!spec.split) return undefined;
   const { by, ratio, column } = spec.split;
-  return { kind: by, ratio, columns: column === undefined ? splitColumns(by, spec) : [column], key: spec.key, seed };
+  return {
+    kind: by,
+    ratio,
+    columns: column === undefined ? splitColumns(by, spec) : [column],
+    key: spec.key,
+    seed,
+  };
 }
 
 /** Where a split looks for its column when none is named. */
@@ -243,8 +249,8 @@ export async function splitCounts(plan: Plan): Promise<Record<string, number>> {
     `SELECT ${ident(splitColumn)} AS part, count(*) AS n FROM (${planSql(plan)}) AS t GROUP BY 1 ORDER BY 1`,
   );
   const order = ["train", "valid", "test"];
-  const place = (part: string | null): number => (part !== null && order.includes(part) ? order.indexOf(part) : 3);
+  const place = (part: string | null): number =>
+    part !== null && order.includes(part) ? order.indexOf(part) : 3;
   const rows = found.sort((a, b) => place(a.part) - place(b.part));
   return Object.fromEntries(rows.map(({ part, n }) => [part ?? "none", Number(n)]));
 }
-

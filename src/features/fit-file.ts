@@ -25,8 +25,18 @@ const encodePart = z.discriminatedUnion("step", [
     other: z.string().optional(),
     keep: z.boolean(),
   }),
-  z.strictObject({ step: z.literal("ordinal"), column: z.string(), levels: z.array(z.string()), keep: z.boolean() }),
-  z.strictObject({ step: z.literal("frequency"), column: z.string(), levels: z.array(level), keep: z.boolean() }),
+  z.strictObject({
+    step: z.literal("ordinal"),
+    column: z.string(),
+    levels: z.array(z.string()),
+    keep: z.boolean(),
+  }),
+  z.strictObject({
+    step: z.literal("frequency"),
+    column: z.string(),
+    levels: z.array(level),
+    keep: z.boolean(),
+  }),
   z.strictObject({
     step: z.literal("target"),
     column: z.string(),

@@ -18,12 +18,16 @@ export async function fitImputes(
     const fields = chosenColumns(plan, ask.of);
     const how = ask.with;
     if (typeof how === "object")
-      parts.push(...fields.map((field) => ({ step: "impute" as const, column: field.name, value: how.constant })));
+      parts.push(
+        ...fields.map((field) => ({ step: "impute" as const, column: field.name, value: how.constant })),
+      );
     else if (how === "mode") for (const field of fields) parts.push(await modeOf(plan, train, field));
     else {
       for (const field of fields) checkNumeric(field, `imputing the ${how}`, plan.source.name);
       const found = await numericStatistics(plan.engine, train, fields, plan.source.name);
-      parts.push(...fields.map((field, i) => ({ step: "impute" as const, column: field.name, value: found[i][how] })));
+      parts.push(
+        ...fields.map((field, i) => ({ step: "impute" as const, column: field.name, value: found[i][how] })),
+      );
     }
   }
   return parts;
@@ -41,13 +45,19 @@ async function modeOf(plan: Plan, train: string, field: Field): Promise<ImputePa
 }
 
 /** The most frequent value, the smallest of those that tie. */
-async function mostFrequent(engine: Engine, train: string, field: Field): Promise<string | number | undefined> {
+async function mostFrequent(
+  engine: Engine,
+  train: string,
+  field: Field,
+): Promise<string | number | undefined> {
   const column = ident(field.name);
   const rows = await engine.rows<{ value: string }>(
     `SELECT CAST(${column} AS VARCHAR) AS value FROM (${train}) WHERE ${column} IS NOT NULL GROUP BY ${column} ORDER BY count(*) DESC, ${column} LIMIT 1`,
   );
   const value = rows[0]?.value;
-  return value !== undefined && isNumeric(field.type) && Number.isFinite(Number(value)) ? Number(value) : value;
+  return value !== undefined && isNumeric(field.type) && Number.isFinite(Number(value))
+    ? Number(value)
+    : value;
 }
 
 /** Fills the gaps of columns (nulls; NaN and infinities of floats) in their place. */

@@ -41,8 +41,7 @@ const units: Record<string, { sql: string; days: number }> = {
 export function windowOf(text: string): Window {
   if (text === "all") return { label: "", days: Infinity };
   const match = /^([1-9]\d{0,4})([hdw])$/.exec(text);
-  if (!match)
-    throw new ShopaiError("usage", `"${text}" is not a window`, { try: "7d, 12h, 4w or all" });
+  if (!match) throw new ShopaiError("usage", `"${text}" is not a window`, { try: "7d, 12h, 4w or all" });
   const count = Number(match[1]);
   const unit = units[match[2]];
   const steps = match[2] === "w" ? count * 7 : count;

@@ -32,7 +32,14 @@ export async function planOf(relation: Relation): Promise<Plan> {
     `CREATE TABLE ${ident(table)} (${columns.map((field) => `${ident(field.name)} ${field.type}`).join(", ")})`,
   );
   const steps = [{ name: "input", sql: relation.sql }];
-  return { engine, steps, columns, key: relation.key, source: relation, sketch: `SELECT * FROM ${ident(table)}` };
+  return {
+    engine,
+    steps,
+    columns,
+    key: relation.key,
+    source: relation,
+    sketch: `SELECT * FROM ${ident(table)}`,
+  };
 }
 
 /** The whole plan as SQL text. */
@@ -155,13 +162,17 @@ export function chosenColumns(plan: Plan, patterns: readonly string[], option?: 
       ? known.filter((field) => globbed(name).test(field.name))
       : [planColumn(plan, name, option)];
     if (found.length === 0) throw unknownColumn(name, { ...plan.source, schema: known }, option);
-    for (const field of found) if (out) chosen.delete(field);
+    for (const field of found)
+      if (out) chosen.delete(field);
       else chosen.add(field);
   }
   return known.filter((field) => chosen.has(field));
 }
 
 function globbed(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^$()|\\{}[\]]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
+  const source = pattern
+    .replace(/[.+^$()|\\{}[\]]/g, "\\$&")
+    .replace(/\*/g, ".*")
+    .replace(/\?/g, ".");
   return new RegExp(`^${source}$`, "i");
 }

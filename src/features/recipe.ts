@@ -91,7 +91,9 @@ async function typesSeen(
   if (split) spine = await withSplit(spine, { ...split, columns });
   const entity = ident(about.entity);
   const asOf = moments.kind === "table" ? moments.column : moments.kind === "row" ? about.time : "as_of";
-  const isTrain = spine.columns.some((field) => field.name === splitColumn) ? ` WHERE ${ident(splitColumn)} = 'train'` : "";
+  const isTrain = spine.columns.some((field) => field.name === splitColumn)
+    ? ` WHERE ${ident(splitColumn)} = 'train'`
+    : "";
   const train = `SELECT ${entity}, max(CAST(${ident(asOf)} AS TIMESTAMP)) AS as_of FROM (${planSql(spine)})${isTrain} GROUP BY ${entity}`;
   return eventTypes(plan, { ...about, latest: dates.at(-1) ?? "", train });
 }

@@ -20,16 +20,93 @@ export type RoleOptions = Partial<Record<Role, string>>;
 
 /** Names that columns of a role often have, the likeliest first; case, `_` and spaces do not count. */
 const usual: Record<Role, readonly string[]> = {
-  user: ["user", "userid", "customer", "customerid", "clientid", "client", "visitorid", "memberid", "buyerid", "account", "accountid", "cid", "sessionid"],
-  item: ["item", "itemid", "product", "productid", "sku", "stockcode", "article", "articleid", "asin", "movieid", "movie"],
-  time: ["time", "ts", "timestamp", "eventtime", "datetime", "at", "date", "day", "orderedat", "invoicedate", "orderdate", "createdat", "ordertime", "orderts", "week", "month"],
+  user: [
+    "user",
+    "userid",
+    "customer",
+    "customerid",
+    "clientid",
+    "client",
+    "visitorid",
+    "memberid",
+    "buyerid",
+    "account",
+    "accountid",
+    "cid",
+    "sessionid",
+  ],
+  item: [
+    "item",
+    "itemid",
+    "product",
+    "productid",
+    "sku",
+    "stockcode",
+    "article",
+    "articleid",
+    "asin",
+    "movieid",
+    "movie",
+  ],
+  time: [
+    "time",
+    "ts",
+    "timestamp",
+    "eventtime",
+    "datetime",
+    "at",
+    "date",
+    "day",
+    "orderedat",
+    "invoicedate",
+    "orderdate",
+    "createdat",
+    "ordertime",
+    "orderts",
+    "week",
+    "month",
+  ],
   rating: ["rating", "stars", "score"],
   value: ["value", "amount", "revenue", "sales", "total", "linetotal", "spend", "turnover"],
   price: ["price", "unitprice", "itemprice", "listprice"],
   quantity: ["quantity", "qty", "units", "count"],
-  order: ["order", "orderid", "orderno", "invoice", "invoiceno", "invoiceid", "transactionid", "basketid", "basket", "receipt", "receiptid"],
-  event: ["event", "eventtype", "eventname", "action", "behaviour", "behavior", "behaviortype", "kind", "type"],
-  text: ["text", "review", "reviewtext", "comment", "body", "content", "message", "sentence", "description", "title", "query"],
+  order: [
+    "order",
+    "orderid",
+    "orderno",
+    "invoice",
+    "invoiceno",
+    "invoiceid",
+    "transactionid",
+    "basketid",
+    "basket",
+    "receipt",
+    "receiptid",
+  ],
+  event: [
+    "event",
+    "eventtype",
+    "eventname",
+    "action",
+    "behaviour",
+    "behavior",
+    "behaviortype",
+    "kind",
+    "type",
+  ],
+  text: [
+    "text",
+    "review",
+    "reviewtext",
+    "comment",
+    "body",
+    "content",
+    "message",
+    "sentence",
+    "description",
+    "title",
+    "query",
+  ],
   page: ["page", "url", "path", "pageurl", "pageid"],
 };
 
@@ -70,10 +147,14 @@ export class RoleFinder {
     const field = this.may(role);
     if (field) return field;
     const known = visibleColumns(this.plan).map((one) => one.name);
-    throw new ShopaiError("usage", `the preset ${this.preset} needs the ${role} column, and no name tells which it is`, {
-      where: this.plan.source.name,
-      try: `--${role} <one of ${known.slice(0, 12).join(", ")}>`,
-    });
+    throw new ShopaiError(
+      "usage",
+      `the preset ${this.preset} needs the ${role} column, and no name tells which it is`,
+      {
+        where: this.plan.source.name,
+        try: `--${role} <one of ${known.slice(0, 12).join(", ")}>`,
+      },
+    );
   }
 
   private noted(role: Role, field: Field): Field {

@@ -54,10 +54,14 @@ export function withTimeSince(
   plan: Plan,
   asks: readonly { column: string; until: string; as?: string }[],
 ): Promise<Plan> {
-  const moment = (name: string): string => `epoch_us(CAST(t.${ident(planColumn(plan, name).name)} AS TIMESTAMP))`;
+  const moment = (name: string): string =>
+    `epoch_us(CAST(t.${ident(planColumn(plan, name).name)} AS TIMESTAMP))`;
   const add = asks.map(
     ({ column, until, as }) =>
-      [as ?? `days_since_${snake(column)}`, `(${moment(until)} - ${moment(column)}) / 86400000000.0::DOUBLE`] as const,
+      [
+        as ?? `days_since_${snake(column)}`,
+        `(${moment(until)} - ${moment(column)}) / 86400000000.0::DOUBLE`,
+      ] as const,
   );
   return changed(plan, "since", { add });
 }
@@ -76,7 +80,10 @@ export function withRatios(
 }
 
 /** Adds crossed categories `<a>_x_<b>`: the values joined by "×", null where one is missing. */
-export function withCrosses(plan: Plan, asks: readonly { of: readonly string[]; as?: string }[]): Promise<Plan> {
+export function withCrosses(
+  plan: Plan,
+  asks: readonly { of: readonly string[]; as?: string }[],
+): Promise<Plan> {
   const add = asks.map(({ of, as }) => {
     const values = of.map((name) => `CAST(t.${ident(planColumn(plan, name).name)} AS VARCHAR)`);
     return [as ?? of.map(snake).join("_x_"), values.join(" || '×' || ")] as const;

@@ -17,7 +17,8 @@ export async function fitScalers(
   for (const ask of asks) {
     const fields = chosenColumns(plan, ask.of);
     for (const field of fields) checkNumeric(field, `scaling`, plan.source.name);
-    if (ask.with === "log1p") parts.push(...fields.map((field) => ({ step: "log1p" as const, column: field.name })));
+    if (ask.with === "log1p")
+      parts.push(...fields.map((field) => ({ step: "log1p" as const, column: field.name })));
     else if (ask.with === "quantile")
       for (const field of fields)
         parts.push({
@@ -31,7 +32,8 @@ export async function fitScalers(
         const { mean, std, min, max, median, q25, q75 } = found[i];
         const column = field.name;
         if (ask.with === "standard") parts.push({ step: "standard", column, centre: mean, spread: std || 1 });
-        else if (ask.with === "minmax") parts.push({ step: "minmax", column, centre: min, spread: max - min || 1 });
+        else if (ask.with === "minmax")
+          parts.push({ step: "minmax", column, centre: min, spread: max - min || 1 });
         else parts.push({ step: "robust", column, centre: median, spread: q75 - q25 || 1 });
       });
     }
@@ -43,7 +45,11 @@ const quantileSteps = (landmarks: number): number[] =>
   Array.from({ length: landmarks }, (_, i) => i / (landmarks - 1));
 
 /** Works out, from the train rows, where each column is cut into bins of equal share (exact quantiles). */
-export async function fitBins(plan: Plan, train: string, asks: NonNullable<Spec["bins"]>): Promise<BinsPart[]> {
+export async function fitBins(
+  plan: Plan,
+  train: string,
+  asks: NonNullable<Spec["bins"]>,
+): Promise<BinsPart[]> {
   const parts: BinsPart[] = [];
   for (const ask of asks) {
     const field = planColumn(plan, ask.of);
@@ -71,10 +77,14 @@ async function quantilesOf(
     `SELECT ${how}(${asNumber(field)}, [${shares.map(numeric).join(", ")}]) AS cuts FROM (${train})`,
   );
   if (!cuts || cuts.some((cut) => cut === null))
-    throw new ShopaiError("data", `${field.name} holds no value in the train rows, so nothing can be fitted`, {
-      where: plan.source.name,
-      try: "leaving the column out",
-    });
+    throw new ShopaiError(
+      "data",
+      `${field.name} holds no value in the train rows, so nothing can be fitted`,
+      {
+        where: plan.source.name,
+        try: "leaving the column out",
+      },
+    );
   return cuts;
 }
 

@@ -56,7 +56,9 @@ export function seriesSteps(
   };
   if (ask.fill === "none") return [periods];
   const begins = ask.from === "own" ? "s.first_at" : "w.first_at";
-  const same = [...series.map((column) => `p.${column} = c.${column}`), `p.${time} = c.${time}`].join(" AND ");
+  const same = [...series.map((column) => `p.${column} = c.${column}`), `p.${time} = c.${time}`].join(
+    " AND ",
+  );
   return [
     periods,
     {
@@ -92,11 +94,15 @@ export interface HistoryAsk {
 export function withHistory(plan: Plan, ask: HistoryAsk): Promise<Plan> {
   const time = planColumn(plan, ask.time, "--time").name;
   const names = ask.series.map((name) => planColumn(plan, name, "--series").name);
-  const order = [time, ...plan.key.filter((key) => key !== time && !names.includes(key))].map(ident).join(", ");
+  const order = [time, ...plan.key.filter((key) => key !== time && !names.includes(key))]
+    .map(ident)
+    .join(", ");
   const partition = names.length > 0 ? `PARTITION BY ${names.map(ident).join(", ")} ` : "";
   const before = `${partition}ORDER BY ${order}`;
   const centred = [
-    ...new Set(ask.rolling.filter((one) => one.verb === "std").map((one) => planColumn(plan, one.column).name)),
+    ...new Set(
+      ask.rolling.filter((one) => one.verb === "std").map((one) => planColumn(plan, one.column).name),
+    ),
   ];
   const lags = ask.lags.flatMap(({ column, by }) =>
     by.map((rows) => {
@@ -122,7 +128,10 @@ export function withHistory(plan: Plan, ask: HistoryAsk): Promise<Plan> {
       ? [{ name: "origins", sql: `SELECT ${[...own, ...origins].join(", ")}\nFROM ${tip(plan)}` }]
       : [];
   const from = origins.length > 0 ? "origins" : tip(plan);
-  return extended(plan, [...steps, { name: "history", sql: `SELECT ${[...own, ...made].join(", ")}\nFROM ${from}` }]);
+  return extended(plan, [
+    ...steps,
+    { name: "history", sql: `SELECT ${[...own, ...made].join(", ")}\nFROM ${from}` },
+  ]);
 }
 
 const originName = (column: string): string => `origin of ${column}`;

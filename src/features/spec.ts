@@ -90,7 +90,10 @@ export const specSchema = z.strictObject({
     .array(
       z.strictObject({
         of: names,
-        with: z.union([z.enum(["mean", "median", "mode"]), z.strictObject({ constant: z.union([z.string(), z.number(), z.boolean()]) })]),
+        with: z.union([
+          z.enum(["mean", "median", "mode"]),
+          z.strictObject({ constant: z.union([z.string(), z.number(), z.boolean()]) }),
+        ]),
       }),
     )
     .optional(),
@@ -113,7 +116,9 @@ export const specSchema = z.strictObject({
     )
     .optional(),
   scale: z
-    .array(z.strictObject({ of: names, with: scaler, landmarks: z.number().int().min(2).max(1000).default(100) }))
+    .array(
+      z.strictObject({ of: names, with: scaler, landmarks: z.number().int().min(2).max(1000).default(100) }),
+    )
     .optional(),
   bins: z
     .array(
@@ -153,9 +158,13 @@ export function specOf(source: YamlSource): Spec {
     if ((entry.where !== undefined || given[0] === "share") && entry.as === undefined)
       throw yamlError(source, at, `${given[0]} with a condition needs a name`, { try: "as: n_purchases" });
     if (given[0] === "share" && entry.where === undefined)
-      throw yamlError(source, at, "a share needs the condition of its part", { try: "where: event = 'purchase'" });
+      throw yamlError(source, at, "a share needs the condition of its part", {
+        try: "where: event = 'purchase'",
+      });
     if (entry.as !== undefined && entry[given[0]]!.length > 1)
-      throw yamlError(source, [...at, "as"], "one name cannot serve several columns", { try: "one entry per column" });
+      throw yamlError(source, [...at, "as"], "one name cannot serve several columns", {
+        try: "one entry per column",
+      });
   });
   spec.encode?.forEach((entry, i) => {
     const own: readonly string[] = encoderOptions[entry.with];
@@ -170,7 +179,10 @@ export function specOf(source: YamlSource): Spec {
   });
   const needs = (key: keyof Spec, other: keyof Spec): void => {
     if (spec[key] !== undefined && spec[other] === undefined)
-      throw yamlError(source, [key], `${key} needs the key "${other}"`, { at: "key", try: `${other}: <column>` });
+      throw yamlError(source, [key], `${key} needs the key "${other}"`, {
+        at: "key",
+        try: `${other}: <column>`,
+      });
   };
   needs("aggregates", "entity");
   needs("aggregates", "time");
@@ -178,6 +190,9 @@ export function specOf(source: YamlSource): Spec {
   needs("lags", "time");
   needs("rolling", "time");
   if (spec.encode?.some((encoder) => encoder.with === "target") && spec.target === undefined)
-    throw yamlError(source, ["encode"], 'target encoding needs the key "target"', { at: "key", try: "target: <column>" });
+    throw yamlError(source, ["encode"], 'target encoding needs the key "target"', {
+      at: "key",
+      try: "target: <column>",
+    });
   return spec;
 }

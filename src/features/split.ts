@@ -57,7 +57,14 @@ export async function withSplit(plan: Plan, ask: SplitAsk): Promise<Plan> {
   const column = ask.kind === "random" ? undefined : columnOf(plan, ask, flagOf[ask.kind]);
   const key = (ask.key ?? plan.key).map((name) => planColumn(plan, name, "--key").name);
   if (ask.kind === "stratified") await checkClasses(plan, column!);
-  return extended(plan, splitSteps(tip(plan), plan.columns.map((field) => field.name), { ...ask, column, key }));
+  return extended(
+    plan,
+    splitSteps(
+      tip(plan),
+      plan.columns.map((field) => field.name),
+      { ...ask, column, key },
+    ),
+  );
 }
 
 const flagOf: Record<Exclude<SplitKind, "random">, string> = {
@@ -141,8 +148,12 @@ async function checkClasses(plan: Plan, column: string): Promise<void> {
     `SELECT count(DISTINCT ${ident(column)}) AS classes FROM (${planSql(plan)})`,
   );
   if (classes > 1000n)
-    throw new ShopaiError("data", `${column} has ${classes} different values: a stratified split needs classes`, {
-      where: plan.source.name,
-      try: "--split random, or --target with a column of a few classes",
-    });
+    throw new ShopaiError(
+      "data",
+      `${column} has ${classes} different values: a stratified split needs classes`,
+      {
+        where: plan.source.name,
+        try: "--split random, or --target with a column of a few classes",
+      },
+    );
 }

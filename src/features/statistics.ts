@@ -22,7 +22,9 @@ export interface NumericStatistics {
 /** A column as DOUBLE with NaN and infinities as null. */
 export function asNumber(field: Field, side = ""): string {
   const column = `${side}${ident(field.name)}`;
-  return kindOf(field.type) === "float" ? `CAST(${finite(column, field.type)} AS DOUBLE)` : `CAST(${column} AS DOUBLE)`;
+  return kindOf(field.type) === "float"
+    ? `CAST(${finite(column, field.type)} AS DOUBLE)`
+    : `CAST(${column} AS DOUBLE)`;
 }
 
 /** @throws ShopaiError "data" for a column that holds no numbers */
@@ -61,10 +63,14 @@ export async function numericStatistics(
   const basics = fields.map((field, i) => {
     const n = Number(row[`n${i}`]);
     if (n === 0)
-      throw new ShopaiError("data", `${field.name} holds no value in the train rows, so nothing can be fitted`, {
-        where,
-        try: "leaving the column out",
-      });
+      throw new ShopaiError(
+        "data",
+        `${field.name} holds no value in the train rows, so nothing can be fitted`,
+        {
+          where,
+          try: "leaving the column out",
+        },
+      );
     const [q25, median, q75] = row[`q${i}`] as number[];
     return { n, min: row[`min${i}`] as number, max: row[`max${i}`] as number, q25, median, q75 };
   });

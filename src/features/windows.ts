@@ -351,15 +351,23 @@ function outputStep(
   entropies: readonly Aggregate[],
 ): Step {
   const joined = (side: string, other: string): string =>
-    [...shape.entity.map((name) => `${side}.${ident(name)} = ${other}.${ident(name)}`), `${side}.as_of = ${other}.as_of`].join(" AND ");
-  const joins = entropies.map((_, i) => `LEFT JOIN entropy_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`);
+    [
+      ...shape.entity.map((name) => `${side}.${ident(name)} = ${other}.${ident(name)}`),
+      `${side}.as_of = ${other}.as_of`,
+    ].join(" AND ");
+  const joins = entropies.map(
+    (_, i) => `LEFT JOIN entropy_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`,
+  );
   const list = features.map((feature) => {
     const at = entropies.indexOf(feature.aggregate);
     return `${at < 0 ? "a" : `h${at + 1}`}.${ident(feature.name)}`;
   });
   if (ask.asOf.kind === "dates") {
     const own = [...shape.entity.map((name) => `a.${ident(name)}`), "a.as_of"];
-    return { name: "features", sql: `SELECT ${[...own, ...list].join(", ")}\nFROM ${["aggregated AS a", ...joins].join("\n")}` };
+    return {
+      name: "features",
+      sql: `SELECT ${[...own, ...list].join(", ")}\nFROM ${["aggregated AS a", ...joins].join("\n")}`,
+    };
   }
   const { step, schema, column } = ask.asOf;
   const own = schema.map((field) => `m.${ident(field.name)}`);
@@ -378,7 +386,10 @@ export function checkAggregate(aggregate: Aggregate, schema: Schema): void {
   const { verb, column } = aggregate;
   const type = schema.find((field) => field.name === column)?.type;
   const needsNumber = ["sum", "mean", "std", "monetary", "trend", "share"].includes(verb);
-  if (column === undefined && ["sum", "mean", "std", "min", "max", "distinct", "monetary", "entropy"].includes(verb))
+  if (
+    column === undefined &&
+    ["sum", "mean", "std", "min", "max", "distinct", "monetary", "entropy"].includes(verb)
+  )
     throw new ShopaiError("usage", `${verb} needs a column`, { try: `${verb}: <column>` });
   if (needsNumber && type !== undefined && !isNumeric(type) && kindOf(type) !== "boolean")
     throw new ShopaiError("data", `${verb} needs a number, and ${column} is ${type}`, {

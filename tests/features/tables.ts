@@ -22,10 +22,19 @@ export async function tableOf(
     `CREATE TABLE ${table} (${[...columns, `${fileColumn} INTEGER`, `${rowColumn} BIGINT`].join(", ")})`,
   );
   const value = (v: Row[string]): string =>
-    v === null || v === undefined ? "NULL" : typeof v === "string" ? literal(v) : Number.isFinite(Number(v)) ? String(v) : `'${v}'`;
+    v === null || v === undefined
+      ? "NULL"
+      : typeof v === "string"
+        ? literal(v)
+        : Number.isFinite(Number(v))
+          ? String(v)
+          : `'${v}'`;
   const texts = rows.map((row, i) => `(${[...names.map((name) => value(row[name])), 0, i].join(", ")})`);
   if (rows.length > 0) await engine.run(`INSERT INTO ${table} VALUES ${texts.join(", ")}`);
-  return relationOf(engine, `SELECT * FROM ${table}`, { key: [fileColumn, rowColumn], name: "given.parquet" });
+  return relationOf(engine, `SELECT * FROM ${table}`, {
+    key: [fileColumn, rowColumn],
+    name: "given.parquet",
+  });
 }
 
 /** A spec written as YAML. */

@@ -69,7 +69,10 @@ GROUP BY s."user_id", s.as_of`,
     const engine = await run.engine();
     const input = await planOf(await tableOf(engine, types, []));
     const all: Aggregate[] = [
-      ...(["count", "recency", "frequency", "first", "last", "tenure"] as const).map((verb) => ({ verb, windows: week })),
+      ...(["count", "recency", "frequency", "first", "last", "tenure"] as const).map((verb) => ({
+        verb,
+        windows: week,
+      })),
       ...(["sum", "mean", "std", "min", "max", "monetary", "trend"] as const).map((verb) => ({
         verb,
         column: "amount",
@@ -95,7 +98,8 @@ GROUP BY s."user_id", s.as_of`,
 });
 
 const origin = Date.UTC(2024, 0, 1);
-const at = (hours: number): string => new Date(origin + hours * 3_600_000).toISOString().slice(0, 19).replace("T", " ");
+const at = (hours: number): string =>
+  new Date(origin + hours * 3_600_000).toISOString().slice(0, 19).replace("T", " ");
 
 const anyEvents = fc.array(
   fc.record({
@@ -138,7 +142,9 @@ function expected(events: readonly Event[], user: string, asOfHours: number): Re
     const values = inside.flatMap((event) => (event.amount === null ? [] : [event.amount]));
     const sum = values.reduce((a, b) => a + b, 0);
     const mean = sum / values.length;
-    const counts = ["view", "buy", "cart"].map((kind) => inside.filter((event) => event.kind === kind).length);
+    const counts = ["view", "buy", "cart"].map(
+      (kind) => inside.filter((event) => event.kind === kind).length,
+    );
     const daily = Array.from({ length: days }, () => 0);
     for (const event of inside)
       daily[days - 1 - Math.floor(((asOfHours - event.hours) * 3600e6 - 1) / 864e8)] += event.amount ?? 0;
@@ -156,7 +162,8 @@ function expected(events: readonly Event[], user: string, asOfHours: number): Re
       [`amount_max_${days}d`]: values.length > 0 ? Math.max(...values) : null,
       [`kind_distinct_${days}d`]: counts.filter((n) => n > 0).length,
       [`amount_trend_${days}d`]:
-        daily.reduce((a, y, d) => a + (d - middle) * y, 0) / daily.reduce((a, _, d) => a + (d - middle) ** 2, 0),
+        daily.reduce((a, y, d) => a + (d - middle) * y, 0) /
+        daily.reduce((a, _, d) => a + (d - middle) ** 2, 0),
       [`kind_entropy_${days}d`]:
         inside.length > 0
           ? counts.reduce((a, n) => (n > 0 ? a - (n / inside.length) * Math.log2(n / inside.length) : a), 0)
@@ -165,7 +172,9 @@ function expected(events: readonly Event[], user: string, asOfHours: number): Re
     });
     if (days === 30)
       features.days_since_last =
-        inside.length > 0 ? Math.floor((asOfHours - Math.max(...inside.map((event) => event.hours))) / 24) : null;
+        inside.length > 0
+          ? Math.floor((asOfHours - Math.max(...inside.map((event) => event.hours))) / 24)
+          : null;
   }
   return features;
 }
@@ -174,7 +183,10 @@ function expectClose(found: Record<string, unknown>, wanted: Record<string, unkn
   for (const [name, value] of Object.entries(wanted)) {
     const got = found[name] === null ? null : Number(found[name]);
     if (value === null) expect([name, got]).toEqual([name, null]);
-    else expect(Math.abs(got! - Number(value)), name).toBeLessThanOrEqual(1e-7 * Math.max(1, Math.abs(Number(value))));
+    else
+      expect(Math.abs(got! - Number(value)), name).toBeLessThanOrEqual(
+        1e-7 * Math.max(1, Math.abs(Number(value))),
+      );
   }
 }
 
@@ -236,7 +248,9 @@ describe("point in time", () => {
     const yaml = everything.replace("  - { std: amount }\n", "");
     const [events] = fc.sample(anyEvents, { numRuns: 1, seed: 7 });
     const source = await tableOf(engine, types, asRows(events));
-    const both = await featuresOf(run, source, yaml, { moments: { kind: "dates", dates: [at(480), at(2160)] } });
+    const both = await featuresOf(run, source, yaml, {
+      moments: { kind: "dates", dates: [at(480), at(2160)] },
+    });
     const one = await featuresOf(run, source, yaml, { moments: { kind: "dates", dates: [at(2160)] } });
     expect(one.rows.length).toBeGreaterThan(0);
     expect(both.rows.filter((row) => row.as_of === at(2160))).toEqual(one.rows);
@@ -303,4 +317,3 @@ describe("point in time", () => {
     expect(rows[0]).toMatchObject({ n_events_7d: 3n, amount_sum_7d: 4, amount_mean_7d: 4, amount_max_7d: 4 });
   });
 });
-

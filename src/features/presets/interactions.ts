@@ -71,7 +71,13 @@ function interactionSteps(from: string, shaping: Shaping): { name: string; sql: 
  * The k-core: users with fewer than `minUser` items and items with fewer than `minItem` users go, again
  * and again until none is left to go. What remains does not depend on the order of going.
  */
-async function cored(plan: Plan, user: string, item: string, minUser: number, minItem: number): Promise<Plan> {
+async function cored(
+  plan: Plan,
+  user: string,
+  item: string,
+  minUser: number,
+  minItem: number,
+): Promise<Plan> {
   if (minUser <= 1 && minItem <= 1) return plan;
   const { engine } = plan;
   const table = engine.fresh("pairs");
@@ -82,7 +88,7 @@ async function cored(plan: Plan, user: string, item: string, minUser: number, mi
     engine.run(
       `DELETE FROM ${ident(table)} WHERE ${ident(column)} IN (SELECT ${ident(column)} FROM ${ident(table)} GROUP BY ${ident(column)} HAVING count(*) < ${least})`,
     );
-  for (let before = -1n, now = await rows(); now !== before; ) {
+  for (let before = -1n, now = await rows(); now !== before;) {
     before = now;
     await thin(user, minUser);
     await thin(item, minItem);

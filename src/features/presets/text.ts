@@ -44,7 +44,8 @@ const wordPattern = `[${unspaced}]|[^\\P{L}${unspaced}]+|[\\p{N}]+`;
 function ngramSql(raw: string, sizes: readonly number[]): string {
   const squeezed = `trim(regexp_replace(lower(${raw}), '\\s+', ' ', 'g'))`;
   const grams = sizes.map(
-    (size) => `list_transform(range(1, length(${squeezed}) - ${size - 2}), lambda i: substr(${squeezed}, i, ${size}))`,
+    (size) =>
+      `list_transform(range(1, length(${squeezed}) - ${size - 2}), lambda i: substr(${squeezed}, i, ${size}))`,
   );
   return grams.length === 1 ? grams[0] : `list_concat(${grams.join(", ")})`;
 }
