@@ -1,10 +1,11 @@
 import { ShopaiError } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
+import { crossValidated, type CrossValidation } from "../src/learners/cross-validation.js";
 import { roleHelp, type RoleName, type Roles } from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { trainModel } from "../src/learners/training.js";
-import { defineCommand, option, readingOptions } from "../src/pipeline/command.js";
+import { defineCommand, option, readingOptions, type Block } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { summaries } from "./summaries.js";
 
@@ -40,6 +41,12 @@ export default defineCommand({
       .names("feature columns: names and globs, -name excludes (default: all but the roles and split)")
       .optional(),
     positive: option.text("the class that score is the probability of", { arg: "<class>" }).optional(),
+    cv: option
+      .integer("also measure by cross-validation with so many folds; the model is trained on all rows", {
+        min: 2,
+        max: 100,
+      })
+      .optional(),
     param: option.pairs("parameter of the learner, repeatable").default({}),
     ...readingOptions,
   },
@@ -55,7 +62,9 @@ export default defineCommand({
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
-    const model = await trainModel(learner, table, { ...o, roles, params: o.param }, run);
+    const ask = { ...o, roles, params: o.param };
+    const cv = o.cv === undefined ? undefined : await crossValidated(learner, table, ask, o.cv, run);
+    const model = await trainModel(learner, table, { ...ask, about: cv && { cv } }, run);
     await model.save(o.out);
     const { card } = model;
     return {
@@ -84,7 +93,19 @@ export default defineCommand({
             ),
           ],
         },
+        ...(cv ? foldBlocks(cv) : []),
       ],
     };
   },
 });
+
+function foldBlocks({ folds, metrics }: CrossValidation): Block[] {
+  return [
+    { kind: "title", text: `Cross-validation with ${folds} folds` },
+    {
+      kind: "table",
+      head: ["metric", "mean", "deviation"],
+      rows: Object.entries(metrics).map(([name, { mean, std }]) => [name, mean, std]),
+    },
+  ];
+}

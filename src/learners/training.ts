@@ -27,6 +27,8 @@ export interface TrainingAsk {
   params?: Readonly<Record<string, ParamValue>>;
   /** The predicate that chose the rows, for the card. */
   where?: string;
+  /** Figures for the card beside the fit's own: those of a cross-validation. */
+  about?: Readonly<Record<string, unknown>>;
 }
 
 /** The most classes that a target may have. */
@@ -65,7 +67,7 @@ export async function trainModel(
     rows: data.rows,
     inputs: [...relation.inputs],
     where: ask.where,
-    about: fitted.about ?? {},
+    about: { ...fitted.about, ...ask.about },
     files: {},
   };
   return modelOf(card, fitted);
