@@ -140,51 +140,40 @@ export function truthOf(set: SeriesSet, windows: Windows, window: number): Float
   return set.values.subarray(from, from + windows.horizon);
 }
 
-/** Standardised errors of the windows that satisfy a test, by step. */
-function standardised(
-  set: SeriesSet,
-  windows: Windows,
-  { mean, spread }: WindowForecasts,
-  wanted: (window: number) => boolean,
-): Float64Array[] {
-  const { horizon } = windows;
-  const chosen: number[] = [];
-  for (let w = 0; w < windows.series.length; w++) if (wanted(w)) chosen.push(w);
-  return Array.from({ length: horizon }, (_, h) =>
-    Float64Array.from(chosen, (w) => {
+/** Errors over the deviation that the model expected, one array per step with a value per window; NaN where it cannot tell. */
+function standardised(set: SeriesSet, windows: Windows, { mean, spread }: WindowForecasts): Float64Array[] {
+  const { horizon, series, cut } = windows;
+  const errors = Array.from({ length: horizon }, () => new Float64Array(series.length));
+  for (let w = 0; w < series.length; w++) {
+    const from = set.starts[series[w]] + cut[w];
+    for (let h = 0; h < horizon; h++) {
       const deviation = spread[w * horizon + h];
-      const error = truthOf(set, windows, w)[h] - mean[w * horizon + h];
-      return deviation > 0 ? error / deviation : NaN;
-    }),
-  );
+      errors[h][w] = deviation > 0 ? (set.values[from + h] - mean[w * horizon + h]) / deviation : NaN;
+    }
+  }
+  return errors;
 }
 
-/** The calibration of a model by all its windows. */
-export function calibrationOf(
+/**
+ * The calibration of a model by all its windows, and for every origin the one by the windows of the
+ * other origins: what an honest coverage is measured with.
+ */
+export function calibrations(
   set: SeriesSet,
   windows: Windows,
   forecasts: WindowForecasts,
   levels: readonly number[],
-): Calibration {
-  return calibrate(
-    standardised(set, windows, forecasts, () => true),
-    levels,
-  );
-}
-
-/** For every window, the calibration by the windows of the other origins: what an honest coverage is measured with. */
-export function calibrationsWithout(
-  set: SeriesSet,
-  windows: Windows,
-  forecasts: WindowForecasts,
-  levels: readonly number[],
-): Calibration[] {
-  return Array.from({ length: windows.origins }, (_, left) =>
-    calibrate(
-      standardised(set, windows, forecasts, (w) => windows.origin[w] !== left),
-      levels,
+): { whole: Calibration; without: Calibration[] } {
+  const errors = standardised(set, windows, forecasts);
+  return {
+    whole: calibrate(errors, levels),
+    without: Array.from({ length: windows.origins }, (_, left) =>
+      calibrate(
+        errors.map((values) => values.filter((_value, w) => windows.origin[w] !== left)),
+        levels,
+      ),
     ),
-  );
+  };
 }
 
 export type ForecastMetrics = Record<string, number | null>;
@@ -199,7 +188,7 @@ export function backtestMetrics(
   windows: Windows,
   scales: readonly ErrorScales[],
   levels: readonly number[],
-  used: (window: number) => { forecasts: WindowForecasts; calibrations: readonly Calibration[] },
+  used: (window: number) => { forecasts: WindowForecasts; without: readonly Calibration[] },
 ): ForecastMetrics {
   const { horizon } = windows;
   const score = new ForecastScore();
@@ -208,7 +197,7 @@ export function backtestMetrics(
   for (let s = 0; s < set.count; s++) {
     const origins = [];
     for (let w = windows.starts[s]; w < windows.starts[s + 1]; w++) {
-      const { forecasts, calibrations } = used(w);
+      const { forecasts, without } = used(w);
       const truth = truthOf(set, windows, w);
       const forecast = forecasts.mean.subarray(w * horizon, (w + 1) * horizon);
       origins.push({ truth, forecast, scales: scales[w] });
@@ -217,7 +206,7 @@ export function backtestMetrics(
         if (Number.isNaN(spread)) continue;
         counted++;
         levels.forEach((level, i) => {
-          const { low, high } = calibrations[windows.origin[w]].multiples(h + 1, level);
+          const { low, high } = without[windows.origin[w]].multiples(h + 1, level);
           const error = truth[h] - forecast[h];
           if (error >= low * spread && error <= high * spread) covered[i]++;
         });

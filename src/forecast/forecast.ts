@@ -1,14 +1,13 @@
 import { ShopaiError } from "../core/errors.js";
-import type { Column } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { breathe } from "../learners/breathe.js";
 import type { ParamValue } from "../learners/params.js";
-import { relationOf, type Relation } from "../table/relation.js";
+import { overallWeightedAverage, type ErrorScales } from "../metrics/forecast.js";
+import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
-  calibrationOf,
-  calibrationsWithout,
+  calibrations,
   fitOrFallBack,
   forecastWindows,
   lastResort,
@@ -23,8 +22,12 @@ import {
 } from "./backtest.js";
 import { frequencies } from "./frequency.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
+import { ForecastColumns, outputTable } from "./output.js";
 import { forecastModels, readyModels, type ReadyModel } from "./registry.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
+
+/** What a series gets that is too short for another model, and what OWA measures against. */
+const [simplest, benchmark] = readyModels([lastResort, "naive2"], {});
 
 export interface ForecastAsk extends SeriesAsk {
   /** Periods ahead, 1 or more. */
@@ -81,72 +84,19 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
     throw new ShopaiError("usage", "--model auto chooses among all models: it stands alone", {
       try: "--model auto",
     });
+  if (!auto) readyModels(ask.models, ask.params);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${set.count} series, ${set.values.length} values`);
-  const season = ask.season ?? (set.axis.freq ? frequencies[set.axis.freq].season : 1);
-  const names = auto
-    ? forecastModels.map((model) => model.name).filter((name) => season > 1 || name !== "seasonal-naive")
-    : [...new Set(ask.models)];
   refuseTakenNames(set, ask, relation);
-  const models = readyModels(names, ask.params);
-  const simplest = readyModels([lastResort], {})[0];
-
+  const season = ask.season ?? (set.axis.freq ? frequencies[set.axis.freq].season : 1);
+  const names = auto ? candidates(season) : [...new Set(ask.models)];
   const windows = rollingWindows(set, season, ask.horizon, ask.origins);
-  const tried = new Map<string, Tried>();
-  for (const model of models) {
-    run.progress.stage(`backtest of ${model.name}`);
-    const forecasts = await forecastWindows(model, simplest, set, season, windows, run);
-    tried.set(model.name, {
-      model,
-      forecasts,
-      calibration: calibrationOf(set, windows, forecasts, ask.levels),
-      calibrations: calibrationsWithout(set, windows, forecasts, ask.levels),
-    });
-    run.progress.done();
-  }
-  const scales = windowScales(set, season, windows);
-  const metrics: Record<string, ForecastMetrics> = {};
-  if (windows.series.length > 0)
-    for (const [name, one] of tried)
-      metrics[name] = backtestMetrics(set, windows, scales, ask.levels, () => one);
-  const choice = auto ? chooseModels(set, windows, tried, metrics) : undefined;
-  if (choice && windows.series.length > 0)
-    metrics.auto = backtestMetrics(set, windows, scales, ask.levels, (w) => tried.get(choice.byWindow[w])!);
-
-  run.progress.stage("forecasting");
-  const output = new Output(set.count * (choice ? 1 : models.length) * ask.horizon, names, ask.levels);
-  const fallbacks: Fallback[] = [];
-  for (let s = 0; s < set.count; s++) {
-    if (s % 256 === 0) {
-      run.progress.update(s, set.count, "series");
-      await breathe(run);
-    }
-    const history = set.values.subarray(set.starts[s], set.starts[s + 1]);
-    for (const name of choice ? [choice.bySeries[s]] : names) {
-      const { model, calibration } = tried.get(name)!;
-      const { fit, reason } = fitOrFallBack(model, simplest, history, season);
-      if (reason) fallbacks.push({ series: s, model: name, used: lastResort, reason });
-      if (fit.deviation === 0)
-        fallbacks.push({
-          series: s,
-          model: name,
-          used: name,
-          reason: "no error in its history: intervals have no width",
-        });
-      if (Number.isNaN(fit.deviation))
-        fallbacks.push({
-          series: s,
-          model: name,
-          used: name,
-          reason: "too short to tell its deviation: no intervals",
-        });
-      output.add(s, names.indexOf(name), project(fit, history, ask.horizon), calibration);
-    }
-  }
-  run.progress.done(`${set.count} series`);
+  const tried = await backtested(set, season, windows, readyModels(names, ask.params), ask.levels, run);
+  const { metrics, choice } = await judged(set, season, windows, tried, ask, auto, run);
+  const { output, fallbacks } = await forecasted(set, season, tried, choice?.bySeries, ask, run);
   return {
-    table: await outputTable(relation, set, output, ask),
+    table: await outputTable(relation, set, output, ask.value),
     rows: output.rows,
     series: set.count,
     freq: set.axis.freq ?? null,
@@ -161,20 +111,128 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
     },
     chosen: choice && countsOf(choice.bySeries),
     intervals: Object.fromEntries(
-      [...tried].map(([name, { calibration }]) => [
+      [...tried].map(([name, { whole }]) => [
         name,
-        Object.fromEntries(ask.levels.map((level) => [level, calibration.basis(level)])),
+        Object.fromEntries(ask.levels.map((level) => [level, whole.basis(level)])),
       ]),
     ),
     fallbacks: await summarised(relation, set, fallbacks),
   };
 }
 
+/** What `auto` chooses among: seasonal models only where there is a season. */
+function candidates(season: number): string[] {
+  return forecastModels.filter((model) => season > 1 || !model.seasonal).map((model) => model.name);
+}
+
 interface Tried {
   model: ReadyModel;
   forecasts: WindowForecasts;
-  calibration: Calibration;
-  calibrations: readonly Calibration[];
+  /** Calibrated by all windows. */
+  whole: Calibration;
+  /** By the windows of all origins but one. */
+  without: readonly Calibration[];
+}
+
+async function backtested(
+  set: SeriesSet,
+  season: number,
+  windows: Windows,
+  models: readonly ReadyModel[],
+  levels: readonly number[],
+  run: Run,
+): Promise<Map<string, Tried>> {
+  const tried = new Map<string, Tried>();
+  for (const model of models) {
+    run.progress.stage(`backtest of ${model.name}`);
+    const forecasts = await forecastWindows(model, simplest, set, season, windows, run);
+    tried.set(model.name, { model, forecasts, ...calibrations(set, windows, forecasts, levels) });
+    run.progress.done();
+  }
+  return tried;
+}
+
+/** Metrics of every model in the backtest, and what `auto` makes of them. */
+async function judged(
+  set: SeriesSet,
+  season: number,
+  windows: Windows,
+  tried: ReadonlyMap<string, Tried>,
+  ask: ForecastAsk,
+  auto: boolean,
+  run: Run,
+): Promise<{ metrics: Record<string, ForecastMetrics>; choice?: Choice }> {
+  const metrics: Record<string, ForecastMetrics> = {};
+  if (windows.series.length === 0)
+    return { metrics, choice: auto ? chooseModels(set, windows, tried, metrics) : undefined };
+  const scales = windowScales(set, season, windows);
+  const judge = (used: (window: number) => Pick<Tried, "forecasts" | "without">): ForecastMetrics =>
+    backtestMetrics(set, windows, scales, ask.levels, used);
+  for (const [name, one] of tried) metrics[name] = judge(() => one);
+  const choice = auto ? chooseModels(set, windows, tried, metrics) : undefined;
+  if (choice) metrics.auto = judge((window) => tried.get(choice.byWindow[window])!);
+  const known = metrics[benchmark.name] ?? (await benchmarkMetrics(set, season, windows, scales, run));
+  for (const own of Object.values(metrics)) own.owa = relativeTo(own, known);
+  return { metrics, choice };
+}
+
+/** The benchmark's own errors, where it is not among the models that were tried. */
+async function benchmarkMetrics(
+  set: SeriesSet,
+  season: number,
+  windows: Windows,
+  scales: readonly ErrorScales[],
+  run: Run,
+): Promise<ForecastMetrics> {
+  run.progress.stage(`backtest of ${benchmark.name}, for owa`);
+  const forecasts = await forecastWindows(benchmark, simplest, set, season, windows, run);
+  run.progress.done();
+  return backtestMetrics(set, windows, scales, [], () => ({ forecasts, without: [] }));
+}
+
+function relativeTo(own: ForecastMetrics, known: ForecastMetrics): number | null {
+  const { smape, mase } = own;
+  if (smape === null || mase === null || known.smape === null || known.mase === null) return null;
+  const owa = overallWeightedAverage({ smape, mase }, { smape: known.smape, mase: known.mase });
+  return Number.isFinite(owa) ? owa : null;
+}
+
+async function forecasted(
+  set: SeriesSet,
+  season: number,
+  tried: ReadonlyMap<string, Tried>,
+  chosen: readonly string[] | undefined,
+  ask: ForecastAsk,
+  run: Run,
+): Promise<{ output: ForecastColumns; fallbacks: Fallback[] }> {
+  run.progress.stage("forecasting");
+  const names = [...tried.keys()];
+  const rows = set.count * (chosen ? 1 : names.length) * ask.horizon;
+  const output = new ForecastColumns(rows, names, ask.levels);
+  const fallbacks: Fallback[] = [];
+  for (let s = 0; s < set.count; s++) {
+    if (s % 256 === 0) {
+      run.progress.update(s, set.count, "series");
+      await breathe(run);
+    }
+    const history = set.values.subarray(set.starts[s], set.starts[s + 1]);
+    for (const name of chosen ? [chosen[s]] : names) {
+      const { model, whole } = tried.get(name)!;
+      const { fit, reason } = fitOrFallBack(model, simplest, history, season);
+      if (reason) fallbacks.push({ series: s, model: name, used: lastResort, reason });
+      const width = widthOf(fit.deviation);
+      if (width) fallbacks.push({ series: s, model: name, used: name, reason: width });
+      output.add(s, names.indexOf(name), project(fit, history, ask.horizon), whole);
+    }
+  }
+  run.progress.done(`${set.count} series`);
+  return { output, fallbacks };
+}
+
+/** Why intervals of a series are of no use, if they are. */
+function widthOf(deviation: number): string | undefined {
+  if (Number.isNaN(deviation)) return "too short to tell its deviation: no intervals";
+  return deviation === 0 ? "no error in its history: intervals have no width" : undefined;
 }
 
 /** The output's own columns may not be a series or time column as well. */
@@ -192,6 +250,13 @@ function refuseTakenNames(set: SeriesSet, ask: ForecastAsk, relation: Relation):
     );
 }
 
+interface Choice {
+  /** Name of the model of every series. */
+  bySeries: string[];
+  /** Name of the model that is judged in every window. */
+  byWindow: string[];
+}
+
 /**
  * The model of least squared error for every series, by its windows: all of them for the forecast, and all
  * but the window's own for judging the choice. Series (or windows) without others get the model of
@@ -202,7 +267,7 @@ function chooseModels(
   windows: Windows,
   tried: ReadonlyMap<string, Tried>,
   metrics: Readonly<Record<string, ForecastMetrics>>,
-): { bySeries: string[]; byWindow: string[] } {
+): Choice {
   const names = [...tried.keys()];
   const least = (score: (name: string) => number): string =>
     names.reduce((best, name) => (score(name) < score(best) ? name : best));
@@ -228,98 +293,6 @@ function chooseModels(
     bySeries: Array.from({ length: set.count }, (_, s) => bestOf(windows.starts[s], windows.starts[s + 1])),
     byWindow: Array.from(windows.series, (s, w) => bestOf(windows.starts[s], windows.starts[s + 1], w)),
   };
-}
-
-/** Forecasts as typed columns, in the order of series and steps. */
-class Output {
-  rows = 0;
-  readonly sid: Int32Array;
-  readonly step: Int32Array;
-  readonly model: Int32Array;
-  readonly mean: Float64Array;
-  readonly bounds: { level: number; low: Float64Array; high: Float64Array }[];
-
-  constructor(
-    capacity: number,
-    readonly models: readonly string[],
-    levels: readonly number[],
-  ) {
-    this.sid = new Int32Array(capacity);
-    this.step = new Int32Array(capacity);
-    this.model = new Int32Array(capacity);
-    this.mean = new Float64Array(capacity);
-    this.bounds = levels.map((level) => ({
-      level,
-      low: new Float64Array(capacity),
-      high: new Float64Array(capacity),
-    }));
-  }
-
-  add(
-    sid: number,
-    model: number,
-    { mean, spread, floor }: ReturnType<typeof project>,
-    calibration: Calibration,
-  ): void {
-    for (let h = 0; h < mean.length; h++, this.rows++) {
-      this.sid[this.rows] = sid;
-      this.step[this.rows] = h + 1;
-      this.model[this.rows] = model;
-      this.mean[this.rows] = mean[h];
-      for (const { level, low, high } of this.bounds) {
-        const multiples = calibration.multiples(h + 1, level);
-        low[this.rows] = Math.max(floor, mean[h] + multiples.low * spread[h]);
-        high[this.rows] = Math.max(floor, mean[h] + multiples.high * spread[h]);
-      }
-    }
-  }
-}
-
-async function outputTable(
-  relation: Relation,
-  set: SeriesSet,
-  output: Output,
-  ask: ForecastAsk,
-): Promise<Relation> {
-  const { engine } = relation;
-  const lasts = engine.fresh("last_periods");
-  await engine.load(lasts, {
-    rows: set.count,
-    columns: new Map([
-      ["sid", { kind: "i32", values: Int32Array.from({ length: set.count }, (_, s) => s) }],
-      ["last", { kind: "i32", values: set.last }],
-    ]),
-  });
-  const forecasts = engine.fresh("forecasts");
-  const bounds = output.bounds.flatMap(({ level, low, high }): [string, Float64Array][] => [
-    [`lo_${level}`, low],
-    [`hi_${level}`, high],
-  ]);
-  await engine.load(forecasts, {
-    rows: output.rows,
-    columns: new Map<string, Column>([
-      ["sid", { kind: "i32", values: output.sid }],
-      ["step", { kind: "i32", values: output.step }],
-      ["model", { kind: "code", values: output.model, levels: [...output.models] }],
-      ["mean", { kind: "f64", values: output.mean }],
-      ...bounds.map(([name, values]): [string, Column] => [name, { kind: "f64", values }]),
-    ]),
-  });
-  const period = `(${set.base}::BIGINT + l.last + f.step)`;
-  const columns = [
-    ...set.columns.map((column) => `s.${ident(column.name)}`),
-    `${set.axis.fromPeriod(period)} AS ${ident(set.time.name)}`,
-    ...["model", "mean", ...bounds.map(([name]) => name)].map((name) => `f.${ident(name)}`),
-  ];
-  return relationOf(
-    engine,
-    `SELECT ${columns.join(", ")} FROM ${ident(forecasts)} f JOIN ${ident(lasts)} l ON f.sid = l.sid JOIN ${ident(set.table)} s ON s._sid = f.sid`,
-    {
-      key: [...set.columns.map((column) => column.name), set.time.name, "model"],
-      inputs: relation.inputs,
-      name: `forecasts of ${ask.value}`,
-    },
-  );
 }
 
 function countsOf(names: readonly string[]): Record<string, number> {

@@ -29,13 +29,16 @@ export type IntervalBasis =
 export function calibrate(errors: readonly Float64Array[], levels: readonly number[]): Calibration {
   const perStep = errors.map((values) => known(values).sort());
   const fewest = Math.min(...perStep.map((values) => values.length));
-  const all = concatenated(perStep).sort();
+  const total = perStep.reduce((sum, values) => sum + values.length, 0);
   const basisOf = (level: number): IntervalBasis => {
     const needed = Math.ceil(200 / (100 - level)) - 1;
     if (fewest >= needed) return "backtest errors per step";
-    return all.length >= needed ? "backtest errors of all steps" : "normal distribution";
+    return total >= needed ? "backtest errors of all steps" : "normal distribution";
   };
   const bases = new Map(levels.map((level) => [level, basisOf(level)]));
+  const all = [...bases.values()].includes("backtest errors of all steps")
+    ? concatenated(perStep).sort()
+    : undefined;
   const byStep = perStep.map((own) => {
     const found = new Map<number, Multiples>();
     let narrower: Multiples = { low: 0, high: 0 };
@@ -44,7 +47,7 @@ export function calibrate(errors: readonly Float64Array[], levels: readonly numb
       const fresh =
         basis === "normal distribution"
           ? normalTails(level)
-          : tails(basis === "backtest errors per step" ? own : all, level);
+          : tails(basis === "backtest errors per step" ? own : all!, level);
       // The mean belongs to every interval, and a level that rests on more errors may come out narrower.
       narrower = { low: Math.min(narrower.low, fresh.low), high: Math.max(narrower.high, fresh.high) };
       found.set(level, narrower);

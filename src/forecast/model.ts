@@ -32,6 +32,8 @@ export interface ForecastModel<T extends ParamTable = ParamTable> {
   /** Paper or book, with its year. */
   source: string;
   params: T;
+  /** Differs from a simpler model only where there is a season. */
+  seasonal: boolean;
   /** The fewest values that it can be fitted to. */
   needs(season: number): number;
   fit(history: History, params: ParamsOf<T>): ForecastFit;

@@ -6,6 +6,7 @@ export default defineForecastModel({
   summary: "the last value goes on; what every other model has to beat",
   source: "Hyndman & Athanasopoulos (2021), Forecasting: Principles and Practice, 3rd ed., 5.2",
   params: {},
+  seasonal: false,
   needs: () => 1,
   fit({ values }) {
     const last = values[values.length - 1];

@@ -2,11 +2,12 @@ import { nearest, ShopaiError } from "../core/errors.js";
 import { checkParams, type ParamValue } from "../learners/params.js";
 import type { ForecastFit, ForecastModel, History } from "./model.js";
 import naive from "./naive.js";
+import naive2 from "./naive2.js";
 import seasonalNaive from "./seasonal-naive.js";
 import ses from "./ses.js";
 
 /** Every forecasting model, in the order that tables show. */
-export const forecastModels: readonly ForecastModel[] = [naive, seasonalNaive, ses];
+export const forecastModels: readonly ForecastModel[] = [naive, seasonalNaive, naive2, ses];
 
 /** @throws ShopaiError "usage" with the nearest name */
 export function forecastModelNamed(name: string): ForecastModel {

@@ -6,6 +6,7 @@ export default defineForecastModel({
   summary: "every period is as it was a season ago (last Monday, last January)",
   source: "Hyndman & Athanasopoulos (2021), Forecasting: Principles and Practice, 3rd ed., 5.2 and table 5.2",
   params: {},
+  seasonal: true,
   needs: (season) => season,
   fit({ values, season }) {
     const start = values.length - season;

@@ -24,6 +24,7 @@ export default defineForecastModel({
       help: "weight of the newest value; 0 finds the best for every series",
     }),
   },
+  seasonal: false,
   needs: () => 2,
   fit({ values }, { alpha: given }) {
     const alpha = given > 0 ? given : bestAlpha(values);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
 import { forecastModels, readyModels } from "../../src/forecast/registry.js";
 import { smoothed } from "../../src/forecast/ses.js";
 import { root } from "../support/run-cli.js";
@@ -75,6 +76,32 @@ test("naive repeats the last value, seasonal naive the last season", () => {
     [1, 1, 2, 2, 3].map((v) => expect.closeTo(v, 12)),
   );
   expect(naive.growth(4)).toBe(2);
+});
+
+describe("naive2", () => {
+  const [model] = readyModels(["naive2"], {});
+  const week = [0.5, 0.5, 1, 1, 1, 1.5, 1.5];
+
+  test("adjusts a history whose season a test finds, and no other", () => {
+    const seasonal = Float64Array.from({ length: 70 }, (_, t) => 100 * week[t % 7]);
+    const fit = model.fit({ values: seasonal, season: 7 });
+    expect(fit.about.seasonal).toBe(1);
+    expect([...fit.mean(7)]).toEqual(week.map((share) => expect.closeTo(100 * share, 9)));
+    const rng = seededRng(5, "noise");
+    const flat = Float64Array.from({ length: 70 }, () => 100 + rng.normal());
+    expect(model.fit({ values: flat, season: 7 }).about.seasonal).toBe(0);
+    // Two seasons are too few for the test.
+    expect(model.fit({ values: seasonal.subarray(0, 14), season: 7 }).about.seasonal).toBe(0);
+  });
+
+  test("adjusts by sums where the history is not positive, and for an even season", () => {
+    const values = Float64Array.from({ length: 48 }, (_, t) => [0, 4, 9, -3][t % 4] + t);
+    const fit = model.fit({ values, season: 4 });
+    expect(fit.about.seasonal).toBe(1);
+    // The trend of one a period stays at its last value, the season goes on.
+    const [first, second] = fit.mean(2);
+    expect(second - first).toBeCloseTo(4, 9);
+  });
 });
 
 describe.each(forecastModels.map((model) => model.name))("the model %s", (name) => {
