@@ -24,9 +24,13 @@ import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
 export async function writeAtomically<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
   const target = resolve(path);
   const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+  try {
+    makeFolder(dirname(target));
+  } catch (cause) {
+    throw writeFailure(cause, path);
+  }
   rememberLeftover(temporary);
   try {
-    mkdirSync(dirname(target), { recursive: true });
     const result = await write(temporary);
     syncTree(temporary);
     moveIntoPlace(temporary, target);
@@ -36,6 +40,17 @@ export async function writeAtomically<T>(path: string, write: (temporary: string
     throw writeFailure(cause, path);
   } finally {
     forgetLeftover(temporary);
+  }
+}
+
+/** Makes a folder and those above it, one by one: Node's recursive mkdir never ends below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    if (!existsSync(path)) throw cause;
   }
 }
 
@@ -75,6 +90,7 @@ const reasons: Record<string, [string, string]> = {
   ENOTDIR: ["has a file where its folder should be", "another path"],
   EEXIST: ["has a file where its folder should be", "another path"],
   EISDIR: ["is a folder", "a file's name"],
+  ENOENT: ["is in a folder that cannot be made", "another folder"],
 };
 
 function writeFailure(cause: unknown, path: string): unknown {
