@@ -1,8 +1,8 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
-import { ident, literalList } from "../engine/sql.js";
-import { countRows, fileColumn, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { ident, literal, literalList } from "../engine/sql.js";
+import { fileColumn, relationOf, rowColumn, type Relation } from "../table/relation.js";
 import { columnStep, type Step } from "./column-plan.js";
 import type { Contract } from "./contract.js";
 import { duplicateStep, keyStep } from "./dedupe.js";
@@ -10,6 +10,7 @@ import { imputeStep } from "./impute.js";
 import { Ledger, type Entry } from "./ledger.js";
 import { outlierStep } from "./outliers.js";
 import { derivedStep, foreignKeyStep, lateRequiredStep, rulesStep } from "./row-rules.js";
+import { openTap, type Tap } from "./tap.js";
 import { registerUnicode } from "./unicode.js";
 
 /** What is cleaned: rows as read, and the records of text files that could not be read. */
@@ -18,6 +19,8 @@ export interface RawRows {
   rows: Relation;
   /** `_reason`, `_source`, `_line`, `_raw` of unreadable records; absent for Parquet and Arrow. */
   refused?: Relation;
+  /** Records of text files, unreadable ones included; absent where nobody counted them. */
+  records?: number;
 }
 
 /** Where every row that came in went: rows_in = rows_out + rejected + duplicates. */
@@ -32,11 +35,18 @@ export interface CleanCounts {
   by_rule: Record<string, number>;
 }
 
-export interface Cleaned {
+/** A cleaning that is planned and not done: reading `table` does it. */
+export interface Cleaning {
+  /** The clean rows. To be read once, to the end: what is refused is set aside on the way. */
   table: Relation;
+  /** What came of it, once `table` was read and gave so many rows. */
+  outcome(rowsOut: number): Promise<Outcome>;
+}
+
+export interface Outcome {
+  counts: CleanCounts;
   /** Every refused row as read, with `_reason`, `_source`, `_line` (and `_raw` of what could not be read). */
   rejects: Relation;
-  counts: CleanCounts;
   /** What each rule of `by_rule` does. */
   actions: Record<string, Entry["action"]>;
 }
@@ -45,40 +55,49 @@ const key = [fileColumn, rowColumn];
 const keyList = key.map(ident).join(", ");
 
 /**
- * Cleans rows by a contract. The order of the steps is fixed (docs/data-contracts.md): columns one by one,
- * duplicates, outliers, imputation, derived columns, rules over columns, foreign keys, keys. A row that
- * one step refuses is out of the later ones.
+ * Plans the cleaning of rows by a contract. The order of the steps is fixed (docs/data-contracts.md):
+ * columns one by one, duplicates, outliers, imputation, derived columns, rules over columns, foreign keys,
+ * keys. A row that one step refuses is out of the later ones.
  *
- * @throws ShopaiError "data" when a rule that says `fail` is broken, or a column is missing
+ * @throws ShopaiError "data" when a column is missing; from `outcome`, when a rule that says `fail` is broken
  */
-export async function cleanRows(engine: Engine, raw: RawRows, contract: Contract): Promise<Cleaned> {
+export async function planCleaning(engine: Engine, raw: RawRows, contract: Contract): Promise<Cleaning> {
   const ledger = new Ledger();
   if (contract.columns.some((column) => column.unicode === "nfkc")) await registerUnicode(engine);
-  const { step, inputs } = await plan(engine, raw, contract, ledger);
-  const noted = await notedRows(engine, step);
-  const counts = await countedRows(engine, raw, noted, step, ledger);
-  await refuseFailures(engine, raw.rows, noted, step, ledger);
+  const { step, inputs } = await allSteps(engine, raw, contract, ledger);
+  const tap = await openTap(engine, step, ledger);
   return {
-    table: await goodRows(engine, raw.rows, step, ledger, contract, inputs),
-    rejects: await rejectedRows(engine, raw, noted, step, ledger),
-    counts,
-    actions: Object.fromEntries(ledger.entries.map(({ rule, action }) => [rule, action])),
+    table: await goodRows(raw.rows, tap.sql, step, ledger, contract, inputs),
+    async outcome(rowsOut) {
+      const kept = engine.fresh("refused");
+      await engine.run(`CREATE TABLE ${ident(kept)} AS ${tap.close()}`);
+      await refuseFailures(engine, raw.rows, kept, ledger);
+      return {
+        counts: await countedRows(engine, raw, tap, ledger, rowsOut),
+        rejects: await rejectedRows(engine, raw, kept, step, ledger),
+        actions: Object.fromEntries(ledger.entries.map(({ rule, action }) => [rule, action])),
+      };
+    },
   };
 }
 
-async function plan(
+async function allSteps(
   engine: Engine,
   { rows, refused }: RawRows,
   contract: Contract,
   ledger: Ledger,
 ): Promise<{ step: Step; inputs: Relation["inputs"] }> {
-  let step = await columnStep(rows, contract, ledger, { print: contract.duplicates?.exact === true });
   const looksBack =
     contract.duplicates !== undefined ||
     contract.keys.length > 0 ||
     contract.columns.some((column) => column.outliers || column.impute);
+  const isText = refused !== undefined;
+  let step = await columnStep(rows, contract, ledger, {
+    print: contract.duplicates?.exact === true,
+    raw: isText && !looksBack,
+  });
   // Text would be split and cast again by each of these passes; a column store need not be copied.
-  if (looksBack && refused) step = await staged(engine, step);
+  if (looksBack && isText) step = await staged(engine, step);
   if (contract.duplicates) step = await duplicateStep(engine, rows, step, contract.duplicates, ledger);
   step = await outlierStep(engine, step, contract, ledger);
   step = await imputeStep(engine, step, contract, ledger);
@@ -95,59 +114,64 @@ async function staged(engine: Engine, step: Step): Promise<Step> {
   return { ...step, sql: `SELECT * FROM ${ident(table)}` };
 }
 
-/** A table of the rows of which something was noted: key and masks. */
-async function notedRows(engine: Engine, step: Step): Promise<string> {
-  const table = engine.fresh("noted");
-  const any = step.masks.map((mask) => `${ident(mask)} <> 0`).join(" OR ") || "false";
-  await engine.run(
-    `CREATE TABLE ${ident(table)} AS SELECT ${[keyList, ...step.masks.map(ident)].join(", ")} FROM (${step.sql}) WHERE ${any}`,
+function goodRows(
+  rows: Relation,
+  passed: string,
+  step: Step,
+  ledger: Ledger,
+  contract: Contract,
+  inputs: Relation["inputs"],
+): Promise<Relation> {
+  const dropped = new Set(
+    contract.columns.filter((column) => column.keep === false).map((column) => column.name),
   );
-  return table;
+  const columns = step.columns.filter((name) => !dropped.has(name)).map(ident);
+  const flags = ledger.of("flag");
+  const flagged = flags.length > 0 ? [`${ledger.names(flags)} AS _flags`] : [];
+  return relationOf(rows.engine, `SELECT ${[...columns, ...flagged, keyList].join(", ")} FROM (${passed})`, {
+    key,
+    inputs: [...rows.inputs, ...inputs],
+    name: rows.name,
+  });
 }
 
 async function countedRows(
   engine: Engine,
-  { rows, refused }: RawRows,
-  noted: string,
-  step: Step,
+  { refused, records }: RawRows,
+  tap: Tap,
   ledger: Ledger,
+  rowsOut: number,
 ): Promise<CleanCounts> {
-  const counts: CleanCounts = {
-    rows_in: await countRows(rows),
-    rows_out: 0,
-    rejected: 0,
-    duplicates: 0,
-    repaired: 0,
-    by_rule: {},
+  const found = new Map<string, number>();
+  const add = (rule: string, n: number): void => void found.set(rule, (found.get(rule) ?? 0) + n);
+  let [rejected, duplicates, repaired] = [0, 0, 0];
+  for (const { held, rows } of tap.heard()) {
+    for (const rule of new Set(held.map((entry) => entry.rule))) add(rule, rows);
+    const does = (...actions: Entry["action"][]): boolean => held.some(({ action }) => actions.includes(action));
+    if (does("reject")) rejected += rows;
+    else if (does("duplicate")) duplicates += rows;
+    else if (does("fix", "null", "repair")) repaired += rows;
+  }
+  const order = ledger.entries.map((entry) => entry.rule);
+  for (const { reason, n } of refused ? await reasonsOf(engine, refused) : []) {
+    order.push(`structure: ${reason}`);
+    add(order.at(-1)!, Number(n));
+    rejected += Number(n);
+  }
+  const rowsIn = rowsOut + rejected + duplicates;
+  if (records !== undefined && rowsIn !== records)
+    throw new Error(`${records} records were read, and ${rowsOut} + ${rejected} + ${duplicates} came out`);
+  return {
+    rows_in: rowsIn,
+    rows_out: rowsOut,
+    rejected,
+    duplicates,
+    repaired,
+    by_rule: Object.fromEntries(order.flatMap((rule) => (found.has(rule) ? [[rule, found.get(rule)!]] : []))),
   };
-  const add = (rule: string, n: number): void =>
-    void (counts.by_rule[rule] = (counts.by_rule[rule] ?? 0) + n);
-  const masks = step.masks.map(ident);
-  if (masks.length > 0) {
-    const groups = await engine.rows<Record<string, bigint>>(
-      `SELECT ${masks.join(", ")}, count(*) AS n FROM ${ident(noted)} GROUP BY ALL ORDER BY ALL`,
-    );
-    for (const group of groups) {
-      const n = Number(group.n);
-      const held = ledger.entries.filter(({ mask, bit }) => (group[mask] >> BigInt(bit)) & 1n);
-      for (const rule of new Set(held.map((entry) => entry.rule))) add(rule, n);
-      const does = (...actions: Entry["action"][]): boolean =>
-        held.some(({ action }) => actions.includes(action));
-      if (does("reject")) counts.rejected += n;
-      else if (does("duplicate")) counts.duplicates += n;
-      else if (does("fix", "null", "repair")) counts.repaired += n;
-    }
-  }
-  for (const { reason, n } of refused ? await refusedByReason(engine, refused) : []) {
-    add(`structure: ${reason}`, Number(n));
-    counts.rows_in += Number(n);
-    counts.rejected += Number(n);
-  }
-  counts.rows_out = counts.rows_in - counts.rejected - counts.duplicates;
-  return counts;
 }
 
-function refusedByReason(engine: Engine, refused: Relation): Promise<{ reason: string; n: bigint }[]> {
+function reasonsOf(engine: Engine, refused: Relation): Promise<{ reason: string; n: bigint }[]> {
   return engine.rows(
     `SELECT _reason AS reason, count(*) AS n FROM (${refused.sql}) GROUP BY ALL ORDER BY ALL`,
   );
@@ -156,14 +180,13 @@ function refusedByReason(engine: Engine, refused: Relation): Promise<{ reason: s
 async function refuseFailures(
   engine: Engine,
   rows: Relation,
-  noted: string,
-  step: Step,
+  kept: string,
   ledger: Ledger,
 ): Promise<void> {
-  for (const entry of ledger.of(step.masks, "fail")) {
-    const broken = `SELECT *, count(*) OVER () AS n FROM ${ident(noted)} WHERE ${ledger.holds([entry])} ORDER BY ${keyList} LIMIT 5`;
+  for (const entry of ledger.of("fail")) {
+    const broken = `SELECT *, count(*) OVER () AS n FROM ${ident(kept)} WHERE ${ledger.holds([entry])} ORDER BY ${keyList} LIMIT 5`;
     const first = await engine.rows<{ source: string; line: bigint; n: bigint }>(
-      `SELECT ${sourceSql(rows)} AS source, ${lineSql} AS line, n FROM (${broken}) ORDER BY ${keyList}`,
+      `SELECT ${sourceSql(rows)} AS source, ${ident(rowColumn)} AS line, n FROM (${broken}) ORDER BY ${keyList}`,
     );
     if (first.length === 0) continue;
     const n = Number(first[0].n);
@@ -179,29 +202,6 @@ async function refuseFailures(
   }
 }
 
-async function goodRows(
-  engine: Engine,
-  rows: Relation,
-  step: Step,
-  ledger: Ledger,
-  contract: Contract,
-  inputs: Relation["inputs"],
-): Promise<Relation> {
-  const dropped = new Set(
-    contract.columns.filter((column) => column.keep === false).map((column) => column.name),
-  );
-  const columns = step.columns.filter((name) => !dropped.has(name)).map(ident);
-  const flags = ledger.of(step.masks, "flag");
-  const flagged = flags.length > 0 ? [`${ledger.names(flags)} AS _flags`] : [];
-  return relationOf(
-    engine,
-    `SELECT ${[...columns, ...flagged, keyList].join(", ")} FROM (${step.sql}) WHERE ${ledger.goesOn(step.masks)}`,
-    { key, inputs: [...rows.inputs, ...inputs], name: rows.name },
-  );
-}
-
-const lineSql = ident(rowColumn);
-
 const sourceSql = ({ inputs }: Relation): string =>
   `(${literalList(inputs.map((input) => input.path))})[${ident(fileColumn)} + 1]`;
 
@@ -211,23 +211,26 @@ const ownColumns = new Set(["_reason", "_source", "_line", "_raw"]);
 async function rejectedRows(
   engine: Engine,
   { rows, refused }: RawRows,
-  noted: string,
+  kept: string,
   step: Step,
   ledger: Ledger,
 ): Promise<Relation> {
-  const rejecting = ledger.of(step.masks, "reject");
-  const rejected = `SELECT ${keyList}, ${ledger.names(rejecting)} AS _reason FROM ${ident(noted)} WHERE ${ledger.holds(rejecting)}`;
-  const columns = rows.schema
-    .map((field) => field.name)
-    .filter((name) => !ownColumns.has(name.toLowerCase()))
-    .map(ident);
+  const rejecting = ledger.of("reject");
+  const own = rows.schema
+    .map((field, i) => ({ name: field.name, kept: `json_extract_string(raw, ${literal(`$[${i}]`)})` }))
+    .filter(({ name }) => !ownColumns.has(name.toLowerCase()));
+  const columns = own.map((column) => (step.raw ? `${column.kept} AS ` : "") + ident(column.name));
+  const refusedRows = `SELECT *, ${ledger.names(rejecting)} AS _reason FROM ${ident(kept)} WHERE ${ledger.holds(rejecting)}`;
+  const from = step.raw
+    ? `(${refusedRows})`
+    : `(${rows.sql}) JOIN (SELECT ${keyList}, _reason FROM (${refusedRows})) USING (${keyList})`;
   const about = [
-    `_reason`,
+    "_reason",
     `${sourceSql(rows)} AS _source`,
-    `${lineSql} AS _line`,
+    `${ident(rowColumn)} AS _line`,
     ...(refused ? ["NULL::VARCHAR AS _raw"] : []),
   ];
-  const broken = `SELECT ${[...columns, ...about, ident(fileColumn)].join(", ")} FROM (${rows.sql}) JOIN (${rejected}) USING (${keyList})`;
+  const broken = `SELECT ${[...columns, ...about, ident(fileColumn)].join(", ")} FROM ${from}`;
   const unread = refused
     ? ` UNION ALL BY NAME SELECT _reason, _source, _line, _raw, ${ident(fileColumn)} FROM (${refused.sql})`
     : "";

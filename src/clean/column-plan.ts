@@ -16,6 +16,8 @@ export interface Step {
   masks: string[];
   /** Names of the columns in the order of the output. */
   columns: string[];
+  /** SQL of the fields as read, as a JSON list; absent where they are not carried along. */
+  raw?: string;
 }
 
 /** The columns of the input that no column of the contract reads. */
@@ -69,7 +71,7 @@ export async function columnStep(
   raw: Relation,
   contract: Contract,
   ledger: Ledger,
-  options: { print: boolean },
+  options: { print: boolean; raw: boolean },
 ): Promise<Step> {
   const extras = extraColumns(raw, contract);
   if (contract.extraColumns === "fail" && extras.length > 0)
@@ -110,10 +112,12 @@ export async function columnStep(
   const print = options.print
     ? [`hash(${raw.schema.map((_, i) => inner.raw(i)).join(", ")}) AS ${inner.print}`]
     : [];
+  const rawNames = options.raw ? raw.schema.map((_, i) => inner.raw(i)) : [];
   return {
-    sql: `SELECT ${[key, ...print, ...masks.columns, ...values].join(", ")} FROM (${sql})`,
+    sql: `SELECT ${[key, ...print, ...rawNames, ...masks.columns, ...values].join(", ")} FROM (${sql})`,
     masks: masks.names,
     columns: names,
+    raw: options.raw ? `to_json([${rawNames.join(", ")}])::VARCHAR` : undefined,
   };
 }
 

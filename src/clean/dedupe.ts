@@ -13,7 +13,7 @@ const keyList = key.join(", ");
 
 /** The rows of a step that go on. */
 export const goingOn = (step: Step, ledger: Ledger): string =>
-  `SELECT * FROM (${step.sql}) WHERE ${ledger.goesOn(step.masks)}`;
+  `SELECT * FROM (${step.sql}) WHERE ${ledger.goesOn()}`;
 
 /**
  * Leaves out rows that say again what another row says. Only rows that share a fingerprint or a key with

@@ -64,7 +64,7 @@ async function filledStep(
   if (impute.method === "forward") {
     const order = [...(impute.order_by ? [ident(impute.order_by)] : []), ident(fileColumn), ident(rowColumn)];
     const partition = by.length > 0 ? `PARTITION BY ${by.map(ident).join(", ")} ` : "";
-    const seen = `CASE WHEN ${ledger.goesOn(step.masks)} THEN ${x} END`;
+    const seen = `CASE WHEN ${ledger.goesOn()} THEN ${x} END`;
     return {
       ...step,
       sql: `SELECT *, last_value(${seen} IGNORE NULLS) OVER (${partition}ORDER BY ${order.join(", ")} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _shopai_fill FROM (${step.sql})`,

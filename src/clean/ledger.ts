@@ -17,8 +17,8 @@ export interface Masks {
   columns: string[];
 }
 
-/** Bits of a BIGINT that are used; the sign is left alone. */
-const bitsPerMask = 60;
+/** Bits of a mask that are used: with 50 it is an exact double as well. */
+const bitsPerMask = 50;
 
 /**
  * Numbers the rules of a plan. Rows carry one bit a rule in a few BIGINT columns, so that a pass over the
@@ -51,14 +51,14 @@ export class Ledger {
     return parts.length > 0 ? `(${parts.join(" OR ")})` : "false";
   }
 
-  /** The entries of some masks that mean one thing: rejected, flagged… */
-  of(masks: readonly string[], ...actions: Entry["action"][]): Entry[] {
-    return this.entries.filter((entry) => masks.includes(entry.mask) && actions.includes(entry.action));
+  /** The entries that mean one thing, so far: rejected, flagged… */
+  of(...actions: Entry["action"][]): Entry[] {
+    return this.entries.filter((entry) => actions.includes(entry.action));
   }
 
-  /** Whether a row goes on, over the masks of a step: neither rejected nor a duplicate. */
-  goesOn(masks: readonly string[]): string {
-    return `NOT ${this.holds(this.of(masks, "reject", "duplicate"))}`;
+  /** Whether a row goes on after the steps so far: neither rejected nor a duplicate. */
+  goesOn(): string {
+    return `NOT ${this.holds(this.of("reject", "duplicate"))}`;
   }
 
   /** The names of the entries that hold for a row, joined; NULL when none does. */

@@ -18,7 +18,7 @@ export function noted(
   notes: readonly Note[],
   replaced: Record<string, string> = {},
 ): Step {
-  const goesOn = ledger.goesOn(step.masks);
+  const goesOn = ledger.goesOn();
   const masks = ledger.noted(notes.map((note) => ({ ...note, broken: `${goesOn} AND (${note.broken})` })));
   const replacing = Object.entries(replaced).map(([name, sql]) => `${sql} AS ${ident(name)}`);
   const list = replacing.length > 0 ? `* REPLACE (${replacing.join(", ")})` : "*";
@@ -58,7 +58,7 @@ export async function derivedStep(
       false,
     );
     // A row that was refused may hold what the expression cannot bear.
-    const guarded = `CASE WHEN ${ledger.goesOn(done.masks)} THEN (${column.derive}\n) END`;
+    const guarded = `CASE WHEN ${ledger.goesOn()} THEN (${column.derive}\n) END`;
     const asked = { ...done, sql: `SELECT *, ${guarded} AS ${raw} FROM (${done.sql})` };
     const after = noted(asked, ledger, checks.notes);
     done = {
@@ -82,7 +82,7 @@ export async function rulesStep(
     await worksOut(engine, done, contract, ["rules", i, "sql"], rule.sql);
     for (const [name, sql] of Object.entries(rule.set))
       await worksOut(engine, done, contract, ["rules", i, "set", name], sql);
-    const broken = `${ledger.goesOn(done.masks)} AND NOT (${rule.sql}\n)`;
+    const broken = `${ledger.goesOn()} AND NOT (${rule.sql}\n)`;
     const types = new Map((await engine.describe(done.sql)).map((field) => [field.name, field.type]));
     const replaced: Record<string, string> = {};
     if (rule.on === "fix")

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cleanRows, type Cleaned } from "../../src/clean/clean.js";
+import { planCleaning, type Outcome } from "../../src/clean/clean.js";
 import { parseContract } from "../../src/clean/contract.js";
 import { openText } from "../../src/table/open-text.js";
-import { selectOrdered, visible, type Relation } from "../../src/table/relation.js";
+import { countRows, materialised, selectOrdered, visible, type Relation } from "../../src/table/relation.js";
 import type { TestRun } from "../support/test-run.js";
 
 let files = 0;
@@ -14,13 +14,15 @@ export async function cleanCsv(
   folder: string,
   csv: string | Uint8Array,
   yaml: string,
-): Promise<Cleaned & { path: string }> {
+): Promise<Outcome & { table: Relation; path: string }> {
   const path = join(folder, `in-${files++}.csv`);
   writeFileSync(path, csv);
   const engine = await run.engine();
-  const { relation, refused } = await openText(engine, [path]);
+  const { relation, refused, records } = await openText(engine, [path]);
   const contract = parseContract(yaml, join(folder, "contract.yaml"));
-  return { ...(await cleanRows(engine, { rows: relation, refused }, contract)), path };
+  const plan = await planCleaning(engine, { rows: relation, refused, records }, contract);
+  const table = await materialised(plan.table, "clean");
+  return { ...(await plan.outcome(await countRows(table))), table, path };
 }
 
 /** The rows of a relation in order, times and decimals as texts. */
