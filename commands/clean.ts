@@ -1,6 +1,12 @@
 import { ShopaiError } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
-import { cleanRows, type Cleaned, type CleanCounts, type RawRows } from "../src/clean/clean.js";
+import {
+  planCleaning,
+  type CleanCounts,
+  type Cleaning,
+  type Outcome,
+  type RawRows,
+} from "../src/clean/clean.js";
 import { readContract, tablesOf, type Contract } from "../src/clean/contract.js";
 import { contractByValues } from "../src/clean/untyped.js";
 import type { Engine } from "../src/engine/engine.js";
@@ -16,7 +22,7 @@ import {
 import { openTable } from "../src/table/open.js";
 import { isText, openText } from "../src/table/open-text.js";
 import { provenanceOf } from "../src/table/provenance.js";
-import { where } from "../src/table/relation.js";
+import { countRows, materialised, where } from "../src/table/relation.js";
 import { sourceFiles } from "../src/table/source.js";
 import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
@@ -62,23 +68,19 @@ const command = defineCommand({
         where: o.out,
         try: "--rejects rejects.csv",
       });
-    const written = o.contract === undefined ? undefined : readContract(o.contract);
+    const declared = o.contract === undefined ? undefined : readContract(o.contract);
     const engine = await run.engine();
     run.progress.stage(`reading ${o.in.join(" ")}`);
     const raw = await rawRows(engine, o, run);
-    const contract = written ?? (await contractByValues(raw.rows));
-    run.progress.stage("checking");
-    const cleaned = await cleanRows(engine, raw, contract);
-    const { counts } = cleaned;
-    const provenance = provenanceOf(command.name, telling(command, o), run.seed, cleaned.table.inputs);
-    if (o.rejects) await writeTable(cleaned.rejects, o.rejects, provenance);
-    refuseTooMany(counts, o);
+    const contract = declared ?? (await contractByValues(raw.rows));
+    const plan = await planCleaning(engine, raw, contract);
     run.progress.stage(`writing ${o.out}`);
-    await writeTable(cleaned.table, o.out, provenance, o);
-    run.progress.done(`${grouped(counts.rows_out)} rows`);
-    if (counts.rejected > 0 && !o.rejects)
-      run.warn(`${grouped(counts.rejected)} rows were refused; --rejects <file> keeps them, with reasons`);
-    return { ...resultOf(cleaned, written, o), wroteStdout: o.out === "-" };
+    const outcome = await written(plan, o, run);
+    const { rejected, rows_out } = outcome.counts;
+    run.progress.done(`${grouped(rows_out)} rows`);
+    if (rejected > 0 && !o.rejects)
+      run.warn(`${grouped(rejected)} rows were refused; --rejects <file> keeps them, with reasons`);
+    return { ...resultOf(outcome, declared, o), wroteStdout: o.out === "-" };
   },
 });
 
@@ -97,8 +99,28 @@ type Options = {
 async function rawRows(engine: Engine, o: Options, run: Run): Promise<RawRows> {
   const options = { ...o, signal: run.signal };
   if (!isText(sourceFiles(o.in, o.format)[0])) return { rows: await openTable(engine, o.in, options) };
-  const { relation, refused } = await openText(engine, o.in, options);
-  return { rows: await where(relation, o.where), refused };
+  const { relation, refused, records } = await openText(engine, o.in, options);
+  return o.where === undefined
+    ? { rows: relation, refused, records }
+    : { rows: await where(relation, o.where), refused };
+}
+
+/** Writes the clean rows; rejects first, and the rows only when there are not too many of those. */
+async function written(plan: Cleaning, o: Options, run: Run): Promise<Outcome> {
+  const provenance = provenanceOf(command.name, telling(command, o), run.seed, plan.table.inputs);
+  let outcome: Outcome | undefined;
+  const approve = async (rows: number): Promise<void> => {
+    outcome = await plan.outcome(rows);
+    if (o.rejects) await writeTable(outcome.rejects, o.rejects, provenance);
+    refuseTooMany(outcome.counts, o);
+  };
+  if (o.out === "-") {
+    // What went to stdout cannot be called back, so it waits until it is approved.
+    const whole = await materialised(plan.table, "clean");
+    await approve(await countRows(whole));
+    await writeTable(whole, o.out, provenance, { format: o.format });
+  } else await writeTable(plan.table, o.out, provenance, { approve });
+  return outcome!;
 }
 
 function refuseTooMany({ rejected, rows_in }: CleanCounts, o: Options): void {
@@ -116,7 +138,7 @@ function refuseTooMany({ rejected, rows_in }: CleanCounts, o: Options): void {
   );
 }
 
-function resultOf({ counts, actions }: Cleaned, contract: Contract | undefined, o: Options): Result {
+function resultOf({ counts, actions }: Outcome, contract: Contract | undefined, o: Options): Result {
   const rules = Object.entries(counts.by_rule);
   const blocks: Block[] = [
     { kind: "title", text: `${o.out}: ${grouped(counts.rows_out)} rows` },

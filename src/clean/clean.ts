@@ -147,7 +147,8 @@ async function countedRows(
   let [rejected, duplicates, repaired] = [0, 0, 0];
   for (const { held, rows } of tap.heard()) {
     for (const rule of new Set(held.map((entry) => entry.rule))) add(rule, rows);
-    const does = (...actions: Entry["action"][]): boolean => held.some(({ action }) => actions.includes(action));
+    const does = (...actions: Entry["action"][]): boolean =>
+      held.some(({ action }) => actions.includes(action));
     if (does("reject")) rejected += rows;
     else if (does("duplicate")) duplicates += rows;
     else if (does("fix", "null", "repair")) repaired += rows;
@@ -177,12 +178,7 @@ function reasonsOf(engine: Engine, refused: Relation): Promise<{ reason: string;
   );
 }
 
-async function refuseFailures(
-  engine: Engine,
-  rows: Relation,
-  kept: string,
-  ledger: Ledger,
-): Promise<void> {
+async function refuseFailures(engine: Engine, rows: Relation, kept: string, ledger: Ledger): Promise<void> {
   for (const entry of ledger.of("fail")) {
     const broken = `SELECT *, count(*) OVER () AS n FROM ${ident(kept)} WHERE ${ledger.holds([entry])} ORDER BY ${keyList} LIMIT 5`;
     const first = await engine.rows<{ source: string; line: bigint; n: bigint }>(

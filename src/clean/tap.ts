@@ -1,14 +1,5 @@
 import { join } from "node:path";
-import {
-  BIGINT,
-  BOOLEAN,
-  DOUBLE,
-  DuckDBScalarFunction,
-  INTEGER,
-  VARCHAR,
-  type DuckDBDataChunk,
-  type DuckDBVector,
-} from "@duckdb/node-api";
+import type { DuckDBDataChunk, DuckDBVector } from "@duckdb/node-api";
 import type { DuckDbEngine } from "../engine/duckdb.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, pathLiteral } from "../engine/sql.js";
@@ -18,9 +9,18 @@ import { ScratchFile } from "../table/scratch-file.js";
 import type { Step } from "./column-plan.js";
 import type { Entry, Ledger } from "./ledger.js";
 
-/** What the binding's double vectors hold and its types hide. */
-interface Doubles {
-  items: Float64Array;
+/**
+ * Listens to the one pass that writes the clean rows. A row of which nothing was noted passes by inside
+ * the engine; of the others the notes are counted here, and those that are refused are set aside and held
+ * back. Reading raw text a second time, only to see what was wrong with it, would cost half as much again.
+ */
+export interface Tap {
+  /** A SELECT of the rows that go on. It must be read exactly once, and to its end. */
+  sql: string;
+  /** What was noted, when the pass is over: rows that share all their notes are one entry. */
+  heard(): Heard[];
+  /** SELECT of key, masks and `raw` of the rows that broke a rule which rejects or fails; the pass is over. */
+  close(): string;
 }
 
 /** Rows of which the same was noted. */
@@ -33,92 +33,88 @@ export interface Heard {
   isKept: boolean;
 }
 
-/**
- * Listens to the one pass that writes the clean rows. A row of which nothing was noted passes by inside
- * the engine; of the others the masks are counted here, and those that are refused are set aside and held
- * back. Reading raw text a second time, only to see what was wrong with it, would cost half as much again.
- */
-export class Tap {
-  /** A SELECT of the rows that go on. It must be read exactly once, and to its end. */
-  readonly sql: string;
-  readonly #heard = new Map<string, Heard>();
-  readonly #scratch: ScratchFile;
-  readonly #ledger: Ledger;
-  readonly #step: Step;
+/** What the binding's double vectors hold and its types hide. */
+interface Doubles {
+  items: Float64Array;
+}
 
-  constructor(engine: Engine, step: Step, ledger: Ledger) {
-    this.#step = step;
-    this.#ledger = ledger;
-    this.#scratch = new ScratchFile(join(engine.scratch, engine.fresh("rejected")));
-    const name = engine.fresh("shopai_tap");
-    const masks = step.masks.map(ident);
-    // Every mask fits a double: a bit is a power of two, and there are at most 50 in one.
-    const wanted = [ident(fileColumn), ident(rowColumn), ...masks.map((mask) => `${mask}::DOUBLE`)];
-    const kept = step.raw ? `CASE WHEN ${ledger.holds(ledger.of("reject"))} THEN ${step.raw} END` : "NULL::VARCHAR";
-    const any = masks.map((mask) => `${mask} <> 0`).join(" OR ") || "false";
-    const passes = `CASE WHEN ${any} THEN ${name}(${[...wanted, kept].join(", ")}) ELSE true END`;
-    this.sql = `SELECT * FROM (SELECT *, ${passes} AS _shopai_passes FROM (${step.sql})) WHERE _shopai_passes`;
-    (engine as DuckDbEngine).connection.registerScalarFunction(
-      DuckDBScalarFunction.create({
-        name,
-        parameterTypes: [INTEGER, BIGINT, ...masks.map(() => DOUBLE), VARCHAR],
-        returnType: BOOLEAN,
-        // Without it a filter would be pushed below, and every cast be done twice.
-        volatile: true,
-        specialHandling: true,
-        mainFunction: (_info, input, output) => this.#listen(input, output),
-      }),
-    );
-  }
+export async function openTap(engine: Engine, step: Step, ledger: Ledger): Promise<Tap> {
+  const { BIGINT, BOOLEAN, DOUBLE, DuckDBScalarFunction, INTEGER, VARCHAR } =
+    await import("@duckdb/node-api");
+  const name = engine.fresh("shopai_tap");
+  const scratch = new ScratchFile(join(engine.scratch, engine.fresh("rejected")));
+  const heard = new Map<string, Heard>();
+  const width = step.masks.length;
 
-  #listen(input: DuckDBDataChunk, output: DuckDBVector): void {
-    const count = this.#step.masks.length;
-    const masks = this.#step.masks.map((_, i) => (input.getColumnVector(2 + i) as DuckDBVector & Doubles).items);
-    const files = input.getColumnVector(0);
-    const rows = input.getColumnVector(1);
-    const raws = input.getColumnVector(2 + count);
+  const listen = (input: DuckDBDataChunk, output: DuckDBVector): void => {
+    const masks = step.masks.map((_, i) => (input.getColumnVector(2 + i) as DuckDBVector & Doubles).items);
+    const [files, rows, raws] = [0, 1, 2 + width].map((i) => input.getColumnVector(i));
     for (let row = 0; row < input.rowCount; row++) {
-      const key = count === 1 ? String(masks[0][row]) : masks.map((mask) => mask[row]).join(",");
-      let heard = this.#heard.get(key);
-      if (!heard) this.#heard.set(key, (heard = this.#judged(key)));
-      heard.rows++;
-      output.setItem(row, heard.goesOn);
-      if (!heard.isKept) continue;
+      const key = width === 1 ? String(masks[0][row]) : masks.map((mask) => mask[row]).join(",");
+      let notes = heard.get(key);
+      if (!notes) heard.set(key, (notes = judged(key, step, ledger)));
+      notes.rows++;
+      output.setItem(row, notes.goesOn);
+      if (!notes.isKept) continue;
       const place = [String(files.getItem(row)), String(rows.getItem(row))];
-      this.#scratch.write(Buffer.from(`${canonicalRecord([...place, ...heard.masks, raws.getItem(row) as string | null], ",")}\n`));
+      const record = [...place, ...notes.masks, raws.getItem(row) as string | null];
+      scratch.write(Buffer.from(`${canonicalRecord(record, ",")}\n`));
     }
     output.flush();
-  }
+  };
+  (engine as DuckDbEngine).connection.registerScalarFunction(
+    DuckDBScalarFunction.create({
+      name,
+      parameterTypes: [INTEGER, BIGINT, ...step.masks.map(() => DOUBLE), VARCHAR],
+      returnType: BOOLEAN,
+      // Were it not, the filter on it would be pushed down and every cast be done twice.
+      volatile: true,
+      specialHandling: true,
+      mainFunction: (_info, input, output) => listen(input, output),
+    }),
+  );
+  return {
+    sql: tappedSql(name, step, ledger),
+    heard: () => [...heard.values()],
+    close() {
+      scratch.close();
+      return keptSql(scratch.path, step);
+    },
+  };
+}
 
-  #judged(key: string): Heard {
-    const masks = key.split(",");
-    const held = this.#ledger.entries.filter(
-      ({ mask, bit }) => (BigInt(masks[this.#step.masks.indexOf(mask)]) >> BigInt(bit)) & 1n,
-    );
-    const does = (action: Entry["action"]): boolean => held.some((entry) => entry.action === action);
-    return {
-      held,
-      rows: 0,
-      masks,
-      goesOn: !does("reject") && !does("duplicate"),
-      isKept: does("reject") || does("fail"),
-    };
-  }
+function tappedSql(name: string, step: Step, ledger: Ledger): string {
+  const masks = step.masks.map(ident);
+  // Masks travel as doubles, which hold their bits exactly and come as one typed array.
+  const wanted = [ident(fileColumn), ident(rowColumn), ...masks.map((mask) => `${mask}::DOUBLE`)];
+  const refused = ledger.holds(ledger.of("reject"));
+  const raw = step.raw ? `CASE WHEN ${refused} THEN ${step.raw} END` : "NULL::VARCHAR";
+  const any = masks.map((mask) => `${mask} <> 0`).join(" OR ") || "false";
+  const passes = `CASE WHEN ${any} THEN ${name}(${[...wanted, raw].join(", ")}) ELSE true END`;
+  return `SELECT * FROM (SELECT *, ${passes} AS _shopai_passes FROM (${step.sql})) WHERE _shopai_passes`;
+}
 
-  /** What was noted, when the pass is over: rows that share all their notes are one entry. */
-  heard(): Heard[] {
-    return [...this.#heard.values()];
-  }
+function judged(key: string, step: Step, ledger: Ledger): Heard {
+  const masks = key.split(",");
+  const held = ledger.entries.filter(
+    ({ mask, bit }) => (BigInt(masks[step.masks.indexOf(mask)]) >> BigInt(bit)) & 1n,
+  );
+  const does = (action: Entry["action"]): boolean => held.some((entry) => entry.action === action);
+  return {
+    held,
+    rows: 0,
+    masks,
+    goesOn: !does("reject") && !does("duplicate"),
+    isKept: does("reject") || does("fail"),
+  };
+}
 
-  /** SELECT of key, masks and `raw` of the rows that broke a rule which rejects or fails. */
-  close(): string {
-    this.#scratch.close();
-    const columns = [
-      `'${fileColumn}': 'INTEGER'`,
-      `'${rowColumn}': 'BIGINT'`,
-      ...this.#step.masks.map((mask) => `'${mask}': 'BIGINT'`),
-      "'raw': 'VARCHAR'",
-    ];
-    return `SELECT * FROM read_csv(${pathLiteral(this.#scratch.path)}, columns = {${columns.join(", ")}}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 100000000)`;
-  }
+function keptSql(path: string, step: Step): string {
+  const columns = [
+    `'${fileColumn}': 'INTEGER'`,
+    `'${rowColumn}': 'BIGINT'`,
+    ...step.masks.map((mask) => `'${mask}': 'BIGINT'`),
+    "'raw': 'VARCHAR'",
+  ];
+  return `SELECT * FROM read_csv(${pathLiteral(path)}, columns = {${columns.join(", ")}}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 100000000)`;
 }

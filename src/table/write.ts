@@ -14,6 +14,7 @@ import { kindOf, selectOrdered, type Relation } from "./relation.js";
  * its provenance. `-` writes to stdout (`format` says how; CSV by default). The bytes depend on the rows
  * alone, not on the number of threads.
  *
+ * @param options.approve asked when the file is whole and before it takes its place; it refuses by throwing
  * @returns the rows written
  * @throws ShopaiError "usage" for an unknown ending, "data" for a table without columns or a path that cannot be written
  */
@@ -21,15 +22,18 @@ export async function writeTable(
   relation: Relation,
   path: string,
   provenance: Provenance,
-  options: { format?: string } = {},
+  options: { format?: string; approve?: (rows: number) => Promise<void> } = {},
 ): Promise<{ rows: number }> {
   const format = outputFormat(path, options.format);
   if (relation.schema.length === 0)
     throw new ShopaiError("data", "a table without columns cannot be written", { where: path });
   if (path === "-") return { rows: await writeStdout(relation, format, provenance) };
-  return {
-    rows: await writeAtomically(path, (temporary) => writeFile(relation, temporary, format, provenance)),
-  };
+  const rows = await writeAtomically(path, async (temporary) => {
+    const written = await writeFile(relation, temporary, format, provenance);
+    await options.approve?.(written);
+    return written;
+  });
+  return { rows };
 }
 
 function outputFormat(path: string, named: string | undefined): Format {
