@@ -2,7 +2,14 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, literal, literalList } from "../engine/sql.js";
-import { fileColumn, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import {
+  countRows,
+  fileColumn,
+  materialised,
+  relationOf,
+  rowColumn,
+  type Relation,
+} from "../table/relation.js";
 import { columnStep, type Step } from "./column-plan.js";
 import type { Contract } from "./contract.js";
 import { duplicateStep, keyStep } from "./dedupe.js";
@@ -79,6 +86,17 @@ export async function planCleaning(engine: Engine, raw: RawRows, contract: Contr
       };
     },
   };
+}
+
+/** Cleans rows at once, into a table of the engine that can be read as often as one likes. */
+export async function cleanRows(
+  engine: Engine,
+  raw: RawRows,
+  contract: Contract,
+): Promise<Outcome & { table: Relation }> {
+  const plan = await planCleaning(engine, raw, contract);
+  const table = await materialised(plan.table, "clean");
+  return { table, ...(await plan.outcome(await countRows(table))) };
 }
 
 async function allSteps(

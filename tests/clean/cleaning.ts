@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { planCleaning, type Outcome } from "../../src/clean/clean.js";
+import { cleanRows, type Outcome } from "../../src/clean/clean.js";
 import { parseContract } from "../../src/clean/contract.js";
 import { openText } from "../../src/table/open-text.js";
-import { countRows, materialised, selectOrdered, visible, type Relation } from "../../src/table/relation.js";
+import { selectOrdered, visible, type Relation } from "../../src/table/relation.js";
 import type { TestRun } from "../support/test-run.js";
 
 let files = 0;
@@ -20,9 +20,7 @@ export async function cleanCsv(
   const engine = await run.engine();
   const { relation, refused, records } = await openText(engine, [path]);
   const contract = parseContract(yaml, join(folder, "contract.yaml"));
-  const plan = await planCleaning(engine, { rows: relation, refused, records }, contract);
-  const table = await materialised(plan.table, "clean");
-  return { ...(await plan.outcome(await countRows(table))), table, path };
+  return { ...(await cleanRows(engine, { rows: relation, refused, records }, contract)), path };
 }
 
 /** The rows of a relation in order, times and decimals as texts. */
