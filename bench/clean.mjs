@@ -14,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
