@@ -114,7 +114,7 @@ export async function createCatalogue(
   const named = `SELECT *,
       5 * round((100 * price_low + 100 * (price_high - price_low) * u_price * u_price * u_price) / 5)::BIGINT - 1 AS ref_cents,
       round(elasticity_low + (elasticity_high - elasticity_low) * u_elasticity, 3) AS elasticity,
-      round(1.1 + 0.4 * u_uplift, 3) AS promo_uplift,
+      round(1.1 + 0.35 * u_uplift, 3) AS promo_uplift,
       round(2.4 + 2.4 * u_quality, 2) AS quality,
       (rank % ${styles})::INTEGER AS style,
       floor(u_noun * 6)::INTEGER AS noun
@@ -129,7 +129,7 @@ export async function createCatalogue(
        ${noun(nounsZh)} AS title_zh,
        ref_cents, round(ref_cents * (1 - (margin_low + (margin_high - margin_low) * u_margin)))::BIGINT AS cost_cents,
        elasticity, promo_uplift, quality, returns AS return_share,
-       (SELECT o.first + least(d.rank, o.n - 1) FROM ${tables.category} o WHERE o.category = d.partner) AS complement
+       (SELECT o.first + least(d.rank, o.n - 1) FROM ${tables.category} o WHERE o.category = d.partner) AS complement, partner
      FROM (${named}) d ORDER BY p`,
   );
   const weeks = Math.ceil(size.days / 7);
@@ -138,7 +138,7 @@ export async function createCatalogue(
   });
   await engine.run(
     `CREATE TABLE ${tables.week} AS
-     SELECT p, week::INTEGER AS week, price_cents, promoted,
+     SELECT p, week::INTEGER AS week, p * ${weeks} + week AS p_week, price_cents, promoted,
        pow(price_cents / ref_cents, -elasticity) * CASE WHEN promoted THEN promo_uplift ELSE 1 END AS rel
      FROM (SELECT *, floor(u_level * ${priceLevels.length}) < ${promotionLevels} AS promoted,
              round(ref_cents * ${pick(priceLevels, "u_level")})::BIGINT AS price_cents FROM (${priced}))

@@ -214,7 +214,9 @@ export function shopSize(asked: Partial<ShopSize> & { orders: number }): ShopSiz
     products: asked.products ?? Math.min(5000, Math.max(40, Math.round(asked.orders / 50))),
     start: asked.start ?? "2023-01-02",
   };
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(size.start) || Number.isNaN(Date.parse(`${size.start}T00:00:00Z`)))
+  const parsed = Date.parse(`${size.start}T00:00:00Z`);
+  // 31 February parses, as 3 March.
+  if (Number.isNaN(parsed) || new Date(parsed).toISOString().slice(0, 10) !== size.start)
     throw new ShopaiError("usage", `--start must be a date, got ${size.start}`, {
       try: "--start 2023-01-02",
     });
@@ -237,7 +239,7 @@ export function categorySizes(products: number): number[] {
 }
 
 /** Levels of the weekly price, as factors of the reference price; the first two are promotions. */
-export const priceLevels = [0.8, 0.88, 0.9, 0.97, 1, 1, 1.06, 1.15] as const;
+export const priceLevels = [0.75, 0.9, 0.85, 0.92, 1, 1, 1.08, 1.2] as const;
 export const promotionLevels = 2;
 
 /** Probability that a look at a product ends in buying it, at the reference price: for visits that came to buy, and others. */

@@ -15,7 +15,7 @@ export async function createLevels(engine: Engine, tables: ShopTables): Promise<
 /** Adds the chances of the looks of one block. */
 export async function addToLevels(engine: Engine, tables: ShopTables, looks: string): Promise<void> {
   await engine.run(
-    `INSERT INTO ${tables.level} SELECT p, sum(round(chance * ${grid})::BIGINT)::BIGINT FROM ${looks} GROUP BY p`,
+    `INSERT INTO ${tables.level} SELECT p, sum(round(chance * ${grid})::BIGINT)::BIGINT FROM (${looks}) GROUP BY p`,
   );
 }
 

@@ -46,7 +46,7 @@ describe("generate refuses", () => {
   test.each([
     [["generate", "house", "-o", "x"], /"house" cannot be generated/],
     [["generate", "shop", "-o", "x", "--orders", "3"], /--orders must be an integer from 10/],
-    [["generate", "shop", "-o", "x", "--start", "soon"], /--start must be a date, got soon/],
+    [["generate", "shop", "-o", "x", "--start", "2023-02-31"], /--start must be a date, got 2023-02-31/],
   ])("%j", async (words, message) => {
     const refused = await runCli(words, { cwd: folder });
     expect(refused.code).toBe(2);
