@@ -23,7 +23,7 @@ import {
   option,
   readingOptions,
   telling,
-  type Block,
+  type Result,
   type OptionsOf,
 } from "../src/pipeline/command.js";
 import { formatOfPath } from "../src/table/format.js";
@@ -127,10 +127,10 @@ const command = defineCommand({
     checkWays(o);
     const stored = o.apply === undefined ? undefined : readFit(o.apply);
     const spec = o.spec === undefined ? undefined : specOf(readYaml(o.spec));
+    const moments = await momentsAsked(o, run);
     const engine = await run.engine();
     run.progress.stage(`reading ${o.in.join(" ")}`);
     const source = await openTable(engine, o.in, { ...o, signal: run.signal });
-    const moments = await momentsAsked(o, run);
     const asked = stored
       ? { recipe: { spec: stored.spec, shape: stored.shape }, moments, roles: {} }
       : await recipeAsked(o, source, moments, spec, run);
@@ -148,7 +148,7 @@ const command = defineCommand({
     const plan = hasSplit ? await staged(made.plan) : made.plan;
     const relation = await relationOfPlan(plan);
     const provenance = provenanceOf("featurize", telling(command, o), o.seed, relation.inputs);
-    const { rows } = await writeTable(relation, o.out, provenance);
+    const { rows } = await writeTable(relation, o.out, provenance, { format: o.format });
     if (o.fit) await writeFit(o.fit, made.fit);
     const parts = hasSplit ? await splitCounts(plan) : undefined;
     for (const [part, count] of Object.entries(parts ?? {}))
@@ -263,7 +263,7 @@ function resultOf(
   rows: number,
   parts: Record<string, number> | undefined,
   roles: RoleOptions,
-): { json: unknown; blocks: Block[] } {
+): Result {
   const { fitted, trainRows } = made.fit;
   const learnt = Object.values(fitted).flat() as { step: string; column: string }[];
   const columns = relation.schema.map((field) => ({ name: field.name, type: field.type }));
@@ -275,6 +275,7 @@ function resultOf(
   for (const [part, count] of Object.entries(parts ?? {})) pairs.push([part, count]);
   if (learnt.length > 0) pairs.push([o.apply ? "applied parts" : "fitted parts", learnt.length]);
   return {
+    wroteStdout: o.out === "-",
     json: {
       out: o.out,
       rows,

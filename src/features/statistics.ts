@@ -37,7 +37,7 @@ export function checkNumeric(field: Field, what: string, where: string): void {
 }
 
 /**
- * Exact, order-free statistics of columns in two passes: extremes and quantiles, extended fixed-point
+ * Exact, order-free statistics of columns in two passes: extremes and quantiles, then fixed-point
  * moments around the median, finished in whole numbers.
  *
  * @param from a SELECT of the train rows

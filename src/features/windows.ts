@@ -58,7 +58,7 @@ export interface WindowsAsk {
  * Point-in-time aggregates as SQL steps: for every (entity, as_of), events with
  * `as_of - window <= time < as_of`.
  *
- * One moment: a plain GROUP BY. Many: the range join of entity and time, extended `FILTER` per window,
+ * One moment: a plain GROUP BY. Many: the range join of entity and time, then `FILTER` per window,
  * which measured fastest and smallest of five exact shapes (docs/features.md).
  */
 export function windowSteps(ask: WindowsAsk): { steps: Step[]; key: string[] } {

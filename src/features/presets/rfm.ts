@@ -51,7 +51,7 @@ export function amountOf(roles: RoleFinder): { column?: string; derive?: Spec["d
   return { column: "amount", derive: { amount: `${ident(price.name)} * ${ident(quantity.name)}` } };
 }
 
-/** Recency score, extended frequency score, as they are read: the first line that fits. */
+/** Recency score, then frequency score, as they are read: the first line that fits. */
 const segments: readonly [r: string, f: string, name: string][] = [
   ["IN (1, 2)", "IN (1, 2)", "hibernating"],
   ["IN (1, 2)", "IN (3, 4)", "at_risk"],

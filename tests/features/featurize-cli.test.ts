@@ -1,0 +1,72 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { runCli } from "../support/run-cli.js";
+import { sharedData } from "../support/shared-data.js";
+import { temporaryFolder } from "../support/temporary.js";
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+
+describe("shopai featurize", () => {
+  writeFileSync(
+    at("orders.csv"),
+    "customer_id,order_id,ordered_at,amount\nc1,1,2024-01-01 10:00:00,5.50\nc1,2,2024-01-20 10:00:00,4.50\nc2,3,2024-01-25 10:00:00,20\n",
+  );
+
+  test("a preset: table, JSON and the words that say which columns were guessed", async () => {
+    const made = await runCli([
+      "featurize",
+      at("orders.csv"),
+      ...["--preset", "rfm", "--as-of", "2024-02-01", "-o", at("rfm.csv"), "--fit", at("rfm.json"), "--json"],
+    ]);
+    expect(made.stderr).toContain("--user customer_id --time ordered_at --value amount --order order_id");
+    expect(made.code).toBe(0);
+    expect(made.json()).toMatchObject({ rows: 2, as_of: ["2024-02-01"], train_rows: 2 });
+    const lines = readFileSync(at("rfm.csv"), "utf8").trim().split("\n");
+    expect(lines[0]).toBe(
+      "customer_id,as_of,recency_days,frequency,monetary,first_at,last_at,tenure_days,average_basket,r_score,f_score,m_score,segment",
+    );
+    expect(lines[1]).toMatch(/^c1,2024-02-01 00:00:00,11,2,10(\.0)?,/);
+
+    const again = await runCli([
+      ...["featurize", at("orders.csv"), "--apply", at("rfm.json"), "--as-of", "2024-02-01", "-o", at("again.csv")],
+    ]);
+    expect(again.code).toBe(0);
+    expect(readFileSync(at("again.csv"), "utf8")).toBe(readFileSync(at("rfm.csv"), "utf8"));
+  });
+
+  test.each([
+    [["--preset", "rmf"], 2, "--preset rfm"],
+    [[], 2, "--preset interactions|rfm"],
+    [["--preset", "rfm", "--as-of", "yesterday"], 2, "2011-02-01"],
+    [["--preset", "rfm", "--user", "customer"], 3, "--user customer_id"],
+    [["--preset", "rfm", "--apply", "x.json"], 2, "--apply"],
+    [["--apply", "x.json"], 3, "--fit <json>"],
+    [["--spec", "none.yaml"], 3, "YAML"],
+  ])("%j is refused with what to try", async (words, code, advice) => {
+    const refused = await runCli(["featurize", at("orders.csv"), "-o", at("no.csv"), ...words]);
+    expect(refused.code).toBe(code);
+    expect(refused.stderr).toMatch(/^error: /m);
+    expect(refused.stderr).toContain(advice);
+    expect(refused.stderr).not.toMatch(/^\s+at /m);
+    expect(() => readFileSync(at("no.csv"))).toThrow();
+  });
+});
+
+const shoppers = sharedData("online-shoppers/online_shoppers_intention.csv");
+test.skipIf(!shoppers)("online-shoppers (public data): a stratified split keeps the share of buyers exactly", async () => {
+  const made = await runCli([
+    ...["featurize", shoppers!, "--spec", "pipelines/features/online-shoppers.yaml", "--fit", at("shoppers.json")],
+    ...["-o", at("shoppers.csv"), "--json"],
+  ]);
+  expect(made.stderr).not.toContain("error");
+  // 12,330 sessions, 1,908 with a purchase: 80 % of each class, rounded.
+  expect(made.json()).toMatchObject({ rows: 12330, split: { train: 8338 + 1526, test: 2084 + 382 } });
+  const [head, ...lines] = readFileSync(at("shoppers.csv"), "utf8").trim().split("\n");
+  const names = head.split(",");
+  const [split, target] = [names.indexOf("split"), names.findIndex((name) => name.toLowerCase() === "revenue")];
+  const buyers = lines.map((line) => line.split(",")).filter((cells) => cells[target] === "true");
+  expect(buyers.filter((cells) => cells[split] === "train").length).toBe(1526);
+  expect(buyers.filter((cells) => cells[split] === "test").length).toBe(382);
+});
