@@ -30,7 +30,16 @@ describe("shopai featurize", () => {
     expect(lines[1]).toMatch(/^c1,2024-02-01 00:00:00,11,2,10(\.0)?,/);
 
     const again = await runCli([
-      ...["featurize", at("orders.csv"), "--apply", at("rfm.json"), "--as-of", "2024-02-01", "-o", at("again.csv")],
+      ...[
+        "featurize",
+        at("orders.csv"),
+        "--apply",
+        at("rfm.json"),
+        "--as-of",
+        "2024-02-01",
+        "-o",
+        at("again.csv"),
+      ],
     ]);
     expect(again.code).toBe(0);
     expect(readFileSync(at("again.csv"), "utf8")).toBe(readFileSync(at("rfm.csv"), "utf8"));
@@ -55,18 +64,31 @@ describe("shopai featurize", () => {
 });
 
 const shoppers = sharedData("online-shoppers/online_shoppers_intention.csv");
-test.skipIf(!shoppers)("online-shoppers (public data): a stratified split keeps the share of buyers exactly", async () => {
-  const made = await runCli([
-    ...["featurize", shoppers!, "--spec", "pipelines/features/online-shoppers.yaml", "--fit", at("shoppers.json")],
-    ...["-o", at("shoppers.csv"), "--json"],
-  ]);
-  expect(made.stderr).not.toContain("error");
-  // 12,330 sessions, 1,908 with a purchase: 80 % of each class, rounded.
-  expect(made.json()).toMatchObject({ rows: 12330, split: { train: 8338 + 1526, test: 2084 + 382 } });
-  const [head, ...lines] = readFileSync(at("shoppers.csv"), "utf8").trim().split("\n");
-  const names = head.split(",");
-  const [split, target] = [names.indexOf("split"), names.findIndex((name) => name.toLowerCase() === "revenue")];
-  const buyers = lines.map((line) => line.split(",")).filter((cells) => cells[target] === "true");
-  expect(buyers.filter((cells) => cells[split] === "train").length).toBe(1526);
-  expect(buyers.filter((cells) => cells[split] === "test").length).toBe(382);
-});
+test.skipIf(!shoppers)(
+  "online-shoppers (public data): a stratified split keeps the share of buyers exactly",
+  async () => {
+    const made = await runCli([
+      ...[
+        "featurize",
+        shoppers!,
+        "--spec",
+        "pipelines/features/online-shoppers.yaml",
+        "--fit",
+        at("shoppers.json"),
+      ],
+      ...["-o", at("shoppers.csv"), "--json"],
+    ]);
+    expect(made.stderr).not.toContain("error");
+    // 12,330 sessions, 1,908 with a purchase: 80 % of each class, rounded.
+    expect(made.json()).toMatchObject({ rows: 12330, split: { train: 8338 + 1526, test: 2084 + 382 } });
+    const [head, ...lines] = readFileSync(at("shoppers.csv"), "utf8").trim().split("\n");
+    const names = head.split(",");
+    const [split, target] = [
+      names.indexOf("split"),
+      names.findIndex((name) => name.toLowerCase() === "revenue"),
+    ];
+    const buyers = lines.map((line) => line.split(",")).filter((cells) => cells[target] === "true");
+    expect(buyers.filter((cells) => cells[split] === "train").length).toBe(1526);
+    expect(buyers.filter((cells) => cells[split] === "test").length).toBe(382);
+  },
+);

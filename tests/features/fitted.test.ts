@@ -70,8 +70,14 @@ const rowsFrom = (split: string, rows: readonly Row[]): Row[] =>
 test("rows outside train influence neither the fit file nor any feature of a train row, to the byte", async () => {
   const engine = await run.engine();
   let count = 0;
-  const outcome = async (train: readonly Row[], others: readonly Row[]): Promise<{ fit: string; rows: unknown[] }> => {
-    const source = await tableOf(engine, types, [...rowsFrom("train", [whole, ...train]), ...rowsFrom("test", others)]);
+  const outcome = async (
+    train: readonly Row[],
+    others: readonly Row[],
+  ): Promise<{ fit: string; rows: unknown[] }> => {
+    const source = await tableOf(engine, types, [
+      ...rowsFrom("train", [whole, ...train]),
+      ...rowsFrom("test", others),
+    ]);
     const { rows, made } = await featuresOf(run, source, everyPart);
     const path = join(folder, `fit-${++count}.json`);
     await writeFit(path, made.fit);
@@ -100,7 +106,9 @@ describe("fitted parts", () => {
     ["train", "Bergen", "M", 30, true],
     ["train", null, "L", null, false],
     ["test", "Tromsø", "XL", 1000, true],
-  ].map(([split, city, size, price, bought], i) => ({ id: String(i), split, city, size, price, bought }) as Row);
+  ].map(
+    ([split, city, size, price, bought], i) => ({ id: String(i), split, city, size, price, bought }) as Row,
+  );
 
   test("unknown categories get the documented values, and a stored fit repeats them", async () => {
     const engine = await run.engine();
@@ -148,7 +156,9 @@ encode:
     }));
     const yaml = "{target: bought, key: id, encode: [{of: city, with: target, smoothing: 0, folds: 4}]}";
     const encoded = async (given: readonly Row[]): Promise<number[]> =>
-      (await featuresOf(run, await tableOf(engine, types, given), yaml)).rows.map((row) => row.city_target as number);
+      (await featuresOf(run, await tableOf(engine, types, given), yaml)).rows.map(
+        (row) => row.city_target as number,
+      );
     const before = await encoded(rows);
     // Its own target turned round, a row keeps its value: nothing of it leaks.
     for (const i of [0, 1, 2, 33]) {
@@ -160,12 +170,21 @@ encode:
 
   test("a damaged, changed or foreign fit file is a model error", async () => {
     const engine = await run.engine();
-    const { made } = await featuresOf(run, await tableOf(engine, types, sales), "{scale: [{of: price, with: robust}]}");
+    const { made } = await featuresOf(
+      run,
+      await tableOf(engine, types, sales),
+      "{scale: [{of: price, with: robust}]}",
+    );
     const path = join(folder, "damage.json");
     await writeFit(path, made.fit);
     const { writeFileSync } = await import("node:fs");
     const text = readFileSync(path, "utf8");
-    for (const bad of [text.slice(0, 100), text.replace('"centre": 20', '"centre": 21'), '{"a":1}', text.replace('"format_version": 1', '"format_version": 9')]) {
+    for (const bad of [
+      text.slice(0, 100),
+      text.replace('"centre": 20', '"centre": 21'),
+      '{"a":1}',
+      text.replace('"format_version": 1', '"format_version": 9'),
+    ]) {
       expect(bad).not.toBe(text);
       writeFileSync(path, bad);
       expect(() => readFit(path)).toThrowError(expect.objectContaining({ kind: "model" }));
@@ -181,7 +200,9 @@ encode:
       message: "age holds no value in the train rows, so nothing can be fitted",
     });
     const tests = sales.map((row) => ({ ...row, split: "test" }));
-    await expect(featuresOf(run, await tableOf(engine, types, tests), scale)).rejects.toMatchObject({ kind: "data" });
+    await expect(featuresOf(run, await tableOf(engine, types, tests), scale)).rejects.toMatchObject({
+      kind: "data",
+    });
     await expect(
       featuresOf(run, await tableOf(engine, types, sales), "{scale: [{of: city, with: standard}]}"),
     ).rejects.toMatchObject({ kind: "data" });
@@ -193,7 +214,14 @@ describe("row-wise features", () => {
     const engine = await run.engine();
     const source = await tableOf(
       engine,
-      { ordered: "TIMESTAMP", sent: "TIMESTAMP", price: "DOUBLE", units: "INTEGER", a: "VARCHAR", b: "BOOLEAN" },
+      {
+        ordered: "TIMESTAMP",
+        sent: "TIMESTAMP",
+        price: "DOUBLE",
+        units: "INTEGER",
+        a: "VARCHAR",
+        b: "BOOLEAN",
+      },
       [
         { ordered: "2024-02-29 18:30:00", sent: "2024-03-01 06:30:00", price: 10, units: 4, a: "x", b: true },
         { ordered: "2024-06-02 00:00:00", sent: null, price: 10, units: 0, a: null, b: false },
@@ -252,12 +280,16 @@ columns: ["ordered_*", "days_*", "*_per_*", "*_x_*", "*_missing", "-ordered_year
       kind: "data",
       try: "price",
     });
-    await expect(featuresOf(run, source, '{derive: {price: "price * 2"}}')).rejects.toMatchObject({ kind: "usage" });
+    await expect(featuresOf(run, source, '{derive: {price: "price * 2"}}')).rejects.toMatchObject({
+      kind: "usage",
+    });
   });
 });
 
 test("scalers equal scikit-learn's", async () => {
-  const reference = JSON.parse(readFileSync(new URL("../parity/fixtures/scalers.json", import.meta.url), "utf8")) as {
+  const reference = JSON.parse(
+    readFileSync(new URL("../parity/fixtures/scalers.json", import.meta.url), "utf8"),
+  ) as {
     made_with: string;
     x: number[];
     train: number;
@@ -269,6 +301,8 @@ test("scalers equal scikit-learn's", async () => {
     const landmarks = scaler === "quantile" ? ", landmarks: 11" : "";
     const { made } = await featuresOf(run, source, `{scale: [{of: x, with: ${scaler}${landmarks}}]}`);
     const found = (await rowsOf(made.plan)).map((row) => row.x as number);
-    found.forEach((value, i) => expect(Math.abs(value - reference[scaler][i]), `${scaler} ${i}`).toBeLessThan(1e-12));
+    found.forEach((value, i) =>
+      expect(Math.abs(value - reference[scaler][i]), `${scaler} ${i}`).toBeLessThan(1e-12),
+    );
   }
 });

@@ -17,7 +17,10 @@ const run = testRun();
 const folder = temporaryFolder();
 const usual: PresetOptions = { freq: "D", fill: "zero", from: "own", gap: 30, form: "list" };
 
-type More = Partial<Omit<PresetAsk, "options">> & { options?: Partial<PresetOptions>; split?: FeaturizeAsk["split"] };
+type More = Partial<Omit<PresetAsk, "options">> & {
+  options?: Partial<PresetOptions>;
+  split?: FeaturizeAsk["split"];
+};
 
 async function made(source: Relation, name: string, more: More = {}) {
   const asked = await recipeOfPreset(source, {
@@ -49,7 +52,8 @@ const eventTypes = {
   event_type: "VARCHAR",
   amount: "DECIMAL(10,2)",
 };
-const log = async (rows: readonly Row[] = events): Promise<Relation> => tableOf(await run.engine(), eventTypes, rows);
+const log = async (rows: readonly Row[] = events): Promise<Relation> =>
+  tableOf(await run.engine(), eventTypes, rows);
 
 describe("presets", () => {
   test("behaviour: columns by event type, money, items and recency; the columns guessed are named", async () => {
@@ -81,7 +85,10 @@ describe("presets", () => {
     const split = { kind: "group", ratio: [0.5, 0.5], columns: ["user_id"], seed: 42 } as const;
     const moments = { kind: "dates", dates: ["2024-01-05"] } as const;
     const later = await made(
-      await log([...events, { user_id: "ann", sku: "pen", ts: "2024-01-05 00:00:00", event_type: "refund", amount: 1 }]),
+      await log([
+        ...events,
+        { user_id: "ann", sku: "pen", ts: "2024-01-05 00:00:00", event_type: "refund", amount: 1 },
+      ]),
       "behaviour",
       { moments },
     );
@@ -108,7 +115,13 @@ describe("presets", () => {
     ).flat();
     const source = await tableOf(
       await run.engine(),
-      { CustomerID: "VARCHAR", InvoiceNo: "VARCHAR", InvoiceDate: "TIMESTAMP", UnitPrice: "DECIMAL(10,2)", Quantity: "INTEGER" },
+      {
+        CustomerID: "VARCHAR",
+        InvoiceNo: "VARCHAR",
+        InvoiceDate: "TIMESTAMP",
+        UnitPrice: "DECIMAL(10,2)",
+        Quantity: "INTEGER",
+      },
       orders,
     );
     const { rows } = await made(source, "rfm", { moments: { kind: "dates", dates: ["2024-01-20"] } });
@@ -127,7 +140,14 @@ describe("presets", () => {
       m_score: 1,
       segment: "hibernating",
     });
-    expect(rows[9]).toMatchObject({ frequency: 6n, monetary: 300, r_score: 5, f_score: 5, m_score: 5, segment: "champions" });
+    expect(rows[9]).toMatchObject({
+      frequency: 6n,
+      monetary: 300,
+      r_score: 5,
+      f_score: 5,
+      m_score: 5,
+      segment: "champions",
+    });
     expect(rows.map((row) => row.r_score)).toEqual([1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
     expect(rows.map((row) => row.f_score)).toEqual([1, 1, 1, 1, 1, 3, 4, 4, 5, 5]);
     expect(rows.every((row) => row.segment !== null)).toBe(true);
@@ -149,14 +169,21 @@ describe("presets", () => {
 
     // bob-cup goes (one user), then nobody falls below two items.
     const core = await made(await log(), "interactions", { options: { minUser: 2, minItem: 2 } });
-    expect(core.rows.map((row) => `${row.user_id} ${row.sku}`)).toEqual(["ann ink", "ann pen", "bob ink", "bob pen"]);
+    expect(core.rows.map((row) => `${row.user_id} ${row.sku}`)).toEqual([
+      "ann ink",
+      "ann pen",
+      "bob ink",
+      "bob pen",
+    ]);
     const none = await made(await log(), "interactions", { options: { minUser: 3, minItem: 2 } });
     expect(none.rows).toEqual([]);
   });
 
   test("sessions: a gap of more than 30 minutes begins a new one", async () => {
     const { rows } = await made(await log(), "sessions");
-    expect(rows.map((row) => [row.user_id, row.session, row.n_events, row.duration_minutes, row.converted])).toEqual([
+    expect(
+      rows.map((row) => [row.user_id, row.session, row.n_events, row.duration_minutes, row.converted]),
+    ).toEqual([
       ["ann", 1, 2n, 10, true],
       ["ann", 2, 1n, 0, false],
       ["bob", 1, 1n, 0, false],
@@ -174,7 +201,11 @@ describe("presets", () => {
       { sku: "a", day: "2024-01-04", units: 1 },
       { sku: "b", day: "2024-01-03", units: 7 },
     ];
-    const source = await tableOf(await run.engine(), { sku: "VARCHAR", day: "DATE", units: "INTEGER" }, sales);
+    const source = await tableOf(
+      await run.engine(),
+      { sku: "VARCHAR", day: "DATE", units: "INTEGER" },
+      sales,
+    );
     const { rows } = await made(source, "series", { options: { lags: [1], rolling: [2] } });
     expect(rows.map((row) => [row.sku, row.day, row.units, row.units_lag_1, row.units_mean_2])).toEqual([
       ["a", "2024-01-01", 2n, null, null],
@@ -205,7 +236,11 @@ describe("presets", () => {
       { order_id: "2", sku: "cup", qty: 1 },
       { order_id: "2", sku: null, qty: 1 },
     ];
-    const source = await tableOf(await run.engine(), { order_id: "VARCHAR", sku: "VARCHAR", qty: "INTEGER" }, lines);
+    const source = await tableOf(
+      await run.engine(),
+      { order_id: "VARCHAR", sku: "VARCHAR", qty: "INTEGER" },
+      lines,
+    );
     expect((await made(source, "baskets")).rows).toEqual([
       { order_id: "1", n_items: 2n, qty: 4n, items: ["ink", "pen"] },
       { order_id: "2", n_items: 1n, qty: 1n, items: ["cup"] },
@@ -218,7 +253,12 @@ describe("presets", () => {
   });
 
   test("text: words, letters of unspaced scripts, character n-grams", async () => {
-    const texts = [{ review: "Great pen, great INK! 5 stars" }, { review: "很好用 good" }, { review: "" }, { review: null }];
+    const texts = [
+      { review: "Great pen, great INK! 5 stars" },
+      { review: "很好用 good" },
+      { review: "" },
+      { review: null },
+    ];
     const source = await tableOf(await run.engine(), { review: "VARCHAR" }, texts);
     const { rows } = await made(source, "text");
     expect(rows.map((row) => row.review_tokens)).toEqual([
@@ -236,7 +276,21 @@ describe("presets", () => {
     });
     expect(rows[1]).toMatchObject({ review_han_share: 3 / 8 });
     const grams = await made(source, "text", { options: { ngrams: [2, 3] } });
-    expect(grams.rows[1].review_tokens).toEqual(["很好", "好用", "用 ", " g", "go", "oo", "od", "很好用", "好用 ", "用 g", " go", "goo", "ood"]);
+    expect(grams.rows[1].review_tokens).toEqual([
+      "很好",
+      "好用",
+      "用 ",
+      " g",
+      "go",
+      "oo",
+      "od",
+      "很好用",
+      "好用 ",
+      "用 g",
+      " go",
+      "goo",
+      "ood",
+    ]);
     expect(grams.rows[2].review_tokens).toEqual([]);
   });
 
@@ -247,7 +301,9 @@ describe("presets", () => {
       message: "the preset interactions needs the user column, and no name tells which it is",
       try: "--user <one of x, y>",
     });
-    await expect(made(source, "interactions", { roles: { user: "z" } })).rejects.toMatchObject({ kind: "data" });
+    await expect(made(source, "interactions", { roles: { user: "z" } })).rejects.toMatchObject({
+      kind: "data",
+    });
   });
 });
 

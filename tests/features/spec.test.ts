@@ -16,11 +16,19 @@ describe("a spec that is not right is shown with its place and the nearest word"
   test.each([
     [
       "entity: u\ntime: t\nagregates: [count]",
-      { message: 'unknown key "agregates"', where: "spec.yaml:3:1\n3 | agregates: [count]\n  | ^", try: "aggregates" },
+      {
+        message: 'unknown key "agregates"',
+        where: "spec.yaml:3:1\n3 | agregates: [count]\n  | ^",
+        try: "aggregates",
+      },
     ],
     [
       "entity: u\ntime: t\naggregates:\n  - { summ: price }",
-      { message: 'unknown key "summ" in aggregates[1]', where: "spec.yaml:4:7\n4 |   - { summ: price }\n  |       ^", try: "sum" },
+      {
+        message: 'unknown key "summ" in aggregates[1]',
+        where: "spec.yaml:4:7\n4 |   - { summ: price }\n  |       ^",
+        try: "sum",
+      },
     ],
     [
       "encode:\n  - { of: city, with: onehot }",
@@ -36,7 +44,10 @@ describe("a spec that is not right is shown with its place and the nearest word"
 
   test.each([
     ["entity: u\ntime: t\naggregates: [{ sum: a, mean: b }]", "an aggregate names one of"],
-    ["entity: u\ntime: t\naggregates: [{ count: '*', where: 'a > 1' }]", "count with a condition needs a name"],
+    [
+      "entity: u\ntime: t\naggregates: [{ count: '*', where: 'a > 1' }]",
+      "count with a condition needs a name",
+    ],
     ["entity: u\ntime: t\naggregates: [{ share: '*', as: s }]", "a share needs the condition of its part"],
     ["entity: u\ntime: t\naggregates: [{ sum: [a, b], as: s }]", "one name cannot serve several columns"],
     ["entity: u\naggregates: [count]", 'aggregates needs the key "time"'],
@@ -54,10 +65,17 @@ describe("a spec that is not right is shown with its place and the nearest word"
 
 test("columns and types that do not fit the data are named", async () => {
   const engine = await run.engine();
-  const source = await tableOf(engine, { user_id: "VARCHAR", ts: "TIMESTAMP", price: "DOUBLE", city: "VARCHAR" }, []);
+  const source = await tableOf(
+    engine,
+    { user_id: "VARCHAR", ts: "TIMESTAMP", price: "DOUBLE", city: "VARCHAR" },
+    [],
+  );
   const features = (yaml: string): Promise<unknown> => featuresOf(run, source, yaml);
   const windows = "entity: user_id\ntime: ts\nas_of: 2024-01-01\n";
-  await expect(features(`${windows}aggregates: [{ sum: prise }]`)).rejects.toMatchObject({ kind: "data", try: "price" });
+  await expect(features(`${windows}aggregates: [{ sum: prise }]`)).rejects.toMatchObject({
+    kind: "data",
+    try: "price",
+  });
   await expect(features(`${windows}aggregates: [{ sum: city }]`)).rejects.toMatchObject({
     kind: "data",
     message: "sum needs a number, and city is VARCHAR",
@@ -71,10 +89,14 @@ test("columns and types that do not fit the data are named", async () => {
   await expect(
     features("entity: user_id\ntime: city\nas_of: 2024-01-01\naggregates: [count]"),
   ).rejects.toMatchObject({ kind: "data", message: "windows need a date or a time, and city is VARCHAR" });
-  await expect(features(`${windows.replace("2024-01-01", "2024-02-30")}aggregates: [count]`)).rejects.toMatchObject({
+  await expect(
+    features(`${windows.replace("2024-01-01", "2024-02-30")}aggregates: [count]`),
+  ).rejects.toMatchObject({
     kind: "usage",
     message: '"2024-02-30" is not a date or a time',
   });
   await expect(features("dates: [{ of: city }]")).rejects.toMatchObject({ kind: "data" });
-  await expect(features("ratios: [{ of: price, per: price, as: city }]")).rejects.toMatchObject({ kind: "usage" });
+  await expect(features("ratios: [{ of: price, per: price, as: city }]")).rejects.toMatchObject({
+    kind: "usage",
+  });
 });

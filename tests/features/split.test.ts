@@ -16,11 +16,20 @@ async function splitRows(rows: readonly Row[], ask: Partial<SplitAsk>): Promise<
 
 const day = (n: number): string => new Date(Date.UTC(2024, 0, 1 + n)).toISOString().slice(0, 10);
 const anyRows = fc
-  .array(fc.record({ day: fc.integer({ min: 0, max: 40 }), shop: fc.constantFrom("a", "b", "c", "d"), bought: fc.boolean() }), {
-    minLength: 1,
-    maxLength: 80,
-  })
-  .map((rows) => rows.map((row, i) => ({ id: `row ${i}`, at: day(row.day), shop: row.shop, bought: row.bought })));
+  .array(
+    fc.record({
+      day: fc.integer({ min: 0, max: 40 }),
+      shop: fc.constantFrom("a", "b", "c", "d"),
+      bought: fc.boolean(),
+    }),
+    {
+      minLength: 1,
+      maxLength: 80,
+    },
+  )
+  .map((rows) =>
+    rows.map((row, i) => ({ id: `row ${i}`, at: day(row.day), shop: row.shop, bought: row.bought })),
+  );
 
 test("the text of each split is exact", () => {
   const text = (kind: SplitAsk["kind"], column?: string): string =>
@@ -87,7 +96,9 @@ describe("a split", () => {
       fc.asyncProperty(anyRows, fc.integer({ min: 0, max: 1000 }), async (rows, seed) => {
         const whole = await splitRows(rows, { kind: "group", columns: ["shop"], seed });
         for (const shop of ["a", "b", "c", "d"])
-          expect(new Set(whole.filter((row) => row.shop === shop).map((row) => row.split)).size).toBeLessThan(2);
+          expect(new Set(whole.filter((row) => row.shop === shop).map((row) => row.split)).size).toBeLessThan(
+            2,
+          );
         const random = await splitRows(rows, { key: ["id"], seed });
         const half = await splitRows(rows.slice(0, Math.ceil(rows.length / 2)), { key: ["id"], seed });
         expect(half.map((row) => row.split)).toEqual(random.slice(0, half.length).map((row) => row.split));
@@ -97,12 +108,19 @@ describe("a split", () => {
   });
 
   test("random comes close to its shares, and another seed gives another split", async () => {
-    const rows = Array.from({ length: 4000 }, (_, i) => ({ id: String(i), at: day(1), shop: "a", bought: true }));
+    const rows = Array.from({ length: 4000 }, (_, i) => ({
+      id: String(i),
+      at: day(1),
+      shop: "a",
+      bought: true,
+    }));
     const parts = (split: Record<string, unknown>[]): unknown[] => split.map((row) => row.split);
     const one = parts(await splitRows(rows, { key: ["id"] }));
     expect(Math.abs(one.filter((part) => part === "train").length / 4000 - 0.8)).toBeLessThan(0.02);
     expect(parts(await splitRows(rows, { key: ["id"], seed: 43 }))).not.toEqual(one);
-    expect(new Set(parts(await splitRows(rows, { key: ["id"], ratio: [0.5, 0.5] })))).toEqual(new Set(["train", "test"]));
+    expect(new Set(parts(await splitRows(rows, { key: ["id"], ratio: [0.5, 0.5] })))).toEqual(
+      new Set(["train", "test"]),
+    );
   });
 
   test("a row without a time, a bad ratio, a target without classes and a second split are refused", async () => {
@@ -117,8 +135,15 @@ describe("a split", () => {
       try: "--target bought",
     });
     await expect(splitRows(rows, { kind: "group" })).rejects.toMatchObject({ kind: "usage" });
-    const many = Array.from({ length: 1001 }, (_, i) => ({ id: String(i), at: day(0), shop: "a", bought: true }));
-    await expect(splitRows(many, { kind: "stratified", columns: ["id"] })).rejects.toMatchObject({ kind: "data" });
+    const many = Array.from({ length: 1001 }, (_, i) => ({
+      id: String(i),
+      at: day(0),
+      shop: "a",
+      bought: true,
+    }));
+    await expect(splitRows(many, { kind: "stratified", columns: ["id"] })).rejects.toMatchObject({
+      kind: "data",
+    });
     const plan = await planOf(await tableOf(await run.engine(), { split: "VARCHAR" }, [{ split: "train" }]));
     await expect(
       withSplit(plan, { kind: "random", ratio: [0.5, 0.5], columns: [], seed: 1 }),
