@@ -45,7 +45,10 @@ export async function writeAtomically<T>(path: string, write: (temporary: string
 
 /** Makes a folder and those above it, one by one: Node's recursive mkdir never ends below /proc. */
 function makeFolder(path: string): void {
-  if (existsSync(path)) return;
+  if (existsSync(path)) {
+    if (statSync(path).isDirectory()) return;
+    throw Object.assign(new Error(`${path} is no folder`), { code: "ENOTDIR" });
+  }
   makeFolder(dirname(path));
   try {
     mkdirSync(path);
