@@ -38,9 +38,12 @@ test("a file where the folder should be is the user's to mend", async () => {
   });
 });
 
-test.skipIf(!existsSync("/proc/self"))("a folder that cannot be made (/proc) is refused at once", async () => {
-  await expect(writeAtomically("/proc/none/t.txt", async () => undefined)).rejects.toMatchObject({
-    kind: "data",
-    message: expect.stringContaining("cannot be made"),
-  });
-});
+test.skipIf(!existsSync("/proc/self"))(
+  "a folder that cannot be made (/proc) is refused at once",
+  async () => {
+    await expect(writeAtomically("/proc/none/t.txt", async () => undefined)).rejects.toMatchObject({
+      kind: "data",
+      message: expect.stringContaining("cannot be made"),
+    });
+  },
+);
