@@ -7,6 +7,7 @@ import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf, type Comparison } from "../src/metrics/against.js";
 import { fairness, largestGroup, type GroupFairness } from "../src/metrics/fairness.js";
 import { checkGates, parseGate, unknownMetric } from "../src/metrics/gates.js";
+import { checkGateNames, metricsText } from "../src/metrics/listing.js";
 import { scoreOf, sliceScores, type FullScore, type SliceScore } from "../src/metrics/scorecard.js";
 import {
   defineCommand,
@@ -59,10 +60,12 @@ const evaluate = defineCommand({
       .optional(),
     ...readingOptions,
   },
+  moreHelp: async () => metricsText(),
   reads: (o) => [...o.in, ...(o.against === undefined ? [] : [o.against])],
   writes: (o) => (o.out === undefined ? [] : [o.out]),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
+    checkGateNames(gates);
     const cuts = cutsOf(o.k);
     const [path, ...tables] = o.in;
     const model = await loadModel(path);

@@ -1,6 +1,7 @@
 import { grouped } from "../src/core/quantity.js";
 import { forecastTable, type ForecastResult } from "../src/forecast/forecast.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
+import { forecastModels, modelsText } from "../src/forecast/registry.js";
 import { fillRules } from "../src/forecast/series.js";
 import { defineCommand, option, readingOptions, telling, type Block } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
@@ -36,7 +37,9 @@ const forecast = defineCommand({
     season: option
       .integer("periods of a season (default: D 7, W 52, M 12, H 24, Q 4)", { min: 1, max: 100_000 })
       .optional(),
-    model: option.names("auto, or names of models: naive, seasonal-naive, ses").default(["auto"]),
+    model: option
+      .names(`auto, or names of models: ${forecastModels.map((model) => model.name).join(", ")}`)
+      .default(["auto"]),
     level: option
       .numbers("levels of the intervals, in percent", { min: 1, max: 99.9, arg: "<80,95>" })
       .default([80, 95]),
@@ -51,6 +54,7 @@ const forecast = defineCommand({
     param: option.pairs("parameter of a model, repeatable: alpha=0.2").default({}),
     ...readingOptions,
   },
+  moreHelp: async () => modelsText(),
   reads: (o) => o.in,
   writes: (o) => [o.out],
   async run(o, run) {

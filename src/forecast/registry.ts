@@ -1,5 +1,5 @@
 import { nearest, ShopaiError } from "../core/errors.js";
-import { checkParams, type ParamValue } from "../learners/params.js";
+import { checkParams, rangeOf, type ParamValue } from "../learners/params.js";
 import type { ForecastFit, ForecastModel, History } from "./model.js";
 import naive from "./naive.js";
 import naive2 from "./naive2.js";
@@ -53,4 +53,17 @@ export function readyModels(
       fit: (history) => model.fit(history, params),
     };
   });
+}
+
+/** Every model with its parameters, for help. */
+export function modelsText(): string {
+  const width = Math.max(...forecastModels.map(({ name }) => name.length));
+  const lines = forecastModels.flatMap(({ name, summary, params }) => [
+    `  ${name.padEnd(width)}  ${summary}`,
+    ...Object.entries(params).map(
+      ([param, about]) =>
+        `  ${" ".repeat(width)}  --param ${param}=${String(about.default)}: ${about.help} (${rangeOf(about)})`,
+    ),
+  ]);
+  return ["", "Models:", ...lines, ""].join("\n");
 }

@@ -18,7 +18,7 @@ import {
 import { taken } from "../metrics/metric.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../metrics/regression.js";
 import type { Slicing, Subject } from "../metrics/scorecard.js";
-import { columnNamed, frameOf, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { columnNamed, frameOf, isNumeric, kindOf, materialised, type Relation } from "../table/relation.js";
 import type { Model } from "./learner.js";
 import { measuredRanking } from "./measured-ranking.js";
 
@@ -75,6 +75,13 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
   }
 }
 
+interface Answers {
+  frame: Frame;
+  weights?: Float64Array;
+  /** Codes of the rows by a column of `by` or `group`. */
+  slicing(asked: string, kept?: Uint32Array): Slicing;
+}
+
 /** Predictions with the columns that a measurement needs beside them, in memory, in the order of the rows. */
 async function answered(
   model: Model,
@@ -83,7 +90,7 @@ async function answered(
   kept: readonly string[],
   own: readonly ColumnAsk[],
   run: Run,
-): Promise<{ frame: Frame; weights?: Float64Array }> {
+): Promise<Answers> {
   const weight = ask.weight === undefined ? undefined : columnNamed(rows, ask.weight, "--weight");
   if (weight && !isNumeric(weight.type))
     throw new ShopaiError("data", `the weights in ${weight.name} are ${weight.type}, not numbers`, {
@@ -92,23 +99,29 @@ async function answered(
   const sliced = ask.by.map((name) => columnNamed(rows, name, "--by").name);
   if (ask.group !== undefined) sliced.push(columnNamed(rows, ask.group, "--group").name);
   const keep = [...new Set([...kept, ...sliced, ...(weight ? [weight.name] : [])])];
-  const predictions = await model.predict(rows, { keep }, run);
-  const asks = new Map(own.map((column) => [column.name, column]));
-  for (const name of sliced) if (!asks.has(name)) asks.set(name, { name, as: "code" });
-  if (weight) asks.set(weight.name, { name: weight.name, as: "f64" });
-  const frame = await frameOf(predictions, [...asks.values()]);
+  const predictions = await materialised(await model.predict(rows, { keep }, run), "answers");
+  const frame = await frameOf(predictions, own);
   if (frame.rows === 0)
     throw new ShopaiError("data", "there are no rows to measure", {
       where: rows.name,
       try: "a table with rows, or another --where",
     });
-  const weights = weight && floats(frame, weight.name);
+  // Frames of their own: a column may be a slice or a weight beside being the truth.
+  const weights =
+    weight && floats(await frameOf(predictions, [{ name: weight.name, as: "f64" }]), weight.name);
+  const asks = [...new Set(sliced)].map((name): ColumnAsk => ({ name, as: "code" }));
+  const slices = asks.length > 0 ? await frameOf(predictions, asks) : undefined;
   const bad = weights?.findIndex((value) => !(value >= 0 && value < Infinity)) ?? -1;
   if (bad >= 0)
     throw new ShopaiError("data", `a weight in ${weight!.name} is ${weights![bad]}, not a number >= 0`, {
       where: `${rows.name}, row ${bad + 1} of those measured`,
     });
-  return { frame, weights };
+  const slicing = (asked: string, kept?: Uint32Array): Slicing => {
+    const column = columnNamed(rows, asked).name;
+    const { values, levels } = codes(slices!, column);
+    return { column, code: kept ? taken(values, kept) : values, levels };
+  };
+  return { frame, weights, slicing };
 }
 
 /** Rows with a truth, as numbers; says how many have none. */
@@ -130,19 +143,11 @@ function withTruth(
   return kept;
 }
 
-function slicingsOf(frame: Frame, names: readonly string[], rows: Relation, kept?: Uint32Array): Slicing[] {
-  return names.map((asked) => {
-    const column = columnNamed(rows, asked).name;
-    const { values, levels } = codes(frame, column);
-    return { column, code: kept ? taken(values, kept) : values, levels };
-  });
-}
-
 async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
   const { classes = [], positive } = model.card;
   const target = columnNamed(rows, model.card.target!.name).name;
   const scores = positive === undefined ? classes.map((name) => `score_${name}`) : ["score"];
-  const { frame, weights } = await answered(
+  const { frame, weights, slicing } = await answered(
     model,
     rows,
     ask,
@@ -185,14 +190,13 @@ async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, ru
     weights: partWeights,
     subset: (units) => subjectOf(classificationSubset(part, units), partWeights && taken(partWeights, units)),
   });
-  const slicings = slicingsOf(frame, ask.by, rows, kept);
-  const [slicing] = ask.group === undefined ? [] : slicingsOf(frame, [ask.group], rows, kept);
+  const groups = ask.group === undefined ? undefined : slicing(ask.group, kept);
   return {
     subject: subjectOf(data, own),
     rows: kept.length,
     units: digestOf(names, data.truth),
-    slicings,
-    groups: slicing && data.positive !== undefined ? { data, slicing, weights: own } : undefined,
+    slicings: ask.by.map((name) => slicing(name, kept)),
+    groups: groups && { data, slicing: groups, weights: own },
   };
 }
 
@@ -218,7 +222,7 @@ async function measuredNumbers(model: Model, rows: Relation, ask: MeasureAsk, ru
       try: "the same type as in training",
     });
   const target = field.name;
-  const { frame, weights } = await answered(
+  const { frame, weights, slicing } = await answered(
     model,
     rows,
     ask,
@@ -246,7 +250,7 @@ async function measuredNumbers(model: Model, rows: Relation, ask: MeasureAsk, ru
     subject: subjectOf(data, weights && taken(weights, kept)),
     rows: kept.length,
     units: digestOf([], data.truth),
-    slicings: slicingsOf(frame, ask.by, rows, kept),
+    slicings: ask.by.map((name) => slicing(name, kept)),
   };
 }
 
@@ -255,7 +259,14 @@ async function measuredClusters(model: Model, rows: Relation, ask: MeasureAsk, r
     throw new ShopaiError("model", `${model.card.learner} does not say in which space its segments lie`, {
       try: "another learner",
     });
-  const { frame, weights } = await answered(model, rows, ask, [], [{ name: "prediction", as: "i32" }], run);
+  const { frame, weights, slicing } = await answered(
+    model,
+    rows,
+    ask,
+    [],
+    [{ name: "prediction", as: "i32" }],
+    run,
+  );
   const { values, width } = await model.space(rows);
   const cluster = integers(frame, "prediction");
   const data: ClusterRows = {
@@ -277,7 +288,7 @@ async function measuredClusters(model: Model, rows: Relation, ask: MeasureAsk, r
     subject: subjectOf(data, weights),
     rows: frame.rows,
     units: digestOf([], data.points),
-    slicings: slicingsOf(frame, ask.by, rows),
+    slicings: ask.by.map((name) => slicing(name)),
   };
 }
 

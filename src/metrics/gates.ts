@@ -51,7 +51,7 @@ export function checkGates(
 
 export function unknownMetric(name: string, known: readonly string[], option: string): ShopaiError {
   const near = nearest(name, known);
-  return new ShopaiError("usage", `"${name}" is not measured here (${listed(known, 30)} are)`, {
+  return new ShopaiError("usage", `"${name}" is not measured here (${listed([...new Set(known)], 40)} are)`, {
     where: option,
     try: near ? `${option} ${near}` : undefined,
   });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { ShopaiError } from "../../src/core/errors.js";
 import { seededRng } from "../../src/core/rng.js";
@@ -7,12 +8,13 @@ import {
   percentileInterval,
   quantileOfSorted,
 } from "../../src/metrics/bootstrap.js";
-import { fairness } from "../../src/metrics/fairness.js";
+import { fairness, largestGroup } from "../../src/metrics/fairness.js";
 import { checkGates, parseGate } from "../../src/metrics/gates.js";
 import { metricFamilies } from "../../src/metrics/listing.js";
 import { metricInfo } from "../../src/metrics/metric.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../../src/metrics/regression.js";
 import { scoreOf, sliceScores, type Subject } from "../../src/metrics/scorecard.js";
+import { sharedData } from "../support/shared-data.js";
 
 /** Errors drawn from a normal distribution of deviation 2. */
 function normalErrors(rows: number): RegressionRows {
@@ -151,4 +153,22 @@ test("fairness against the reference group, worked out by hand", () => {
     average_odds_difference: -0.5,
   });
   expect(result.m).toMatchObject({ statistical_parity_difference: 0, disparate_impact: 1 });
+});
+
+const credit = sharedData("german-credit/german.data");
+// Needs the public German credit file beside the project.
+test.skipIf(!credit)("parity of the outcomes of German credit, under 25 years against the rest", () => {
+  const rows = readFileSync(credit!, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(" "));
+  const good = Int32Array.from(rows, (row) => (row[20] === "1" ? 1 : 0));
+  const code = Int32Array.from(rows, (row) => (Number(row[12]) < 25 ? 1 : 0));
+  const levels = ["25 and more", "under 25"];
+  expect(largestGroup({ column: "age", code, levels })).toBe(0);
+  const young = fairness({ truth: good, predicted: good }, 1, code, levels, 0)["under 25"];
+  // Worked out with numpy from the same 1,000 rows; 149 are under 25.
+  expect(young.rows).toBe(149);
+  expect(young.statistical_parity_difference).toBeCloseTo(-0.12855, 6);
+  expect(young.disparate_impact).toBeCloseTo(0.8212, 4);
 });

@@ -106,6 +106,14 @@ describe("classification", () => {
   });
 });
 
+test("a column may be a slice or a weight beside being the target", async () => {
+  const counts = visits("1 + i % 3");
+  const model = await fitted("linear", counts, { roles: { target: "y" }, features: ["x"] });
+  const result = await measured(model, await table(counts), { ...ask, by: ["y"], weight: "y" }, run);
+  expect(result.slicings[0].levels).toEqual(["1", "2", "3"]);
+  expect([...result.subject.weights!.subarray(0, 4)]).toEqual([1, 2, 3, 1]);
+});
+
 test("several classes, regression and segments are measured by their task", async () => {
   const classes = visits("['a', 'b', 'c'][1 + (i % 20) // 7]");
   const multi = await measured(
