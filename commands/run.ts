@@ -77,9 +77,8 @@ export default defineCommand({
     try {
       const stages = await runPipeline(
         plan,
-        { ...o, names },
+        { ...o, names, lockFile },
         {
-          lockFile,
           open: (options, talk) => openRun(options, talk, run.signal),
           progress: run.progress,
           warn: run.warn,

@@ -1,11 +1,5 @@
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
 import { ShopaiError } from "../core/errors.js";
-import { parseBytes } from "../core/quantity.js";
-import type { Run } from "../engine/run.js";
-import { writeAtomically } from "../table/atomic.js";
-import type { OptionShape, OptionsOf, Result } from "./command.js";
 import { openContents, type Contents } from "./content.js";
 import {
   checkFrozen,
@@ -18,11 +12,14 @@ import {
   type Look,
 } from "./freshness.js";
 import { outputDifferences, readLock, writeLock, type LockFile } from "./lock.js";
+import { perform, type Outside } from "./perform.js";
 import { chosenStages, type Plan, type Stage } from "./plan.js";
-import { hashesPath, logPath, makeStateFolder } from "./state.js";
-import type { StageRun } from "./stage-run.js";
+import { inOrderOfNeed } from "./schedule.js";
+import { hashesPath, makeStateFolder } from "./state.js";
 
 export interface RunAsk {
+  /** Where the lock of the pipeline is: an absolute path. */
+  lockFile: string;
   /** Stages asked for by name; all when empty. */
   names: readonly string[];
   dryRun: boolean;
@@ -30,22 +27,6 @@ export interface RunAsk {
   force: boolean;
   keepGoing: boolean;
   jobs: number;
-}
-
-/** What a run gets from outside. */
-export interface RunOutside {
-  /** Where the lock of the pipeline is: an absolute path. */
-  lockFile: string;
-  /** Opens what a stage works with; given by the command line, which owns engines and devices. */
-  open(
-    options: OptionsOf<OptionShape>,
-    talk: Pick<Run, "progress" | "warn">,
-  ): { run: Run; close(): Promise<void> };
-  progress: Run["progress"];
-  warn: Run["warn"];
-  /** One plain line of words, for stages that run side by side. */
-  say(line: string): void;
-  signal: AbortSignal;
 }
 
 export interface StageOutcome {
@@ -65,244 +46,161 @@ const lockEveryMs = 1000;
  *
  * @throws what the first failing stage threw, naming the stage; "gate" when `frozen` and something differs
  */
-export async function runPipeline(plan: Plan, ask: RunAsk, outside: RunOutside): Promise<StageOutcome[]> {
+export async function runPipeline(plan: Plan, ask: RunAsk, outside: Outside): Promise<StageOutcome[]> {
   const stages = chosenStages(plan, ask.names);
   for (const stage of stages)
     for (const path of stage.outer)
       if (!existsSync(path) && !/[*?[{]/.test(path)) throw missingInput(stage, path);
   const contents = openContents(hashesPath);
-  const lock = readLock(outside.lockFile);
-  const forced = new Set(
-    ask.force ? (ask.names.length > 0 ? ask.names : stages.map(({ name }) => name)) : [],
-  );
+  const lock = readLock(ask.lockFile);
+  const all = stages.map(({ name }) => name);
+  const forced = new Set(ask.force ? (ask.names.length > 0 ? ask.names : all) : []);
   const absent = ask.frozen ? await checkFrozen(plan, stages, lock, contents) : undefined;
-  if (ask.dryRun) {
-    const seen = await foresee(stages, lock, contents, forced);
-    return seen.map(({ stage, status, why }) => ({
-      stage: stage.name,
-      command: stage.command.name,
-      status,
-      why,
-    }));
-  }
+  if (ask.dryRun)
+    return (await foresee(stages, lock, contents, forced)).map(({ stage, status, why }) =>
+      outcomeOf(stage, status, why),
+    );
+
   makeStateFolder();
-  const known = new Set(plan.stages.map(({ name }) => name));
-  const kept: LockFile = Object.fromEntries(Object.entries(lock).filter(([name]) => known.has(name)));
-  const book = lockBook(outside.lockFile, plan.name, kept, ask.frozen);
+  const book = lockBook(plan, ask, lock);
   try {
-    return await new PipelineRun(plan, stages, ask, outside, contents, kept, book, forced, absent).all();
+    return await bringUpToDate({ plan, ask, outside, contents, book, forced, absent }, stages);
   } finally {
     await book.save();
     await contents.save();
   }
 }
 
-/** Collects what stages record and writes the lock now and then; a frozen run writes none. */
-function lockBook(
-  file: string,
-  pipeline: string,
-  stages: LockFile,
-  frozen: boolean,
-): { recorded(): Promise<void>; save(): Promise<void> } {
+/** What a run holds while its stages run. */
+interface Held {
+  plan: Plan;
+  ask: RunAsk;
+  outside: Outside;
+  contents: Contents;
+  book: LockBook;
+  forced: ReadonlySet<string>;
+  /** In a frozen run: the stages whose outputs are absent, which alone may run. */
+  absent?: ReadonlySet<string>;
+}
+
+/** The entries of the stages that are still in the pipeline; written now and then, never in a frozen run. */
+interface LockBook {
+  readonly stages: LockFile;
+  /** Says that an entry changed. */
+  changed(): Promise<void>;
+  save(): Promise<void>;
+}
+
+function lockBook(plan: Plan, ask: RunAsk, lock: LockFile): LockBook {
+  const known = new Set(plan.stages.map(({ name }) => name));
+  const stages: LockFile = Object.fromEntries(Object.entries(lock).filter(([name]) => known.has(name)));
   let written = performance.now();
   const save = async (): Promise<void> => {
-    if (frozen || Object.keys(stages).length === 0) return;
-    await writeLock(file, pipeline, stages);
+    if (ask.frozen || Object.keys(stages).length === 0) return;
+    await writeLock(ask.lockFile, plan.name, stages);
     written = performance.now();
   };
   return {
-    recorded: async () => (performance.now() - written > lockEveryMs ? save() : undefined),
+    stages,
+    changed: async () => (performance.now() - written > lockEveryMs ? save() : undefined),
     save,
   };
 }
 
-class PipelineRun {
-  private readonly outcomes = new Map<string, StageOutcome>();
-  private readonly failures: { stage: Stage; error: unknown }[] = [];
+const outcomeOf = (
+  { name, command }: Stage,
+  status: StageOutcome["status"],
+  why: string[],
+  seconds?: number,
+): StageOutcome => ({ stage: name, command: command.name, status, why, seconds });
 
-  constructor(
-    private readonly plan: Plan,
-    private readonly stages: readonly Stage[],
-    private readonly ask: RunAsk,
-    private readonly outside: RunOutside,
-    private readonly contents: Contents,
-    private readonly lock: LockFile,
-    private readonly book: { recorded(): Promise<void> },
-    private readonly forced: ReadonlySet<string>,
-    private readonly absent: ReadonlySet<string> | undefined,
-  ) {}
-
-  /** Starts every stage as soon as what it needs is done and a place is free. */
-  async all(): Promise<StageOutcome[]> {
-    const waiting = [...this.stages];
-    const running = new Map<string, Promise<void>>();
-    const halted = (): boolean =>
-      this.outside.signal.aborted || (this.failures.length > 0 && !this.ask.keepGoing);
-    for (;;) {
-      for (let i = 0; i < waiting.length && running.size < this.ask.jobs && !halted();) {
-        const stage = waiting[i];
-        const needs = stage.needs.map((need) => this.outcomes.get(need)?.status);
-        if (needs.some((status) => status === "failed" || status === "blocked")) {
-          waiting.splice(i, 1);
-          this.block(stage);
-        } else if (needs.every((status) => status !== undefined)) {
-          waiting.splice(i, 1);
-          running.set(
-            stage.name,
-            this.one(stage).finally(() => running.delete(stage.name)),
-          );
-        } else i++;
-      }
-      if (running.size === 0) break;
-      await Promise.race(running.values());
-    }
-    this.outside.signal.throwIfAborted();
-    if (this.failures.length > 0) throw this.failure();
-    return this.stages.map((stage) => this.outcomes.get(stage.name)!);
-  }
-
-  private block(stage: Stage): void {
+async function bringUpToDate(held: Held, stages: readonly Stage[]): Promise<StageOutcome[]> {
+  const { ask, outside } = held;
+  const outcomes = new Map<string, StageOutcome>();
+  const failures: Failure[] = [];
+  const work = async (stage: Stage): Promise<void> => {
     const culprits = stage.needs.filter((need) =>
-      ["failed", "blocked"].includes(this.outcomes.get(need)?.status ?? ""),
+      ["failed", "blocked"].includes(outcomes.get(need)?.status ?? ""),
     );
-    this.record(stage, "blocked", [`needs ${culprits.join(", ")}`]);
-  }
+    outcomes.set(
+      stage.name,
+      culprits.length > 0
+        ? outcomeOf(stage, "blocked", [`needs ${culprits.join(", ")}`])
+        : await oneStage(held, stage, (error) => failures.push({ stage, error })),
+    );
+  };
+  const stopped = (): boolean => outside.signal.aborted || (failures.length > 0 && !ask.keepGoing);
+  await inOrderOfNeed(stages, ask.jobs, work, stopped);
+  outside.signal.throwIfAborted();
+  if (failures.length > 0) throw failureOf(failures);
+  return stages.map((stage) => outcomes.get(stage.name)!);
+}
 
-  private record(stage: Stage, status: StageOutcome["status"], why: string[], seconds?: number): void {
-    this.outcomes.set(stage.name, { stage: stage.name, command: stage.command.name, status, why, seconds });
-  }
-
-  private async one(stage: Stage): Promise<void> {
-    const began = performance.now();
-    let why: string[] = [];
-    try {
-      const look = await lookAt(stage, this.lock[stage.name], this.contents);
-      why = look.why.length === 0 && this.forced.has(stage.name) ? ["--force"] : look.why;
-      if (why.length === 0) return this.record(stage, "fresh", []);
-      if (this.absent && !this.absent.has(stage.name))
-        throw frozenError(`${stage.name}: ${why[0]}`, this.outside.lockFile);
-      await this.make(stage, look);
-      const seconds = (performance.now() - began) / 1000;
-      this.record(stage, "ran", why, seconds);
-      if (this.ask.jobs > 1)
-        this.outside.say(`${stage.name}: ${stage.command.name} (${seconds.toFixed(1)} s)`);
-      await this.book.recorded();
-    } catch (error) {
-      this.failures.push({ stage, error });
-      this.record(stage, "failed", why, (performance.now() - began) / 1000);
-      if (this.ask.keepGoing && !this.outside.signal.aborted)
-        this.outside.warn(`stage ${stage.name} failed: ${(error as Error).message}`);
-    }
-  }
-
-  /** Runs a stage and records what it was and wrote. */
-  private async make(stage: Stage, { now }: Look): Promise<void> {
-    const result = await this.work(stage);
-    for (const path of stage.writes)
-      if (!existsSync(path))
-        throw new ShopaiError("data", `the stage ended without writing ${path}`, { where: stage.where() });
-    await keepResult(stage, result);
-    const outputs = (await hashesOf(outputsOf(stage), this.contents)) as Record<string, string>;
-    if (this.absent) {
-      const [first] = outputDifferences(this.lock[stage.name], outputs).changed;
-      if (first !== undefined)
-        throw frozenError(
-          `${stage.name} gave other bytes than the lock says: ${first}`,
-          this.outside.lockFile,
-          "finding what the stage depends on and does not declare",
-        );
-      return;
-    }
-    const after = await hashesOf(stage.reads, this.contents);
-    const moved = stage.reads.find((path) => after[path] !== now.inputs[path]);
-    if (moved === undefined) this.lock[stage.name] = { ...now, outputs };
-    else {
-      this.outside.warn(
-        `${moved} changed while stage ${stage.name} was reading it: the next run makes it again`,
-      );
-      delete this.lock[stage.name];
-    }
-  }
-
-  private async work(stage: Stage): Promise<Result> {
-    const log = openLog(logPath(this.plan.name, stage.name));
-    const alone = this.ask.jobs === 1;
-    if (alone) this.outside.progress.stage(`${stage.name}: ${stage.command.name}`);
-    const options = { ...stage.options, ...this.share(stage) };
-    const open = this.outside.open(options, {
-      progress: {
-        stage: (what) => log(`${what}\n`),
-        update: (done, total, unit) => {
-          if (alone) this.outside.progress.update(done, total, unit);
-        },
-        done: (what) => {
-          if (what !== undefined) log(`${what}\n`);
-        },
-      },
-      warn: (message) => {
-        log(`warning: ${message}\n`);
-        this.outside.warn(`${stage.name}: ${message}`);
-      },
-    });
-    try {
-      const run: StageRun = { ...open.run, log };
-      return await stage.command.run(options, run);
-    } catch (error) {
-      log(`error: ${(error as Error).message}\n`);
-      throw error;
-    } finally {
-      await open.close();
-      if (alone) this.outside.progress.done();
-    }
-  }
-
-  /** Stages side by side share the cores and the memory. */
-  private share(stage: Stage): { threads?: number; memory?: string } {
-    const { jobs } = this.ask;
-    if (jobs === 1) return {};
-    const { threads, memory } = stage.options;
-    const bytes = memory === undefined ? totalmem() * 0.75 : parseBytes(memory);
-    return {
-      threads: Math.max(1, Math.floor((threads ?? availableParallelism()) / jobs)),
-      memory: String(Math.floor(bytes / jobs)),
-    };
-  }
-
-  private failure(): unknown {
-    const [{ stage, error }, ...others] = this.failures;
-    const more =
-      others.length > 0 ? ` (also failed: ${others.map((other) => other.stage.name).join(", ")})` : "";
-    if (!(error instanceof ShopaiError)) {
-      (error as Error).message = `stage ${stage.name}: ${(error as Error).message}${more}`;
-      return error;
-    }
-    const named = error.message.startsWith(`stage ${stage.name}`) || error.message.startsWith("--frozen");
-    return new ShopaiError(error.kind, `${named ? "" : `stage ${stage.name}: `}${error.message}${more}`, {
-      where: error.where ?? stage.where(),
-      try: error.try,
-      cause: error,
-    });
+async function oneStage(held: Held, stage: Stage, failed: (error: unknown) => void): Promise<StageOutcome> {
+  const { ask, outside, book, contents } = held;
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  let why: string[] = [];
+  try {
+    const look = await lookAt(stage, book.stages[stage.name], contents);
+    why = look.why.length === 0 && held.forced.has(stage.name) ? ["--force"] : look.why;
+    if (why.length === 0) return outcomeOf(stage, "fresh", []);
+    if (held.absent && !held.absent.has(stage.name))
+      throw frozenError(`${stage.name}: ${why[0]}`, ask.lockFile);
+    await perform(stage, held.plan.name, ask.jobs, outside);
+    await (ask.frozen ? compare(held, stage) : record(held, stage, look));
+    if (ask.jobs > 1) outside.say(`${stage.name}: ${stage.command.name} (${seconds().toFixed(1)} s)`);
+    return outcomeOf(stage, "ran", why, seconds());
+  } catch (error) {
+    failed(error);
+    if (ask.keepGoing && !outside.signal.aborted)
+      outside.warn(`stage ${stage.name} failed: ${(error as Error).message}`);
+    return outcomeOf(stage, "failed", why, seconds());
   }
 }
 
-function openLog(path: string): (text: string) => void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, "");
-  return (text) => appendFileSync(path, text);
+/** Takes down what a stage was and wrote, unless an input changed under its hands. */
+async function record({ book, contents, outside }: Held, stage: Stage, { now }: Look): Promise<void> {
+  const outputs = (await hashesOf(outputsOf(stage), contents)) as Record<string, string>;
+  const after = await hashesOf(stage.reads, contents);
+  const moved = stage.reads.find((path) => after[path] !== now.inputs[path]);
+  if (moved === undefined) book.stages[stage.name] = { ...now, outputs };
+  else {
+    outside.warn(`${moved} changed while stage ${stage.name} was reading it: the next run makes it again`);
+    delete book.stages[stage.name];
+  }
+  await book.changed();
 }
 
-/** The Result of a stage as `{command, stage, result}`, for reports and for whoever reads it by `${stages.x.result}`. */
-async function keepResult(stage: Stage, result: Result): Promise<void> {
-  const content = { command: stage.command.name, stage: stage.name, result: result.json };
-  const text = JSON.stringify(
-    content,
-    (_, value: unknown) => (typeof value === "bigint" ? exact(value) : value),
-    2,
-  );
-  await writeAtomically(stage.result, async (temporary) => writeFileSync(temporary, `${text}\n`));
+/** Holds what a stage wrote against the lock. @throws ShopaiError "gate" */
+async function compare({ ask, book, contents }: Held, stage: Stage): Promise<void> {
+  const outputs = await hashesOf(outputsOf(stage), contents);
+  const [first] = outputDifferences(book.stages[stage.name], outputs).changed;
+  if (first !== undefined)
+    throw frozenError(
+      `${stage.name} gave other bytes than the lock says: ${first}`,
+      ask.lockFile,
+      "finding what the stage depends on and does not declare",
+    );
 }
 
-const exact = (value: bigint): number | string => {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : String(value);
-};
+interface Failure {
+  stage: Stage;
+  error: unknown;
+}
+
+/** The first failure, with its stage's name and the names of the others. */
+function failureOf([{ stage, error }, ...others]: readonly Failure[]): unknown {
+  const more =
+    others.length > 0 ? ` (also failed: ${others.map((other) => other.stage.name).join(", ")})` : "";
+  if (!(error instanceof ShopaiError)) {
+    (error as Error).message = `stage ${stage.name}: ${(error as Error).message}${more}`;
+    return error;
+  }
+  const named = /^(stage |--frozen)/.test(error.message);
+  return new ShopaiError(error.kind, `${named ? "" : `stage ${stage.name}: `}${error.message}${more}`, {
+    where: error.where ?? stage.where(),
+    try: error.try,
+    cause: error,
+  });
+}

@@ -388,7 +388,12 @@ function inOrder(document: PipelineDocument, stages: Stage[]): Stage[] {
         cycle.length === 2
           ? `stage ${stage.name} reads what it writes`
           : `the stages need each other: ${cycle.join(" → ")}`,
-        { at: "key", try: "another output for one of them" },
+        {
+          at: "key",
+          try: stage.reads.some((read) => within(stage.result, read))
+            ? "the results of other stages one by one: ${stages.<stage>.result}"
+            : "another output for one of them",
+        },
       );
     }
     state.set(stage.name, "open");

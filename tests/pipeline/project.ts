@@ -91,9 +91,17 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
     async run(ask, params) {
       return runPipeline(
         await it.plan(params),
-        { names: [], dryRun: false, frozen: false, force: false, keepGoing: false, jobs: 1, ...ask },
         {
           lockFile: resolve(lockPath("flow.yaml")),
+          names: [],
+          dryRun: false,
+          frozen: false,
+          force: false,
+          keepGoing: false,
+          jobs: 1,
+          ...ask,
+        },
+        {
           open: (options, talk) => ({
             run: {
               seed: options.seed,

@@ -56,6 +56,10 @@ test(
       ["report", "may run"],
     ]);
 
+    const gate = await it.run("--param", "least-auc=0.99", "conversion-metrics");
+    expect(gate.code).toBe(6);
+    expect(gate.stderr).toContain("error: stage conversion-metrics: auc is 0.");
+
     appendFileSync(join(it.folder, "fixtures/shop/orders.csv"), "\n");
     const frozen = await it.run("--frozen");
     expect(frozen.code).toBe(6);

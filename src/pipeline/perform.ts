@@ -1,0 +1,106 @@
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { ShopaiError } from "../core/errors.js";
+import { parseBytes } from "../core/quantity.js";
+import type { Run } from "../engine/run.js";
+import { writeAtomically } from "../table/atomic.js";
+import type { OptionShape, OptionsOf, Result } from "./command.js";
+import type { Stage } from "./plan.js";
+import type { StageRun } from "./stage-run.js";
+import { logPath } from "./state.js";
+
+/** What stages get from outside. */
+export interface Outside {
+  /** Opens what a stage works with; given by the command line, which owns engines and devices. */
+  open(
+    options: OptionsOf<OptionShape>,
+    talk: Pick<Run, "progress" | "warn">,
+  ): { run: Run; close(): Promise<void> };
+  progress: Run["progress"];
+  warn: Run["warn"];
+  /** One plain line of words, for stages that run side by side. */
+  say(line: string): void;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs the command of a stage, with what it says in the stage's log, and keeps its Result.
+ *
+ * @param jobs places that stages run in: side by side they share the cores and the memory
+ * @throws what the command throws; "data" when an output was not written
+ */
+export async function perform(stage: Stage, pipeline: string, jobs: number, outside: Outside): Promise<void> {
+  const result = await work(stage, openLog(logPath(pipeline, stage.name)), jobs, outside);
+  for (const path of stage.writes)
+    if (!existsSync(path))
+      throw new ShopaiError("data", `the stage ended without writing ${path}`, { where: stage.where() });
+  await keepResult(stage, result);
+}
+
+async function work(
+  stage: Stage,
+  log: (text: string) => void,
+  jobs: number,
+  outside: Outside,
+): Promise<Result> {
+  const alone = jobs === 1;
+  if (alone) outside.progress.stage(`${stage.name}: ${stage.command.name}`);
+  const options = { ...stage.options, ...(alone ? {} : share(stage, jobs)) };
+  const open = outside.open(options, {
+    progress: {
+      stage: (what) => log(`${what}\n`),
+      update: (done, total, unit) => {
+        if (alone) outside.progress.update(done, total, unit);
+      },
+      done: (what) => {
+        if (what !== undefined) log(`${what}\n`);
+      },
+    },
+    warn: (message) => {
+      log(`warning: ${message}\n`);
+      outside.warn(`${stage.name}: ${message}`);
+    },
+  });
+  try {
+    const run: StageRun = { ...open.run, log };
+    return await stage.command.run(options, run);
+  } catch (error) {
+    log(`error: ${(error as Error).message}\n`);
+    throw error;
+  } finally {
+    await open.close();
+    if (alone) outside.progress.done();
+  }
+}
+
+function share(stage: Stage, jobs: number): { threads: number; memory: string } {
+  const { threads, memory } = stage.options;
+  const bytes = memory === undefined ? totalmem() * 0.75 : parseBytes(memory);
+  return {
+    threads: Math.max(1, Math.floor((threads ?? availableParallelism()) / jobs)),
+    memory: String(Math.floor(bytes / jobs)),
+  };
+}
+
+function openLog(path: string): (text: string) => void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "");
+  return (text) => appendFileSync(path, text);
+}
+
+/** The Result of a stage as `{command, stage, result}`, for reports and for whoever reads it by `${stages.x.result}`. */
+async function keepResult(stage: Stage, result: Result): Promise<void> {
+  const content = { command: stage.command.name, stage: stage.name, result: result.json };
+  const text = JSON.stringify(
+    content,
+    (_, value: unknown) => (typeof value === "bigint" ? exact(value) : value),
+    2,
+  );
+  await writeAtomically(stage.result, async (temporary) => writeFileSync(temporary, `${text}\n`));
+}
+
+const exact = (value: bigint): number | string => {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+};
