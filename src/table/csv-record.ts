@@ -71,13 +71,13 @@ export function scanRecord(
           scan,
           openedLines,
           final,
-          `the quote opened in field ${scan.fields} on line ${line + openedLines} is never closed`,
+          `the quote opened in ${fieldName(scan.fields, line, openedLines)} is never closed`,
         );
       }
       if (at + 1 === end && !final) return partial(scan);
       const after = at + 1 < end ? bytes[at + 1] : LF;
       if (after !== delimiter && after !== LF && after !== CR) {
-        const where = `field ${scan.fields} on line ${line + openedLines}`;
+        const where = fieldName(scan.fields, line, openedLines);
         return faultFrom(
           bytes,
           opened,
@@ -105,6 +105,10 @@ export function scanRecord(
     return lineEnd(bytes, start, at, end, final, scan);
   }
 }
+
+/** A field of a record; its line only where that is not the record's own. */
+const fieldName = (field: number, line: number, linesBefore: number): string =>
+  linesBefore === 0 ? `field ${field}` : `field ${field} on line ${line + linesBefore}`;
 
 /** The quote that ends a field, or -1; counts the line ends before it. */
 function closingQuote(bytes: Uint8Array, from: number, end: number, scan: RecordScan): number {
