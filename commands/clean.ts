@@ -7,9 +7,9 @@ import {
   type Outcome,
   type RawRows,
 } from "../src/clean/clean.js";
-import { readContract, tablesOf, type Contract } from "../src/clean/contract.js";
-import { contractByValues } from "../src/clean/untyped.js";
+import { parseContract, readContract, tablesOf, type Contract } from "../src/clean/contract.js";
 import type { Engine } from "../src/engine/engine.js";
+import { ident } from "../src/engine/sql.js";
 import type { Run } from "../src/engine/run.js";
 import {
   defineCommand,
@@ -21,6 +21,7 @@ import {
 } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { isText, openText } from "../src/table/open-text.js";
+import { typedRows } from "../src/table/typed-text.js";
 import { provenanceOf } from "../src/table/provenance.js";
 import { countRows, materialised, where } from "../src/table/relation.js";
 import { sourceFiles } from "../src/table/source.js";
@@ -72,7 +73,7 @@ const command = defineCommand({
     const engine = await run.engine();
     run.progress.stage(`reading ${o.in.join(" ")}`);
     const raw = await rawRows(engine, o, run);
-    const contract = declared ?? (await contractByValues(raw.rows));
+    const contract = declared ?? parseContract("columns: {}", o.in.join(" "));
     const plan = await planCleaning(engine, raw, contract);
     run.progress.stage(`writing ${o.out}`);
     const outcome = await written(plan, o, run);
@@ -96,13 +97,20 @@ type Options = {
   format?: string;
 };
 
+/** Rows as read; without a contract text columns get the types that all their values allow. */
 async function rawRows(engine: Engine, o: Options, run: Run): Promise<RawRows> {
   const options = { ...o, signal: run.signal };
   if (!isText(sourceFiles(o.in, o.format)[0])) return { rows: await openTable(engine, o.in, options) };
-  const { relation, refused, records } = await openText(engine, o.in, options);
-  return o.where === undefined
-    ? { rows: relation, refused, records }
-    : { rows: await where(relation, o.where), refused };
+  const raw = await openText(engine, o.in, options);
+  const { relation, refused, records } = raw;
+  if (o.where === undefined)
+    return { rows: o.contract === undefined ? await typedRows(raw) : relation, refused, records };
+  // A predicate is about values, so it is asked of the typed rows.
+  const wanted = await where(await typedRows(raw), o.where);
+  if (o.contract === undefined) return { rows: wanted, refused };
+  const key = wanted.key.map(ident).join(", ");
+  const sql = `SELECT * FROM (${relation.sql}) SEMI JOIN (SELECT ${key} FROM (${wanted.sql})) USING (${key})`;
+  return { rows: { ...relation, sql }, refused };
 }
 
 /** Writes the clean rows; rejects first, and the rows only when there are not too many of those. */

@@ -78,7 +78,7 @@ export async function planCleaning(engine: Engine, raw: RawRows, contract: Contr
     async outcome(rowsOut) {
       const kept = engine.fresh("refused");
       await engine.run(`CREATE TABLE ${ident(kept)} AS ${tap.close()}`);
-      await refuseFailures(engine, raw.rows, kept, ledger);
+      await refuseFailures(engine, raw, kept, ledger);
       return {
         counts: await countedRows(engine, raw, tap, ledger, rowsOut),
         rejects: await rejectedRows(engine, raw, kept, step, ledger),
@@ -196,11 +196,11 @@ function reasonsOf(engine: Engine, refused: Relation): Promise<{ reason: string;
   );
 }
 
-async function refuseFailures(engine: Engine, rows: Relation, kept: string, ledger: Ledger): Promise<void> {
+async function refuseFailures(engine: Engine, raw: RawRows, kept: string, ledger: Ledger): Promise<void> {
   for (const entry of ledger.of("fail")) {
     const broken = `SELECT *, count(*) OVER () AS n FROM ${ident(kept)} WHERE ${ledger.holds([entry])} ORDER BY ${keyList} LIMIT 5`;
     const first = await engine.rows<{ source: string; line: bigint; n: bigint }>(
-      `SELECT ${sourceSql(rows)} AS source, ${ident(rowColumn)} AS line, n FROM (${broken}) ORDER BY ${keyList}`,
+      `SELECT ${sourceSql(raw.rows)} AS source, ${lineSql(raw)} AS line, n FROM (${broken}) ORDER BY ${keyList}`,
     );
     if (first.length === 0) continue;
     const n = Number(first[0].n);
@@ -216,6 +216,9 @@ async function refuseFailures(engine: Engine, rows: Relation, kept: string, ledg
   }
 }
 
+/** The physical line of a text file, or the number of the row in a column store: the first is 1. */
+const lineSql = ({ refused }: RawRows): string => (refused ? ident(rowColumn) : `${ident(rowColumn)} + 1`);
+
 const sourceSql = ({ inputs }: Relation): string =>
   `(${literalList(inputs.map((input) => input.path))})[${ident(fileColumn)} + 1]`;
 
@@ -224,14 +227,15 @@ const ownColumns = new Set(["_reason", "_source", "_line", "_raw"]);
 
 async function rejectedRows(
   engine: Engine,
-  { rows, refused }: RawRows,
+  raw: RawRows,
   kept: string,
   step: Step,
   ledger: Ledger,
 ): Promise<Relation> {
+  const { rows, refused } = raw;
   const rejecting = ledger.of("reject");
   const own = rows.schema
-    .map((field, i) => ({ name: field.name, kept: `json_extract_string(raw, ${literal(`$[${i}]`)})` }))
+    .map(({ name }, i) => ({ name, kept: `json_extract_string(raw, ${literal(`$[${i}]`)})` }))
     .filter(({ name }) => !ownColumns.has(name.toLowerCase()));
   const columns = own.map((column) => (step.raw ? `${column.kept} AS ` : "") + ident(column.name));
   const refusedRows = `SELECT *, ${ledger.names(rejecting)} AS _reason FROM ${ident(kept)} WHERE ${ledger.holds(rejecting)}`;
@@ -241,7 +245,7 @@ async function rejectedRows(
   const about = [
     "_reason",
     `${sourceSql(rows)} AS _source`,
-    `${ident(rowColumn)} AS _line`,
+    `${lineSql(raw)} AS _line`,
     ...(refused ? ["NULL::VARCHAR AS _raw"] : []),
   ];
   const broken = `SELECT ${[...columns, ...about, ident(fileColumn)].join(", ")} FROM ${from}`;

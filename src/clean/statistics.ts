@@ -27,7 +27,7 @@ const grouping = ({ by }: Grouped): string => (by.length > 0 ? `GROUP BY ${by.ma
 
 /** Bits below the point with which every term fits a BIGINT: sums of integers are the same in any order. */
 const bitsFor = (largest: string): string =>
-  `CASE WHEN ${largest} > 0 THEN 61 - ceil(log2(${largest})) ELSE 0 END`;
+  `CASE WHEN ${largest} > 0 THEN least(1000, 61 - ceil(log2(${largest}))) ELSE 0 END`;
 
 /** Group columns and `mean` of the finite `x`, as DOUBLE, whatever the number of threads. */
 export function meanSql(grouped: Grouped): string {
@@ -44,7 +44,7 @@ export function meanSql(grouped: Grouped): string {
 export function spreadSql(grouped: Grouped, means: string): string {
   const on = grouped.by.map((name) => `r.${ident(name)} IS NOT DISTINCT FROM m.${ident(name)}`).join(" AND ");
   const squares = `SELECT r.* EXCLUDE (x), m.mean, (r.x::DOUBLE - m.mean) ** 2 AS d FROM (${grouped.sql}) r JOIN ${ident(means)} m ON ${on || "true"} WHERE isfinite(r.x::DOUBLE)`;
-  const scaled = `SELECT *, (d * pow(2, k))::BIGINT AS q FROM (${squares}), (SELECT ${bitsFor("max(d)")} AS k FROM (${squares}))`;
+  const scaled = `SELECT *, (d * pow(2, k))::BIGINT AS q FROM (${squares}), (SELECT ${bitsFor("max(d)")} AS k FROM (${squares}) WHERE isfinite(d)) WHERE isfinite(d)`;
   const variance = "sum(q)::DOUBLE / pow(2, max(k)) / (count(*) - 1)";
   return `SELECT ${listOf(grouped, ["max(mean) AS mean", `CASE WHEN count(*) > 1 THEN sqrt(${variance}) END AS sd`])} FROM (${scaled}) ${grouping(grouped)}`;
 }

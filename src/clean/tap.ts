@@ -45,6 +45,7 @@ export async function openTap(engine: Engine, step: Step, ledger: Ledger): Promi
   const scratch = new ScratchFile(join(engine.scratch, engine.fresh("rejected")));
   const heard = new Map<string, Heard>();
   const width = step.masks.length;
+  let longest = 0;
 
   const listen = (input: DuckDBDataChunk, output: DuckDBVector): void => {
     const masks = step.masks.map((_, i) => (input.getColumnVector(2 + i) as DuckDBVector & Doubles).items);
@@ -58,7 +59,9 @@ export async function openTap(engine: Engine, step: Step, ledger: Ledger): Promi
       if (!notes.isKept) continue;
       const place = [String(files.getItem(row)), String(rows.getItem(row))];
       const record = [...place, ...notes.masks, raws.getItem(row) as string | null];
-      scratch.write(Buffer.from(`${canonicalRecord(record, ",")}\n`));
+      const bytes = Buffer.from(`${canonicalRecord(record, ",")}\n`);
+      longest = Math.max(longest, bytes.length);
+      scratch.write(bytes);
     }
     output.flush();
   };
@@ -78,7 +81,7 @@ export async function openTap(engine: Engine, step: Step, ledger: Ledger): Promi
     heard: () => [...heard.values()],
     close() {
       scratch.close();
-      return keptSql(scratch.path, step);
+      return keptSql(scratch.path, step, longest);
     },
   };
 }
@@ -109,12 +112,15 @@ function judged(key: string, step: Step, ledger: Ledger): Heard {
   };
 }
 
-function keptSql(path: string, step: Step): string {
+/** The reader's buffers are 16 times the longest line that it is told of. */
+const smallBuffer = 1 << 17;
+
+function keptSql(path: string, step: Step, longest: number): string {
   const columns = [
     `'${fileColumn}': 'INTEGER'`,
     `'${rowColumn}': 'BIGINT'`,
     ...step.masks.map((mask) => `'${mask}': 'BIGINT'`),
     "'raw': 'VARCHAR'",
   ];
-  return `SELECT * FROM read_csv(${pathLiteral(path)}, columns = {${columns.join(", ")}}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 100000000)`;
+  return `SELECT * FROM read_csv(${pathLiteral(path)}, columns = {${columns.join(", ")}}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = ${Math.max(smallBuffer, longest + 64)})`;
 }

@@ -300,16 +300,22 @@ export function keysAt(schema: z.ZodType, path: YamlPath): string[] {
     (at, part) => at.flatMap((one) => stepInto(one, part)),
     objectsOf(schema),
   );
-  return [
-    ...new Set(reached.flatMap(objectsOf).flatMap((one) => Object.keys(definitionOf(one).shape ?? {}))),
-  ];
+  return [...new Set(reached.flatMap(objectsOf).flatMap(ownKeys))];
+}
+
+/** Keys of an object, or of a record whose keys are a list of words. */
+function ownKeys(schema: z.ZodType): string[] {
+  const { shape, keyType } = definitionOf(schema);
+  return Object.keys(shape ?? (keyType && definitionOf(keyType).entries) ?? {});
 }
 
 interface Definition {
   type: string;
   shape?: Record<string, z.ZodType>;
   element?: z.ZodType;
+  keyType?: z.ZodType;
   valueType?: z.ZodType;
+  entries?: Record<string, string>;
   innerType?: z.ZodType;
   in?: z.ZodType;
   out?: z.ZodType;

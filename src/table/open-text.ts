@@ -102,6 +102,8 @@ interface Batch {
 class Spool {
   readonly batches = new Map<string, Batch>();
   readonly refused: ScratchFile;
+  /** Bytes of the longest line in it: the reader takes memory by it. */
+  longestRefused = 0;
   /** Whether records carry the number of their file. */
   readonly numbered: boolean;
   readonly #name: string;
@@ -131,7 +133,9 @@ class Spool {
       good: (bytes) => batch.scratch.write(bytes),
       refuse: (line, reason, raw) => {
         const fields = [String(file), String(line), reason, this.sources[file], raw];
-        this.refused.write(Buffer.from(`${canonicalRecord(fields, ",")}\n`));
+        const bytes = Buffer.from(`${canonicalRecord(fields, ",")}\n`);
+        this.longestRefused = Math.max(this.longestRefused, bytes.length);
+        this.refused.write(bytes);
       },
     };
   }
@@ -247,7 +251,7 @@ const strictly =
 
 function refusedCsvSql(spool: Spool): string {
   const columns = `{${literal(fileColumn)}: 'INTEGER', '_line': 'BIGINT', '_reason': 'VARCHAR', '_source': 'VARCHAR', '_raw': 'VARCHAR'}`;
-  return `SELECT _reason, _source, _line, _raw, ${ident(fileColumn)} FROM read_csv(${pathLiteral(spool.refused.path)}, columns = ${columns}, delim = ',', quote = '"', escape = '"', ${strictly}, max_line_size = 40000000)`;
+  return `SELECT _reason, _source, _line, _raw, ${ident(fileColumn)} FROM read_csv(${pathLiteral(spool.refused.path)}, columns = ${columns}, delim = ',', quote = '"', escape = '"', ${strictly}, max_line_size = ${Math.max(1 << 17, spool.longestRefused + 64)})`;
 }
 
 async function scanJson(

@@ -12,6 +12,11 @@ import { fileColumn, relationOf, rowColumn, selectOrdered, type Relation } from 
  */
 export async function typed(raw: RawTable): Promise<Relation> {
   await refuseRefused(raw);
+  return typedRows(raw);
+}
+
+/** As `typed`, of the records that could be read, whatever was refused. */
+export async function typedRows(raw: RawTable): Promise<Relation> {
   const { relation } = raw;
   const { engine, sql } = relation;
   const candidates = new Map(
