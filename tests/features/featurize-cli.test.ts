@@ -1,10 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { featurize } from "../../src/features/featurize.js";
+import { planSql } from "../../src/features/plan.js";
+import { openTable } from "../../src/table/open.js";
+import { materialised } from "../../src/table/relation.js";
 import { runCli } from "../support/run-cli.js";
 import { sharedData } from "../support/shared-data.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { testRun } from "../support/test-run.js";
+import { spec } from "./tables.js";
 
+const run = testRun();
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 
@@ -45,13 +52,24 @@ describe("shopai featurize", () => {
     expect(readFileSync(at("again.csv"), "utf8")).toBe(readFileSync(at("rfm.csv"), "utf8"));
   });
 
+  test("the table goes to stdout, the words to stderr", async () => {
+    const made = await runCli([
+      ...["featurize", at("orders.csv"), "--preset", "series", "--series", "customer_id", "--value", "amount"],
+      ...["--freq", "M", "-o", "-"],
+    ]);
+    expect(made.stdout.trim().split("\n").map((line) => line.replace(/\.0$/, ""))).toEqual([
+      "customer_id,ordered_at,amount",
+      "c1,2024-01-01,10",
+      "c2,2024-01-01,20",
+    ]);
+  });
+
   test.each([
     [["--preset", "rmf"], 2, "--preset rfm"],
     [[], 2, "--preset interactions|rfm"],
     [["--preset", "rfm", "--as-of", "yesterday"], 2, "2011-02-01"],
     [["--preset", "rfm", "--user", "customer"], 3, "--user customer_id"],
     [["--preset", "rfm", "--apply", "x.json"], 2, "--apply"],
-    [["--apply", "x.json"], 3, "--fit <json>"],
     [["--spec", "none.yaml"], 3, "YAML"],
   ])("%j is refused with what to try", async (words, code, advice) => {
     const refused = await runCli(["featurize", at("orders.csv"), "-o", at("no.csv"), ...words]);
@@ -92,3 +110,37 @@ test.skipIf(!shoppers)(
     expect(buyers.filter((cells) => cells[split] === "test").length).toBe(382);
   },
 );
+
+const retail = sharedData("online-retail-raw/by-day");
+test.skipIf(!retail)("online-retail (public data): RFM and daily demand equal plain SQL", async () => {
+  const engine = await run.engine();
+  const source = await openTable(engine, [retail!], {
+    where: "CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0",
+  });
+  const rows = await materialised(source);
+  const made = async (yaml: string): Promise<string> => {
+    const { plan } = await featurize(rows, { recipe: { spec: spec(yaml) }, seed: 42 }, run);
+    return planSql(plan);
+  };
+  const rfm = await made(
+    "{entity: CustomerID, time: InvoiceDate, as_of: 2011-02-01, windows: [all], derive: {amount: 'CAST(Quantity * UnitPrice AS DECIMAL(18,2))'}, aggregates: [{frequency: InvoiceNo}, {monetary: amount}, last]}",
+  );
+  const byHand = `SELECT CustomerID, count(DISTINCT InvoiceNo) AS frequency, CAST(sum(CAST(Quantity * UnitPrice AS DECIMAL(18,2))) AS DOUBLE) AS monetary, max(InvoiceDate) AS last_at FROM (${rows.sql}) GROUP BY ALL`;
+  const [{ n }] = await engine.rows<{ n: bigint }>(
+    `SELECT count(*) AS n FROM (SELECT CustomerID, frequency, monetary, last_at FROM (${rfm}) INTERSECT ${byHand})`,
+  );
+  const [{ customers }] = await engine.rows<{ customers: bigint }>(`SELECT count(*) AS customers FROM (${byHand})`);
+  expect(n).toBe(customers);
+  expect(customers).toBe(1302n);
+
+  const demand = await made(
+    "{time: InvoiceDate, series: {by: StockCode, value: Quantity, freq: D}}",
+  );
+  const [told] = await engine.rows<Record<string, bigint>>(
+    `SELECT count(*) AS days, CAST(sum(Quantity) AS BIGINT) AS units, count(DISTINCT StockCode) AS products FROM (${demand})`,
+  );
+  const [wanted] = await engine.rows<Record<string, bigint>>(
+    `SELECT CAST(sum(last - first + 1) AS BIGINT) AS days, CAST(sum(units) AS BIGINT) AS units, count(*) AS products FROM (SELECT StockCode, min(InvoiceDate::DATE) AS first, sum(Quantity) AS units FROM (${rows.sql}) GROUP BY 1), (SELECT max(InvoiceDate::DATE) AS last FROM (${rows.sql}))`,
+  );
+  expect(told).toEqual(wanted);
+});

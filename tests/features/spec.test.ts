@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { testRun } from "../support/test-run.js";
 import { featuresOf, spec, tableOf } from "./tables.js";
@@ -99,4 +100,10 @@ test("columns and types that do not fit the data are named", async () => {
   await expect(features("ratios: [{ of: price, per: price, as: city }]")).rejects.toMatchObject({
     kind: "usage",
   });
+});
+
+test("the spec in docs/features.md is one", () => {
+  const page = readFileSync(new URL("../../docs/features.md", import.meta.url), "utf8");
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+  expect(Object.keys(spec(yaml)).length).toBe(24);
 });
