@@ -54,14 +54,24 @@ describe("shopai featurize", () => {
 
   test("the table goes to stdout, the words to stderr", async () => {
     const made = await runCli([
-      ...["featurize", at("orders.csv"), "--preset", "series", "--series", "customer_id", "--value", "amount"],
+      ...[
+        "featurize",
+        at("orders.csv"),
+        "--preset",
+        "series",
+        "--series",
+        "customer_id",
+        "--value",
+        "amount",
+      ],
       ...["--freq", "M", "-o", "-"],
     ]);
-    expect(made.stdout.trim().split("\n").map((line) => line.replace(/\.0$/, ""))).toEqual([
-      "customer_id,ordered_at,amount",
-      "c1,2024-01-01,10",
-      "c2,2024-01-01,20",
-    ]);
+    expect(
+      made.stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.replace(/\.0$/, "")),
+    ).toEqual(["customer_id,ordered_at,amount", "c1,2024-01-01,10", "c2,2024-01-01,20"]);
   });
 
   test.each([
@@ -129,13 +139,13 @@ test.skipIf(!retail)("online-retail (public data): RFM and daily demand equal pl
   const [{ n }] = await engine.rows<{ n: bigint }>(
     `SELECT count(*) AS n FROM (SELECT CustomerID, frequency, monetary, last_at FROM (${rfm}) INTERSECT ${byHand})`,
   );
-  const [{ customers }] = await engine.rows<{ customers: bigint }>(`SELECT count(*) AS customers FROM (${byHand})`);
+  const [{ customers }] = await engine.rows<{ customers: bigint }>(
+    `SELECT count(*) AS customers FROM (${byHand})`,
+  );
   expect(n).toBe(customers);
   expect(customers).toBe(1302n);
 
-  const demand = await made(
-    "{time: InvoiceDate, series: {by: StockCode, value: Quantity, freq: D}}",
-  );
+  const demand = await made("{time: InvoiceDate, series: {by: StockCode, value: Quantity, freq: D}}");
   const [told] = await engine.rows<Record<string, bigint>>(
     `SELECT count(*) AS days, CAST(sum(Quantity) AS BIGINT) AS units, count(DISTINCT StockCode) AS products FROM (${demand})`,
   );
