@@ -6,6 +6,9 @@ import type { Engine } from "../engine/engine.js";
 import type { TableProfile } from "../clean/profile.js";
 import type { ModelCard } from "../learners/learner.js";
 import { isModelFolder, readModelCard } from "../learners/model-folder.js";
+import type { Comparison } from "../metrics/against.js";
+import type { GroupFairness } from "../metrics/fairness.js";
+import type { SliceScore } from "../metrics/scorecard.js";
 import { formatOfPath } from "../table/format.js";
 import { openTable } from "../table/open.js";
 import type { Relation } from "../table/relation.js";
@@ -42,12 +45,15 @@ export interface CleaningResult {
   by_rule: Record<string, number>;
 }
 
+/** The result of `evaluate`. */
 export interface MetricsResult {
   task: string;
   rows: number;
   metrics: Record<string, number | null>;
   intervals?: Record<string, [number, number] | null>;
-  slices?: Record<string, unknown>;
+  slices?: Record<string, Record<string, SliceScore>>;
+  against?: Comparison;
+  fairness?: { column: string; reference: string; groups: Record<string, GroupFairness> };
 }
 
 /** The result of `forecast`. */

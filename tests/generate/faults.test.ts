@@ -2,9 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { faults, orderColumns } from "../../src/generate/dirt.js";
-import { root } from "../support/run-cli.js";
+import { root, runCli } from "../support/run-cli.js";
+import { testRun } from "../support/test-run.js";
+import { temporaryFolder } from "../support/temporary.js";
 
 const shop = join(root, "fixtures/shop");
+const folder = temporaryFolder();
 
 interface Record_ {
   line: number;
@@ -86,4 +89,34 @@ test("truth/faults.csv lists exactly the faults that a strict reader finds in or
     .map((line) => line.split(","));
   expect(found).toEqual(listed.map(([, line, kind]) => `${line} ${kind}`));
   expect(new Set(listed.map(([, , kind]) => kind))).toEqual(new Set(faults.map(({ kind }) => kind)));
+});
+
+test("clean with the shop's contract refuses every structural and wrong record, no other, and mends the rest to the truth", async () => {
+  const [out, rejects] = [join(folder, "orders.parquet"), join(folder, "rejects.parquet")];
+  const contract = join(root, "pipelines/contracts/shop-orders.yaml");
+  const outcome = await runCli([
+    "clean",
+    join(shop, "orders.csv"),
+    "--contract",
+    contract,
+    "-o",
+    out,
+    "--rejects",
+    rejects,
+    "--json",
+  ]);
+  expect(outcome.code, outcome.stderr).toBe(0);
+  const engine = await testRun().engine();
+  const [found] = await engine.rows(
+    `WITH planted AS (FROM read_csv('${shop}/truth/faults.csv')), refused AS (SELECT DISTINCT _line::INT AS line FROM '${rejects}'),
+       truth AS (FROM '${shop}/truth/orders/*.parquet'), clean AS (FROM '${out}')
+     SELECT (SELECT count(*)::INT FROM (SELECT line FROM planted WHERE class IN ('structural', 'value') EXCEPT SELECT line FROM refused)) AS missed,
+       (SELECT count(*)::INT FROM (SELECT line FROM refused EXCEPT SELECT line FROM planted WHERE class IN ('structural', 'value'))) AS refused_in_error,
+       (SELECT count(*)::INT FROM truth) - (SELECT count(*)::INT FROM clean) - (SELECT count(*)::INT FROM planted WHERE class IN ('structural', 'value')) AS lost,
+       (SELECT count(*)::INT FROM clean c JOIN truth t USING (order_id, line)
+        WHERE (c.customer_id, c.product_id, c.quantity, c.unit_price, c.status, date_trunc('minute', c.ordered_at)) <> (t.customer_id, t.product_id, t.quantity, t.unit_price, t.status, date_trunc('minute', t.ordered_at))) AS wrong`,
+  );
+  expect(found).toEqual({ missed: 0, refused_in_error: 0, lost: 0, wrong: 0 });
+  const duplicates = readFileSync(join(shop, "truth/faults.csv"), "utf8").match(/,duplicate,duplicate,/g)!.length;
+  expect(outcome.json<{ duplicates: number }>().duplicates).toBe(duplicates);
 });

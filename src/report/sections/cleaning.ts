@@ -77,7 +77,7 @@ export async function rejectParts(relation: Relation): Promise<Part[]> {
 
 /** Counts by name as bars, largest first. */
 export function countFigure(caption: string, what: string, counts: Record<string, number>): Part[] {
-  const sorted = Object.entries(counts)
+  const sorted = Object.entries(summedUp(counts))
     .filter(([, n]) => n > 0)
     .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   if (sorted.length === 0) return [];
@@ -97,4 +97,14 @@ export function countFigure(caption: string, what: string, counts: Record<string
   if (sorted.length > shown.length)
     parts.push({ kind: "note", text: `${sorted.length - shown.length} more are not shown.` });
   return parts;
+}
+
+/** Faults of structure name their line: here only what they are counts. */
+function summedUp(counts: Record<string, number>): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, n] of Object.entries(counts)) {
+    const kind = name.replace(/ (of field \d+ )?on line \d+$/, "");
+    sums[kind] = (sums[kind] ?? 0) + n;
+  }
+  return sums;
 }

@@ -1,15 +1,13 @@
+import type { Comparison } from "../../metrics/against.js";
+import type { GroupFairness } from "../../metrics/fairness.js";
 import { metricFamilies } from "../../metrics/listing.js";
 import { metricInfo, type MetricInfo } from "../../metrics/metric.js";
+import type { SliceScore } from "../../metrics/scorecard.js";
 import type { BacktestResult, MetricsResult } from "../inputs.js";
 import { cellText } from "../numbers.js";
 import type { Cell, Part } from "../page.js";
 
 type Interval = [number, number] | null;
-interface Slice {
-  rows: number;
-  metrics: Record<string, number | null>;
-  intervals?: Record<string, Interval>;
-}
 
 /** Metrics that are shares by their nature, whatever their value. */
 const unitMetrics =
@@ -25,7 +23,8 @@ const leading: Record<string, string[]> = {
 };
 
 /** The figures of an evaluation with their intervals, as a whole and by slices. */
-export function metricsParts({ task, rows, metrics, intervals = {}, slices = {} }: MetricsResult): Part[] {
+export function metricsParts(result: MetricsResult): Part[] {
+  const { task, rows, metrics, intervals = {}, slices = {}, against, fairness } = result;
   const family = familyOf(task);
   const names = Object.keys(metrics);
   const lead = leadingOf(task, names);
@@ -68,8 +67,10 @@ export function metricsParts({ task, rows, metrics, intervals = {}, slices = {} 
       kind: "note",
       text: "A metric without a value is undefined on these rows (one class only, say).",
     });
-  for (const [column, levels] of slicesByColumn(slices))
-    parts.push(...sliceParts(column, levels, lead ?? names[0]));
+  if (against) parts.push(comparisonPart(against));
+  for (const [column, levels] of Object.entries(slices))
+    if (Object.keys(levels).length > 0) parts.push(...sliceParts(column, levels, lead ?? names[0]));
+  if (fairness) parts.push(fairnessPart(fairness));
   return parts;
 }
 
@@ -120,13 +121,13 @@ export function backtestParts({ metrics, horizon, series, chosen }: BacktestResu
   return parts;
 }
 
-function sliceParts(column: string, levels: Record<string, Slice>, lead: string): Part[] {
+function sliceParts(column: string, levels: Record<string, SliceScore>, lead: string): Part[] {
   const names = Object.keys(levels);
   const drawn = names.filter((name) => typeof levels[name].metrics[lead] === "number").slice(0, 30);
   const others = [...new Set(names.flatMap((name) => Object.keys(levels[name].metrics)))]
     .filter((name) => name !== lead)
     .slice(0, 6);
-  const title = column === "" ? "Slices" : `By ${column}`;
+  const title = `By ${column}`;
   const parts: Part[] = [{ kind: "heading", text: title }];
   if (drawn.length > 0)
     parts.push({
@@ -137,21 +138,17 @@ function sliceParts(column: string, levels: Record<string, Slice>, lead: string)
         kind: "intervals",
         labels: drawn,
         values: drawn.map((name) => levels[name].metrics[lead]!),
-        intervals: drawn.map((name) => levels[name].intervals?.[lead] ?? null),
+        intervals: drawn.map((name) => levels[name].intervals[lead] ?? null),
       },
       data: {
-        head: ["slice", lead, "low", "high"],
-        rows: drawn.map((name) => [
-          name,
-          levels[name].metrics[lead],
-          ...ends(levels[name].intervals?.[lead]),
-        ]),
+        head: [column, lead, "low", "high"],
+        rows: drawn.map((name) => [name, levels[name].metrics[lead], ...ends(levels[name].intervals[lead])]),
       },
     });
   parts.push({
     kind: "table",
     caption: `${title}, all metrics`,
-    head: ["slice", "rows", lead, ...others],
+    head: [column, "rows", lead, ...others],
     rows: names.map((name) => [
       name,
       levels[name].rows,
@@ -162,20 +159,32 @@ function sliceParts(column: string, levels: Record<string, Slice>, lead: string)
   return parts;
 }
 
-/** Slices by column and level; a flat mapping of levels is one column without a name. */
-function slicesByColumn(slices: Record<string, unknown>): [string, Record<string, Slice>][] {
-  const isSlice = (value: unknown): value is Slice =>
-    typeof value === "object" && value !== null && "metrics" in value;
-  const entries = Object.entries(slices);
-  if (entries.length > 0 && entries.every(([, value]) => isSlice(value)))
-    return [["", slices as Record<string, Slice>]];
-  return entries.filter(
-    (entry): entry is [string, Record<string, Slice>] =>
-      typeof entry[1] === "object" &&
-      entry[1] !== null &&
-      Object.values(entry[1]).every(isSlice) &&
-      Object.keys(entry[1]).length > 0,
-  );
+/** What changed since the metrics of another model. */
+function comparisonPart({ file, differences }: Comparison): Part {
+  return {
+    kind: "table",
+    caption: `Compared with ${file}`,
+    head: ["metric", "value", "before", "difference", "low", "high"],
+    rows: Object.entries(differences).map(([name, { value, before, difference, interval }]) => [
+      name,
+      value,
+      before,
+      difference,
+      ...ends(interval),
+    ]),
+  };
+}
+
+function fairnessPart({ column, reference, groups }: NonNullable<MetricsResult["fairness"]>): Part {
+  const figures = [
+    ...new Set(Object.values(groups).flatMap((group) => Object.keys(group))),
+  ] as (keyof GroupFairness)[];
+  return {
+    kind: "table",
+    caption: `Fairness by ${column}, compared with ${reference}`,
+    head: [column, ...figures.map((name) => name.replaceAll("_", " "))],
+    rows: Object.entries(groups).map(([name, group]) => [name, ...figures.map((figure) => group[figure])]),
+  };
 }
 
 function familyOf(task: string): MetricInfo[] {
