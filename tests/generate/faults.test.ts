@@ -117,6 +117,8 @@ test("clean with the shop's contract refuses every structural and wrong record, 
         WHERE (c.customer_id, c.product_id, c.quantity, c.unit_price, c.status, date_trunc('minute', c.ordered_at)) <> (t.customer_id, t.product_id, t.quantity, t.unit_price, t.status, date_trunc('minute', t.ordered_at))) AS wrong`,
   );
   expect(found).toEqual({ missed: 0, refused_in_error: 0, lost: 0, wrong: 0 });
-  const duplicates = readFileSync(join(shop, "truth/faults.csv"), "utf8").match(/,duplicate,duplicate,/g)!.length;
+  const duplicates = readFileSync(join(shop, "truth/faults.csv"), "utf8").match(
+    /,duplicate,duplicate,/g,
+  )!.length;
   expect(outcome.json<{ duplicates: number }>().duplicates).toBe(duplicates);
 });
