@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
+import { breathe } from "../src/learners/breathe.js";
 import { measured, type Measured } from "../src/learners/measured.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf, type Comparison } from "../src/metrics/against.js";
@@ -78,7 +79,7 @@ const evaluate = defineCommand({
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
     const measurement = await measured(model, table, { ...o, cuts }, run);
     run.progress.stage("measuring");
-    const { score, slices, warnings } = scored(measurement, o, run);
+    const { score, slices, warnings } = await scored(measurement, o, run);
     run.progress.done(`${score.resamples} resamples`);
     const report = o.group === undefined ? undefined : fairnessOf(measurement, o.group, o.reference);
     const pairing = pairingOf(score, measurement.units, o.seed);
@@ -118,24 +119,23 @@ function cutsOf(given: readonly number[] = [10]): number[] {
   return [...new Set(given)].sort((a, b) => a - b);
 }
 
-interface ScoreAsk {
-  metrics?: readonly string[];
-  resamples?: number;
-}
-
-function scored(
+async function scored(
   { subject, slicings }: Measured,
-  { metrics: only, resamples }: ScoreAsk,
+  { metrics: only, resamples }: { metrics?: readonly string[]; resamples?: number },
   run: Run,
-): { score: FullScore; slices: Record<string, Record<string, SliceScore>>; warnings: string[] } {
+): Promise<{ score: FullScore; slices: Record<string, Record<string, SliceScore>>; warnings: string[] }> {
   const known = subject.measure.names;
   for (const name of only ?? []) if (!known.includes(name)) throw unknownMetric(name, known, "--metrics");
-  const about = { only, resamples };
-  const score = scoreOf(subject, run.rng("bootstrap"), about);
+  const heard = async (done: number, total: number): Promise<void> => {
+    run.progress.update(done, total, "resamples");
+    await breathe(run);
+  };
+  const about = { only, resamples, breathe: heard };
+  const score = await scoreOf(subject, run.rng("bootstrap"), about);
   const warnings = [...score.warnings];
   const slices: Record<string, Record<string, SliceScore>> = {};
   for (const slicing of slicings) {
-    const found = sliceScores(subject, slicing, run.rng, about);
+    const found = await sliceScores(subject, slicing, run.rng, about);
     slices[slicing.column] = found.slices;
     warnings.push(...found.warnings);
   }

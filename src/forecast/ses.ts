@@ -25,7 +25,7 @@ export default defineForecastModel({
     }),
   },
   seasonal: false,
-  needs: () => 2,
+  needs: () => 3,
   fit({ values }, { alpha: given }) {
     const alpha = given > 0 ? given : bestAlpha(values);
     const { squares, level } = smoothed(values, alpha);

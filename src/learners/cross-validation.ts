@@ -61,7 +61,7 @@ export async function crossValidated(
   for (let fold = 0; fold < folds; fold++) {
     const model = await trainModel(learner, part(`<> ${fold}`), ask, foldRun);
     const held = await measured(model, part(`= ${fold}`), { cuts: [10], by: [] }, foldRun);
-    const { metrics } = scoreOf(held.subject, run.rng("bootstrap"), { resamples: 0 });
+    const { metrics } = await scoreOf(held.subject, run.rng("bootstrap"), { resamples: 0 });
     for (const [name, value] of Object.entries(metrics)) (found[name] ??= []).push(value);
   }
   await relation.engine.run(`DROP TABLE ${ident(dealt)}`);

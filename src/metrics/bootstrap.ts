@@ -4,6 +4,9 @@ import type { Measure } from "./metric.js";
 /** Passes over units that the default number of resamples may cost: a few seconds. */
 const budget = 4e7;
 
+/** Passes over units between two breaths: some tenths of a second. */
+const breath = 4e6;
+
 /**
  * How many resamples a measure gets: 1000 for what is small, never under 200 up to a hundred thousand
  * units, at least 50 beyond. The intervals of large tables are narrow and need fewer.
@@ -21,18 +24,26 @@ export function defaultResamples(measure: Measure): number {
  * their resamples, and the differences of their values are paired.
  *
  * @param weights weights of the units themselves, multiplied by how often each was drawn
+ * @param breathe called now and then, so that Ctrl-C is heard
  * @returns one array of `resamples` values per metric, NaN where a resample leaves it undefined
  */
-export function bootstrap(
+export async function bootstrap(
   measure: Measure,
   weights: Float64Array | undefined,
   resamples: number,
   rng: Rng,
-): Float64Array[] {
+  breathe: (done: number, total: number) => Promise<void> = async () => undefined,
+): Promise<Float64Array[]> {
   const { units, names } = measure;
   const replicates = names.map(() => new Float64Array(resamples));
   const drawn = new Float64Array(units);
+  let visited = 0;
   for (let round = 0; round < resamples; round++) {
+    visited += units * measure.cost;
+    if (visited > breath) {
+      await breathe(round, resamples);
+      visited = 0;
+    }
     drawn.fill(0);
     for (let i = 0; i < units; i++) drawn[rng.integer(units)]++;
     if (weights) for (let i = 0; i < units; i++) drawn[i] *= weights[i];

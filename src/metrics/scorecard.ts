@@ -34,24 +34,24 @@ export interface Slicing {
   levels: readonly string[];
 }
 
+export interface ScoreAsk {
+  /** Names to keep; all by default. */
+  only?: readonly string[];
+  /** Resamples of the bootstrap; by the number of units by default, 0 for no intervals. */
+  resamples?: number;
+  /** Called now and then in long work, so that Ctrl-C is heard. */
+  breathe?: (done: number, total: number) => Promise<void>;
+}
+
 /** Most slices of a column that are measured: the largest. */
 export const mostSlices = 50;
 
-/**
- * Every metric with its 95 % bootstrap interval.
- *
- * @param only      names to keep; all by default
- * @param resamples resamples of the bootstrap; by the number of units by default, 0 for no intervals
- */
-export function scoreOf(
-  subject: Subject,
-  rng: Rng,
-  about: { only?: readonly string[]; resamples?: number } = {},
-): FullScore {
+/** Every metric with its 95 % bootstrap interval. */
+export async function scoreOf(subject: Subject, rng: Rng, about: ScoreAsk = {}): Promise<FullScore> {
   const { measure, weights } = subject;
   const resamples = about.resamples ?? defaultResamples(measure);
   const values = measure.at(weights ?? new Float64Array(measure.units).fill(1));
-  const drawn = bootstrap(measure, weights, resamples, rng);
+  const drawn = await bootstrap(measure, weights, resamples, rng, about.breathe);
   const score: FullScore = { metrics: {}, intervals: {}, resamples, replicates: {}, warnings: [] };
   measure.names.forEach((name, i) => {
     if (about.only && !about.only.includes(name)) return;
@@ -66,12 +66,12 @@ export function scoreOf(
 }
 
 /** The metrics of every level of a column, largest first; levels beyond `mostSlices` are left out with a warning. */
-export function sliceScores(
+export async function sliceScores(
   subject: Subject,
   slicing: Slicing,
   rngOf: (stream: string) => Rng,
-  about: { only?: readonly string[]; resamples?: number } = {},
-): { slices: Record<string, SliceScore>; warnings: string[] } {
+  about: ScoreAsk = {},
+): Promise<{ slices: Record<string, SliceScore>; warnings: string[] }> {
   const counts = new Uint32Array(slicing.levels.length);
   for (const code of slicing.code) if (code >= 0) counts[code]++;
   const bySize = [...counts.keys()]
@@ -85,7 +85,7 @@ export function sliceScores(
       if (code === level) units[filled++] = unit;
     });
     const name = slicing.levels[level];
-    const { metrics, intervals } = scoreOf(
+    const { metrics, intervals } = await scoreOf(
       subject.subset(units),
       rngOf(`bootstrap ${slicing.column}=${name}`),
       about,

@@ -29,19 +29,19 @@ const subjectOf = (data: RegressionRows): Subject => ({
 });
 
 describe("bootstrap", () => {
-  test("the interval of a mean is as wide as its standard error says", () => {
+  test("the interval of a mean is as wide as its standard error says", async () => {
     const measure = measureRegression(normalErrors(400));
-    const [low, high] = percentileInterval(bootstrap(measure, undefined, 1000, seededRng(1))[1])!;
+    const [low, high] = percentileInterval((await bootstrap(measure, undefined, 1000, seededRng(1)))[1])!;
     // |N(0, 2)| has deviation 2 sqrt(1 - 2/pi); 400 rows; 1.96 standard errors on either side.
     const expected = (2 * 1.96 * 2 * Math.sqrt(1 - 2 / Math.PI)) / Math.sqrt(400);
     expect((high - low) / expected).toBeGreaterThan(0.85);
     expect((high - low) / expected).toBeLessThan(1.15);
   });
 
-  test("the same seed gives the same replicates, a prefix of the longer run", () => {
+  test("the same seed gives the same replicates, a prefix of the longer run", async () => {
     const measure = measureRegression(normalErrors(50));
-    const long = bootstrap(measure, undefined, 30, seededRng(7, "bootstrap"));
-    const short = bootstrap(measure, undefined, 10, seededRng(7, "bootstrap"));
+    const long = await bootstrap(measure, undefined, 30, seededRng(7, "bootstrap"));
+    const short = await bootstrap(measure, undefined, 10, seededRng(7, "bootstrap"));
     short.forEach((values, i) => expect([...values]).toEqual([...long[i].subarray(0, 10)]));
   });
 
@@ -63,10 +63,10 @@ describe("bootstrap", () => {
 });
 
 describe("scorecard", () => {
-  test("slices partition the rows and equal the metrics of their rows alone", () => {
+  test("slices partition the rows and equal the metrics of their rows alone", async () => {
     const data = normalErrors(90);
     const code = Int32Array.from({ length: 90 }, (_, i) => (i === 0 ? -1 : i % 3 === 0 ? 1 : 0));
-    const { slices } = sliceScores(
+    const { slices } = await sliceScores(
       subjectOf(data),
       { column: "kind", code, levels: ["a", "b"] },
       (stream) => seededRng(1, stream),
@@ -81,8 +81,8 @@ describe("scorecard", () => {
     expect(slices.b.metrics.rmse).toBe(alone.at(new Float64Array(29).fill(1))[0]);
   });
 
-  test("an undefined metric is null with a warning that says why", () => {
-    const score = scoreOf(
+  test("an undefined metric is null with a warning that says why", async () => {
+    const score = await scoreOf(
       subjectOf({ truth: Float64Array.of(5, 5), predicted: Float64Array.of(4, 6) }),
       seededRng(1),
     );

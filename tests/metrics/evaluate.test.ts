@@ -45,7 +45,7 @@ describe("classification", () => {
       { ...ask, by: ["country"], group: "country" },
       run,
     );
-    const { metrics, intervals } = scoreOf(result.subject, run.rng("bootstrap"), { resamples: 50 });
+    const { metrics, intervals } = await scoreOf(result.subject, run.rng("bootstrap"), { resamples: 50 });
     expect(result.rows).toBe(200);
     expect(metrics.auc).toBeGreaterThan(0.9);
     expect(intervals.auc![0]).toBeLessThan(metrics.auc!);
@@ -99,10 +99,10 @@ describe("classification", () => {
       { ...ask, weight: "w" },
       run,
     );
-    const values = (subject: typeof twice.subject) =>
-      scoreOf(subject, run.rng("b"), { resamples: 0 }).metrics;
-    for (const [name, value] of Object.entries(values(twice.subject)))
-      expect(values(weighted.subject)[name]).toBeCloseTo(value!, 12);
+    const values = async (subject: typeof twice.subject) =>
+      (await scoreOf(subject, run.rng("b"), { resamples: 0 })).metrics;
+    for (const [name, value] of Object.entries(await values(twice.subject)))
+      expect((await values(weighted.subject))[name]).toBeCloseTo(value!, 12);
   });
 });
 
@@ -122,7 +122,7 @@ test("several classes, regression and segments are measured by their task", asyn
     ask,
     run,
   );
-  const score = scoreOf(multi.subject, run.rng("b"), { resamples: 0 });
+  const score = await scoreOf(multi.subject, run.rng("b"), { resamples: 0 });
   expect(Object.keys(score.metrics)).toContain("auc");
   expect(score.metrics.auc).toBeGreaterThan(0.8);
 
@@ -133,7 +133,7 @@ test("several classes, regression and segments are measured by their task", asyn
     ask,
     run,
   );
-  const { metrics } = scoreOf(regression.subject, run.rng("b"), { resamples: 0 });
+  const { metrics } = await scoreOf(regression.subject, run.rng("b"), { resamples: 0 });
   expect(metrics.r2).toBeGreaterThan(0.99);
   expect(metrics.mape).toBeNull();
 
@@ -141,7 +141,8 @@ test("several classes, regression and segments are measured by their task", asyn
     "SELECT i % 4 * 10 + (i * 37) % 3 AS x, i % 4 // 2 * 10 + (i * 17) % 3 AS z FROM range(80) _(i)";
   const kmeans = await fitted("kmeans", clouds, { roles: {}, params: { k: 4 } });
   const segments = await measured(kmeans, await table(clouds), ask, run);
-  expect(scoreOf(segments.subject, run.rng("b"), { resamples: 0 }).metrics.silhouette).toBeGreaterThan(0.75);
+  const segmented = await scoreOf(segments.subject, run.rng("b"), { resamples: 0 });
+  expect(segmented.metrics.silhouette).toBeGreaterThan(0.75);
 });
 
 describe("recommendations", () => {
@@ -154,7 +155,7 @@ describe("recommendations", () => {
   test("every metric by hand", async () => {
     const model = await fitted("popularity", training, { roles: { user: "u", item: "i" } });
     const result = await measured(model, await table(held), { cuts: [1, 2], by: ["land"] }, run);
-    const { metrics } = scoreOf(result.subject, run.rng("b"), { resamples: 0 });
+    const { metrics } = await scoreOf(result.subject, run.rng("b"), { resamples: 0 });
     // Lists by popularity a4 b2 c2 d1 without the seen: 1 and 2: c d, 3: b d.
     expect(result).toMatchObject({ rows: 5, users: 3 });
     expect(metrics["precision@1"]).toBeCloseTo(2 / 3, 12);
@@ -180,7 +181,7 @@ describe("recommendations", () => {
       params: { lambda: 300 },
     });
     const result = await measured(model, await table(of("test")), { cuts: [10], by: [] }, run);
-    const { metrics } = scoreOf(result.subject, run.rng("b"), { resamples: 0 });
+    const { metrics } = await scoreOf(result.subject, run.rng("b"), { resamples: 0 });
     expect(result).toMatchObject({ rows: 24_934, users: 943 });
     // Microsoft Recommenders protocol, item-stratified 75 %; values of a numpy implementation of EASE, lambda 300.
     expect(metrics["ndcg@10"]).toBeCloseTo(0.4842, 4);
@@ -194,7 +195,7 @@ test("differences of two measurements are paired on common resamples", async () 
   const of = async (features: string[]) => {
     const model = await fitted("logistic", bought, { roles: { target: "y" }, features });
     const result = await measured(model, await table(bought), ask, run);
-    const score = scoreOf(result.subject, run.rng("bootstrap"), { resamples: 200 });
+    const score = await scoreOf(result.subject, run.rng("bootstrap"), { resamples: 200 });
     return { score, pairing: pairingOf(score, result.units, 42) };
   };
   const good = await of(["x"]);
