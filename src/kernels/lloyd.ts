@@ -55,13 +55,15 @@ export function assign(
  *
  * @param centers    k x width, row-major; not changed
  * @param tolerance  stop when the centers move less: sum of squares, times the mean variance of the columns
+ * @param tick       called before every pass; may wait, may throw
  */
-export function lloyd(
+export async function lloyd(
   points: Points,
   centers: Float64Array,
   iterations: number,
   tolerance: number,
-): Clustering {
+  tick?: (pass: number) => Promise<void>,
+): Promise<Clustering> {
   const { rows, width, values } = points;
   const count = centers.length / width;
   const enough = tolerance * meanVariance(points);
@@ -70,6 +72,7 @@ export function lloyd(
   let now = centers.slice();
   let iteration = 0;
   for (; iteration < iterations; iteration++) {
+    await tick?.(iteration);
     const before = labels.slice();
     assign(points, now, labels, squared);
     const next = new Float64Array(centers.length);

@@ -110,9 +110,10 @@ async function bestOf(
   run.progress.stage("kmeans: fitting");
   let best: Clustering | undefined;
   for (let start = 0; start < starts; start++) {
-    run.progress.update(start, starts, "starts");
-    await breathe(run);
-    const found = lloyd(points, plusPlus(points, k, rng), iterations, tolerance);
+    const found = await lloyd(points, plusPlus(points, k, rng), iterations, tolerance, async (pass) => {
+      if (pass === 0) run.progress.update(start, starts, "starts");
+      await breathe(run);
+    });
     if (!best || found.inertia < best.inertia) best = found;
   }
   run.progress.done(`${grouped(points.rows)} rows, ${k} segments`);

@@ -145,23 +145,24 @@ describe("lbfgs", () => {
 });
 
 describe("k-means", () => {
-  test("a center without points moves to the farthest one", () => {
+  test("a center without points moves to the farthest one", async () => {
     const values = Float64Array.from([0, 1, 2, 10]);
-    const found = lloyd({ rows: 4, width: 1, values }, Float64Array.from([1, 1]), 50, 0);
+    const found = await lloyd({ rows: 4, width: 1, values }, Float64Array.from([1, 1]), 50, 0);
     expect([...found.centers]).toEqual([1, 10]);
     expect(found.inertia).toBe(2);
   });
 
-  test("more passes never raise the sum of squares, and starts are points", () => {
-    fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 6 }), (seed, k) => {
+  test("more passes never raise the sum of squares, and starts are points", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 6 }), async (seed, k) => {
         const rng = seededRng(seed);
         const values = Float64Array.from({ length: 80 }, () => Math.round(rng.normal() * 4));
         const points = { rows: 40, width: 2, values };
         const starts = plusPlus(points, k, rng);
         const rows = new Set(Array.from({ length: 40 }, (_, r) => values.slice(2 * r, 2 * r + 2).join()));
         for (let c = 0; c < k; c++) expect(rows.has(starts.slice(2 * c, 2 * c + 2).join())).toBe(true);
-        const sums = [1, 2, 5, 50].map((passes) => lloyd(points, starts, passes, 0).inertia);
+        const sums: number[] = [];
+        for (const passes of [1, 2, 5, 50]) sums.push((await lloyd(points, starts, passes, 0)).inertia);
         for (let i = 1; i < sums.length; i++) expect(sums[i]).toBeLessThanOrEqual(sums[i - 1] + 1e-9);
       }),
     );

@@ -137,6 +137,15 @@ describe("writing", () => {
     expect(readFileSync(join(notes, "notes.txt"), "utf8")).toBe("mine");
   });
 
+  test("a file where the folder should be is an error of the user's", async () => {
+    const file = join(folder, "a-file");
+    writeFileSync(file, "mine");
+    await expect(writeModelFolder(join(file, "model"), card, () => undefined)).rejects.toThrow(
+      "has a file where its folder should be",
+    );
+    await expect(writeModelFolder(file, card, () => undefined)).rejects.toThrow("something that is no model");
+  });
+
   test("a failure leaves the old model and no half folder", async () => {
     const path = await written((out) => out.texts("old", ["x"]));
     await expect(

@@ -113,12 +113,12 @@ describe("linear equals Ridge(alpha=lambda) and LinearRegression", () => {
   });
 });
 
-test("kmeans from given centers ends where KMeans does", () => {
+test("kmeans from given centers ends where KMeans does", async () => {
   const columns = ["price", "visits", "days"].map((name) => standardised(reference.rows[name] as number[]));
   const rows = columns[0].length;
   const values = Float64Array.from({ length: rows * 3 }, (_, p) => columns[p % 3][Math.floor(p / 3)]);
   const { starts, inertia, centers, labels } = reference.cases.kmeans;
-  const found = lloyd({ rows, width: 3, values }, Float64Array.from(starts.flat()), 300, 0);
+  const found = await lloyd({ rows, width: 3, values }, Float64Array.from(starts.flat()), 300, 0);
   expect(found.inertia).toBeCloseTo(inertia, 9);
   expectClose(found.centers, centers.flat(), 1e-9);
   expect([...found.labels]).toEqual(labels);
