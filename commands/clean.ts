@@ -44,7 +44,7 @@ const command = defineCommand({
   ],
   options: {
     ...readingOptions,
-    out: option.path("file for the clean rows; its ending picks the format", { short: "o" }),
+    out: option.path("file for the clean rows; its ending picks the format", { short: "o", table: true }),
     contract: option
       .path(
         "data contract (docs/data-contracts.md); without one, types are found out and nothing is judged",

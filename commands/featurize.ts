@@ -51,7 +51,7 @@ const roleOptions = {
 
 const options = {
   ...readingOptions,
-  out: option.path("feature table to write; its ending picks the format", { short: "o" }),
+  out: option.path("feature table to write; its ending picks the format", { short: "o", table: true }),
   spec: option.path("YAML that describes the features", { arg: "<yaml>" }).optional(),
   preset: option.choice("a ready-made feature table", presetNames).optional(),
   asOf: option

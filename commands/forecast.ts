@@ -23,7 +23,7 @@ const forecast = defineCommand({
     "shopai forecast sales.csv -o f.csv --time month --value revenue --horizon 12 --model ses,seasonal-naive --backtest 5",
   ],
   options: {
-    out: option.path("table of forecasts to write", { short: "o" }),
+    out: option.path("table of forecasts to write", { short: "o", table: true }),
     series: option.names("columns that tell series apart (default: one series)").default([]),
     time: option.text("time column: dates, timestamps or integers", { arg: "<column>" }),
     value: option.text("column of the values to forecast", { arg: "<column>" }),

@@ -24,7 +24,7 @@ const predict = defineCommand({
     "shopai predict model/ -o recommendations.csv --k 10",
   ],
   options: {
-    out: option.path("table to write", { short: "o" }),
+    out: option.path("table to write", { short: "o", table: true }),
     k: option.integer("recommendations per user (default: 10)", { min: 1, max: 1_000_000 }).optional(),
     includeSeen: option.flag("recommend items that the user has already").default(false),
     keep: option.names("columns to carry over").optional(),

@@ -1,5 +1,5 @@
 import { ShopaiError, nearest } from "../src/core/errors.js";
-import { commandSchema, pipelineSchema } from "../src/cli/editor-schema.js";
+import { commandSchema, fileSchema, pipelineSchema } from "../src/cli/editor-schema.js";
 import { referenceText } from "../src/cli/reference.js";
 import { jsonText } from "../src/cli/terminal.js";
 import { defineCommand, option, type Command, type JsonSchema } from "../src/pipeline/command.js";
@@ -10,6 +10,10 @@ import { summaries } from "./summaries.js";
 
 /** Files that people write, each with its schema. */
 const files: Record<string, (commands: readonly Command[]) => Promise<JsonSchema>> = {
+  contract: async () =>
+    fileSchema("shopai data contract", (await import("../src/clean/contract.js")).contractSchema),
+  features: async () =>
+    fileSchema("shopai feature spec", (await import("../src/features/spec.js")).specSchema),
   pipeline: async (commands) => {
     const [{ documentSchema }, { runnable, stageKinds, stageOptions }] = await Promise.all([
       import("../src/pipeline/document.js"),

@@ -131,7 +131,7 @@ function startOf(name: string, type: string, rows: number, value: (key: string) 
     kind,
     nulls: rows - count("present"),
     distinct: count("distinct"),
-    distinct_exact: false,
+    distinct_exact: count("present") === 0,
   };
   if (kind !== "nested" && kind !== "other") {
     column.min = scalar(value("min"), kind);

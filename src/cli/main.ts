@@ -26,7 +26,7 @@ export async function main(words: readonly string[], listing: Listing): Promise<
     ]);
     return await runCommand(command, args);
   } catch (error) {
-    return printError(error, { json: words.includes("--json"), verbose: words.includes("--verbose") });
+    return printError(error, words);
   } finally {
     removeLeftovers();
   }

@@ -1,6 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import { removeLeftovers } from "../core/leftovers.js";
-import type { Command, OptionsOf, OptionShape } from "../pipeline/command.js";
+import { metaOf, optionsOf, type Command, type OptionsOf, type OptionShape } from "../pipeline/command.js";
 import { parseArguments } from "./arguments.js";
 import { helpText } from "./help.js";
 import { openRun } from "./open-run.js";
@@ -15,7 +15,24 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
     process.stdout.write(helpText(command, process.stdout.columns) + more);
     return 0;
   }
+  await checkOutputs(command, parsed.options);
   return await runWith(command, parsed.options);
+}
+
+/** Refuses outputs that could not be written in the end, before any work is done. */
+async function checkOutputs(command: Command, options: OptionsOf<OptionShape>): Promise<void> {
+  const tables = Object.entries(optionsOf(command))
+    .filter(([, schema]) => metaOf(schema).table)
+    .map(([name]) => options[name])
+    .filter((path) => typeof path === "string");
+  const outputs = command.writes(options).filter((path) => path !== "-");
+  if (tables.length === 0 && outputs.length === 0) return;
+  const [{ outputFormat }, { checkWritable }] = await Promise.all([
+    import("../table/write.js"),
+    import("../table/atomic.js"),
+  ]);
+  for (const path of tables) outputFormat(path, options.format as string | undefined);
+  for (const path of outputs) checkWritable(path);
 }
 
 async function runWith(command: Command, options: OptionsOf<OptionShape>): Promise<number> {

@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Engine } from "../engine/engine.js";
 import { texts } from "../engine/frame.js";
 import { ident, literal } from "../engine/sql.js";
+import { makeFolder } from "../table/atomic.js";
 import { provenanceKey, provenanceText, type Provenance } from "../table/provenance.js";
 import { badByteMark } from "./dirt.js";
 
@@ -66,7 +67,7 @@ export class ShopFolder {
 
   private place(file: string): string {
     const path = join(this.path, file);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     return path;
   }
 }

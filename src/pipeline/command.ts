@@ -69,6 +69,8 @@ interface OptionMeta {
   idle?: boolean;
   /** Choices, for completion. */
   choices?: readonly string[];
+  /** A table is written there: its ending must name a format. */
+  table?: boolean;
 }
 
 const own = (schema: z.ZodType): OptionMeta => (schema.meta() ?? {}) as OptionMeta;
@@ -110,7 +112,10 @@ function rangeText(what: string, { min, max }: NumberRange): string {
 export const option = {
   text: (description: string, about: { arg?: string; short?: string; idle?: boolean } = {}) =>
     z.string().meta({ description, arg: "<text>", must: "a text", ...about }),
-  path: (description: string, about: { arg?: string; short?: string; idle?: boolean } = {}) =>
+  path: (
+    description: string,
+    about: { arg?: string; short?: string; idle?: boolean; table?: boolean } = {},
+  ) =>
     z
       .string()
       .min(1)
@@ -288,7 +293,7 @@ function yamlSchemaOf(schema: z.ZodType): JsonSchema {
   };
 }
 
-const looks = new Set(["$schema", "arg", "short", "must", "commas", "idle", "choices"]);
+const looks = new Set(["$schema", "arg", "short", "must", "commas", "idle", "choices", "table"]);
 
 /** A JSON Schema without what stands in it for the command line alone. */
 function withoutLooks(schema: JsonSchema): JsonSchema {

@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -19,7 +21,7 @@ import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
  *
  * @param path  where the result goes; missing parent folders are made
  * @param write gets the temporary path (same folder) and creates a file or folder there
- * @throws ShopaiError "data" when the folder cannot be written
+ * @throws ShopaiError "data" when the folder cannot be written, or a file would replace a folder
  */
 export async function writeAtomically<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
   const target = resolve(path);
@@ -43,17 +45,36 @@ export async function writeAtomically<T>(path: string, write: (temporary: string
   }
 }
 
-/** Makes a folder and those above it, one by one: Node's recursive mkdir never ends below /proc. */
-function makeFolder(path: string): void {
+/**
+ * Refuses an output that cannot be written, before the work that would be lost: the nearest folder above
+ * it that is there must be a folder, and writable.
+ *
+ * @throws ShopaiError "data"
+ */
+export function checkWritable(path: string): void {
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    if (!statSync(folder).isDirectory())
+      throw Object.assign(new Error(`${folder} is a file`), { code: "ENOTDIR" });
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw writeFailure(cause, path);
+  }
+}
+
+/** Makes a folder and those above it. (Node's own recursive mkdir never ends below /proc and its like.) */
+export function makeFolder(path: string): void {
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return;
-    throw Object.assign(new Error(`${path} is no folder`), { code: "ENOTDIR" });
+    throw Object.assign(new Error(`${path} is a file`), { code: "ENOTDIR" });
   }
   makeFolder(dirname(path));
   try {
     mkdirSync(path);
   } catch (cause) {
-    if (!existsSync(path)) throw cause;
+    // Another process may have made it meanwhile.
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
   }
 }
 
@@ -70,6 +91,8 @@ function syncTree(path: string): void {
 /** A file is replaced in one step; a folder cannot be, so the old one steps aside first. */
 function moveIntoPlace(temporary: string, target: string): void {
   if (existsSync(target) && statSync(target).isDirectory()) {
+    if (!statSync(temporary).isDirectory())
+      throw Object.assign(new Error(`${target} is a folder`), { code: "EISDIR" });
     const aside = `${temporary}.old`;
     rememberLeftover(aside);
     renameSync(target, aside);
@@ -96,8 +119,22 @@ const reasons: Record<string, [string, string]> = {
   ENOENT: ["is in a folder that cannot be made", "another folder"],
 };
 
+/** What the engine says when it cannot write, as the system's own code. */
+const spoken: [RegExp, string][] = [
+  [/No space left on device/, "ENOSPC"],
+  [/Permission denied/, "EACCES"],
+  [/Read-only file system/, "EROFS"],
+  [/Not a directory/, "ENOTDIR"],
+];
+
 function writeFailure(cause: unknown, path: string): unknown {
-  const known = reasons[(cause as NodeJS.ErrnoException).code ?? ""];
+  const message = (cause as Error).message ?? "";
+  const aboutOutput =
+    cause instanceof ShopaiError && message.includes(`.${basename(path)}.${process.pid}.tmp`);
+  const code = aboutOutput
+    ? spoken.find(([pattern]) => pattern.test(message))?.[1]
+    : (cause as NodeJS.ErrnoException).code;
+  const known = reasons[code ?? ""];
   return known
     ? new ShopaiError("data", `${path} ${known[0]}`, { where: path, try: known[1], cause })
     : cause;

@@ -115,7 +115,11 @@ async function eachBatch(
     const head = Buffer.alloc(fileMagic.length);
     const tail = Buffer.alloc(fileMagic.length);
     const { size } = await handle.stat();
-    if (size === 0) throw new ShopaiError("data", "the file is empty (0 bytes)", { where: path });
+    if (size === 0)
+      throw new ShopaiError("data", "the file is empty (0 bytes)", {
+        where: path,
+        try: "a fresh copy of the file",
+      });
     await handle.read(head, 0, head.length, 0);
     await handle.read(tail, 0, tail.length, Math.max(0, size - tail.length));
     const isFile = head.toString("latin1") === fileMagic;

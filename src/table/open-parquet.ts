@@ -81,7 +81,11 @@ function refuseNoParquet(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     const { size } = fstatSync(descriptor);
-    if (size === 0) throw new ShopaiError("data", "the file is empty (0 bytes)", { where: path });
+    if (size === 0)
+      throw new ShopaiError("data", "the file is empty (0 bytes)", {
+        where: path,
+        try: "a fresh copy of the file",
+      });
     const bytes = Buffer.alloc(4);
     readSync(descriptor, bytes, 0, 4, 0);
     if (bytes.toString("latin1") !== magic)

@@ -22,6 +22,10 @@ export async function spoolStdin(
   } finally {
     file.close();
   }
-  if (bytes === 0) throw new ShopaiError("data", "stdin is empty (0 bytes)", { where: "-" });
+  if (bytes === 0)
+    throw new ShopaiError("data", "stdin is empty (0 bytes)", {
+      where: "-",
+      try: "a command before the pipe that gives rows",
+    });
   return { path: file.path, sha256: hash.digest("hex") };
 }

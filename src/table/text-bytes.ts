@@ -77,7 +77,11 @@ export class TextBytes {
     } catch (cause) {
       throw readFailure(cause, this.path);
     }
-    if (bytes === 0) throw new ShopaiError("data", "the file is empty (0 bytes)", { where: this.path });
+    if (bytes === 0)
+      throw new ShopaiError("data", "the file is empty (0 bytes)", {
+        where: this.path,
+        try: "a fresh copy of the file",
+      });
   }
 
   async *#inflated(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

@@ -36,7 +36,11 @@ export async function writeTable(
   return { rows };
 }
 
-function outputFormat(path: string, named: string | undefined): Format {
+/**
+ * The format that an output's ending names, or for stdout `--format`.
+ * @throws ShopaiError "usage" for an ending that names none
+ */
+export function outputFormat(path: string, named?: string): Format {
   if (path === "-") return formatNamed(named ?? "csv");
   const format = formatOfPath(path);
   if (!format)
