@@ -12,6 +12,7 @@ import { ident } from "../src/engine/sql.js";
 import { writeAtomically } from "../src/table/atomic.js";
 import { openTable } from "../src/table/open.js";
 import { isText, openText } from "../src/table/open-text.js";
+import type { Provenance } from "../src/table/provenance.js";
 import { selectOrdered, where, type Relation } from "../src/table/relation.js";
 import { sourceFiles } from "../src/table/source.js";
 import { typed } from "../src/table/typed-text.js";
@@ -46,19 +47,45 @@ export default defineCommand({
     if (o.in.length === 1 && isModelFolder(first)) return inspectModel(first, o);
     const { relation, raw } = await opened(engine, o, run.signal);
     const profile = await profileOf(relation, run.progress);
+    const provenance = await provenancesOf(engine, relation);
     const names = relation.schema.map((field) => field.name);
     const head = o.head ? await firstRows(relation, o.head) : undefined;
     if (o.contract) await writeContract(raw, o.contract, run);
     return {
-      json: { name: relation.name, ...profile, files: relation.inputs, head, contract: o.contract },
+      json: {
+        name: relation.name,
+        ...profile,
+        files: relation.inputs,
+        provenance,
+        head,
+        contract: o.contract,
+      },
       blocks: [
         ...profileBlocks(relation.name, profile),
+        ...provenance.map((made) => ({ kind: "line" as const, text: madeText(made) })),
         ...(head ? headBlocks(names, head) : []),
         ...(o.contract ? [{ kind: "line" as const, text: `\ncontract → ${o.contract}` }] : []),
       ],
     };
   },
 });
+
+/** What the files tell of their making: those that shopai wrote as Parquet or Arrow. */
+async function provenancesOf(
+  engine: Engine,
+  { inputs }: Relation,
+): Promise<(Provenance & { path: string })[]> {
+  const { readProvenance } = await import("../src/table/read-provenance.js");
+  const found = await Promise.all(
+    inputs.map(async ({ path }) => ({ path, made: await readProvenance(engine, path) })),
+  );
+  return found.flatMap(({ path, made }) => (made ? [{ path, ...made }] : []));
+}
+
+function madeText({ path, command, created_by, inputs }: Provenance & { path: string }): string {
+  const from = inputs.map((input) => `${input.path} (sha256 ${input.sha256.slice(0, 12)}…)`).join(", ");
+  return `  ${path}: made by ${created_by}, ${command}${from ? ` from ${from}` : ""}`;
+}
 
 function inspectModel(path: string, o: { contract?: string; head?: number }): Result {
   const asked = o.contract ? "--contract" : o.head ? "--head" : undefined;

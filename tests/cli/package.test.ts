@@ -23,7 +23,10 @@ async function packed(): Promise<Packed> {
 }
 
 /** Whether the registry answers: without it nothing can be installed, and the test says so by skipping. */
-const isOnline = await run("npm", ["view", "commander@14.0.3", "version"], { cwd: root, timeout: 20_000 }).then(
+const isOnline = await run("npm", ["view", "commander@14.0.3", "version"], {
+  cwd: root,
+  timeout: 20_000,
+}).then(
   ({ stdout }) => stdout.includes("14"),
   () => false,
 );
@@ -44,7 +47,9 @@ test.skipIf(!isOnline)(
     const prefix = join(folder, "global");
     mkdirSync(prefix);
     const quick = ["--omit=optional", "--omit=peer", "--prefer-offline", "--no-audit", "--no-fund"];
-    await run("npm", ["install", "--global", "--prefix", prefix, ...quick, join(folder, filename)], { cwd: root });
+    await run("npm", ["install", "--global", "--prefix", prefix, ...quick, join(folder, filename)], {
+      cwd: root,
+    });
     const shopai = join(prefix, "bin/shopai");
     const elsewhere = join(folder, "elsewhere");
     mkdirSync(elsewhere);
