@@ -64,7 +64,7 @@ export interface WindowsAsk {
 export function windowSteps(ask: WindowsAsk): { steps: Step[]; key: string[] } {
   const shape = shapeOf(ask);
   const centres = ask.aggregates.filter((aggregate) => aggregate.verb === "std");
-  const entropies = ask.aggregates.filter((aggregate) => aggregate.verb === "entropy");
+  const asides = ask.aggregates.filter((aggregate) => standsAside(shape, aggregate));
   const steps = [eventsStep(ask, shape)];
   if (!shape.single) steps.push(spineStep(ask));
   if (centres.length > 0) steps.push(centresStep(shape, centres));
@@ -75,13 +75,15 @@ export function windowSteps(ask: WindowsAsk): { steps: Step[]; key: string[] } {
   if (twice)
     throw new ShopaiError("usage", `two aggregates make the feature ${twice}`, { try: "as: another name" });
 
-  const plain = features.filter((feature) => feature.aggregate.verb !== "entropy");
+  const plain = features.filter((feature) => !asides.includes(feature.aggregate));
   steps.push({
     name: "aggregated",
     sql: `SELECT ${[...shape.group, `${shape.asOf} AS as_of`, ...plain.map((feature) => `${feature.sql} AS ${ident(feature.name)}`)].join(", ")}\nFROM ${shape.from(centres.length > 0)}\nGROUP BY ${shape.groupBy}`,
   });
-  entropies.forEach((aggregate, i) => steps.push(entropyStep(shape, aggregate, `entropy_${i + 1}`)));
-  steps.push(outputStep(ask, shape, features, entropies));
+  asides.forEach((aggregate, i) =>
+    steps.push((aggregate.verb === "entropy" ? entropyStep : distinctStep)(shape, aggregate, `aside_${i + 1}`)),
+  );
+  steps.push(outputStep(ask, shape, features, asides));
   const key = ask.asOf.kind === "table" ? ask.asOf.key : shape.single ? ask.entity : [...ask.entity, "as_of"];
   return { steps, key: [...key] };
 }
@@ -147,27 +149,37 @@ const typesOf = (schema: Schema): Map<string, string> =>
 
 const timestamp = (text: string): string => `TIMESTAMP ${literal(text)}`;
 
-/** The columns that the aggregates need, finite, with predicates worked out once. */
+/**
+ * The columns that the aggregates need, finite, with predicates worked out once. For one moment, an entity
+ * whose events all came before the widest window is one row without a time: it gets its zeros, and its old
+ * events cost nothing.
+ */
 function eventsStep(ask: WindowsAsk, shape: Shape): Step {
   const used = new Set(ask.aggregates.flatMap((a) => (a.column === undefined ? [] : [a.column])));
   for (const name of [...ask.entity, ask.time]) used.delete(name);
+  const entity = ask.entity.map(ident);
+  const at = `CAST(${ident(ask.time)} AS TIMESTAMP)`;
   const list = [
-    ...ask.entity.map(ident),
-    `CAST(${ident(ask.time)} AS TIMESTAMP) AS ${ident(ask.time)}`,
+    ...entity,
+    `${at} AS ${ident(ask.time)}`,
     ...[...used].map((name) => {
       const cleaned = finite(ident(name), shape.typeOf.get(name)!);
       return cleaned === ident(name) ? cleaned : `${cleaned} AS ${ident(name)}`;
     }),
     ...[...shape.flag].map(([predicate, flag]) => `coalesce((${predicate}\n), false) AS ${ident(flag)}`),
   ];
-  const present = ask.entity.map((name) => `${ident(name)} IS NOT NULL`);
-  if (ask.asOf.kind === "dates") {
-    const latest = [...ask.asOf.dates].sort().at(-1)!;
-    present.push(`CAST(${ident(ask.time)} AS TIMESTAMP) < ${timestamp(latest)}`);
-  }
+  const present = entity.map((name) => `${name} IS NOT NULL`);
+  const dates = ask.asOf.kind === "dates" ? [...ask.asOf.dates].sort() : [];
+  const before = [...present, ...dates.slice(-1).map((latest) => `${at} < ${timestamp(latest)}`)];
+  const rows = (columns: readonly string[], conditions: readonly string[]): string =>
+    `${columns.join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${conditions.join(" AND ")}`;
+  if (!shape.single || !shape.widest.interval)
+    return { name: "events", sql: `SELECT ${rows(list, before)}` };
+  const begin = `${timestamp(dates[0])} - ${shape.widest.interval}`;
+  const nothing = [...Array.from({ length: used.size + 1 }, () => "NULL"), ...[...shape.flag].map(() => "false")];
   return {
     name: "events",
-    sql: `SELECT ${list.join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${present.join(" AND ")}`,
+    sql: `SELECT ${rows(list, [...before, `${at} >= ${begin}`])}\nUNION ALL\nSELECT DISTINCT ${rows([...entity, ...nothing], [...present, `${at} < ${begin}`])}`,
   };
 }
 
@@ -291,8 +303,8 @@ const days = (from: string, to: string): string => `(epoch_us(${to}) - epoch_us(
 
 function filterOf(shape: Shape, predicate: string | undefined, window: Window): string | undefined {
   const parts = predicate === undefined ? [] : [`e.${ident(shape.flag.get(predicate)!)}`];
-  // The join already holds events to the widest window.
-  if (window.interval && (shape.single || window.days < shape.widest.days))
+  // No event outside the widest window comes this far.
+  if (window.interval && window.days < shape.widest.days)
     parts.push(`${shape.time} >= ${shape.asOf} - ${window.interval}`);
   return parts.length > 0 ? parts.join(" AND ") : undefined;
 }
@@ -343,24 +355,51 @@ function entropyStep(shape: Shape, aggregate: Aggregate, name: string): Step {
   };
 }
 
+/**
+ * Aggregates that are worked out beside the others: entropy, which counts per category first, and
+ * different values over several windows of one moment. A value falls into a window when its last event
+ * does, so one grouping by value serves all windows, where COUNT(DISTINCT) would need one each.
+ */
+function standsAside(shape: Shape, { verb, column, windows }: Aggregate): boolean {
+  if (verb === "entropy") return true;
+  return shape.single && windows.length > 1 && column !== undefined && (verb === "distinct" || verb === "frequency");
+}
+
+function distinctStep(shape: Shape, aggregate: Aggregate, name: string): Step {
+  const value = `e.${ident(aggregate.column!)}`;
+  const entity = shape.entity.map(ident).join(", ");
+  const chosen = [`${value} IS NOT NULL`, `${shape.time} IS NOT NULL`];
+  if (aggregate.where !== undefined) chosen.push(`e.${ident(shape.flag.get(aggregate.where)!)}`);
+  const counts = aggregate.windows.map((window) => {
+    const inside = window.interval ? filtered(`last_at >= ${shape.asOf} - ${window.interval}`) : "";
+    return `count(*)${inside} AS ${ident(featureName(aggregate, window))}`;
+  });
+  return {
+    name,
+    sql: `SELECT ${entity}, ${shape.asOf} AS as_of, ${counts.join(", ")}\nFROM (SELECT ${shape.group.join(", ")}, max(${shape.time}) AS last_at\nFROM events AS e\nWHERE ${chosen.join(" AND ")}\nGROUP BY ${shape.groupBy}, ${value})\nGROUP BY ${entity}`,
+  };
+}
+
 /** Features in the order they were asked for, beside the columns of the table of moments if there is one. */
 function outputStep(
   ask: WindowsAsk,
   shape: Shape,
   features: readonly Feature[],
-  entropies: readonly Aggregate[],
+  asides: readonly Aggregate[],
 ): Step {
   const joined = (side: string, other: string): string =>
     [
       ...shape.entity.map((name) => `${side}.${ident(name)} = ${other}.${ident(name)}`),
       `${side}.as_of = ${other}.as_of`,
     ].join(" AND ");
-  const joins = entropies.map(
-    (_, i) => `LEFT JOIN entropy_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`,
+  const joins = asides.map(
+    (_, i) => `LEFT JOIN aside_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`,
   );
   const list = features.map((feature) => {
-    const at = entropies.indexOf(feature.aggregate);
-    return `${at < 0 ? "a" : `h${at + 1}`}.${ident(feature.name)}`;
+    const at = asides.indexOf(feature.aggregate);
+    const name = ident(feature.name);
+    if (at < 0) return `a.${name}`;
+    return feature.aggregate.verb === "entropy" ? `h${at + 1}.${name}` : `coalesce(h${at + 1}.${name}, 0) AS ${name}`;
   });
   if (ask.asOf.kind === "dates") {
     const own = [...shape.entity.map((name) => `a.${ident(name)}`), "a.as_of"];
