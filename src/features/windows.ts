@@ -81,7 +81,9 @@ export function windowSteps(ask: WindowsAsk): { steps: Step[]; key: string[] } {
     sql: `SELECT ${[...shape.group, `${shape.asOf} AS as_of`, ...plain.map((feature) => `${feature.sql} AS ${ident(feature.name)}`)].join(", ")}\nFROM ${shape.from(centres.length > 0)}\nGROUP BY ${shape.groupBy}`,
   });
   asides.forEach((aggregate, i) =>
-    steps.push((aggregate.verb === "entropy" ? entropyStep : distinctStep)(shape, aggregate, `aside_${i + 1}`)),
+    steps.push(
+      (aggregate.verb === "entropy" ? entropyStep : distinctStep)(shape, aggregate, `aside_${i + 1}`),
+    ),
   );
   steps.push(outputStep(ask, shape, features, asides));
   const key = ask.asOf.kind === "table" ? ask.asOf.key : shape.single ? ask.entity : [...ask.entity, "as_of"];
@@ -173,10 +175,12 @@ function eventsStep(ask: WindowsAsk, shape: Shape): Step {
   const before = [...present, ...dates.slice(-1).map((latest) => `${at} < ${timestamp(latest)}`)];
   const rows = (columns: readonly string[], conditions: readonly string[]): string =>
     `${columns.join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${conditions.join(" AND ")}`;
-  if (!shape.single || !shape.widest.interval)
-    return { name: "events", sql: `SELECT ${rows(list, before)}` };
+  if (!shape.single || !shape.widest.interval) return { name: "events", sql: `SELECT ${rows(list, before)}` };
   const begin = `${timestamp(dates[0])} - ${shape.widest.interval}`;
-  const nothing = [...Array.from({ length: used.size + 1 }, () => "NULL"), ...[...shape.flag].map(() => "false")];
+  const nothing = [
+    ...Array.from({ length: used.size + 1 }, () => "NULL"),
+    ...[...shape.flag].map(() => "false"),
+  ];
   return {
     name: "events",
     sql: `SELECT ${rows(list, [...before, `${at} >= ${begin}`])}\nUNION ALL\nSELECT DISTINCT ${rows([...entity, ...nothing], [...present, `${at} < ${begin}`])}`,
@@ -362,7 +366,12 @@ function entropyStep(shape: Shape, aggregate: Aggregate, name: string): Step {
  */
 function standsAside(shape: Shape, { verb, column, windows }: Aggregate): boolean {
   if (verb === "entropy") return true;
-  return shape.single && windows.length > 1 && column !== undefined && (verb === "distinct" || verb === "frequency");
+  return (
+    shape.single &&
+    windows.length > 1 &&
+    column !== undefined &&
+    (verb === "distinct" || verb === "frequency")
+  );
 }
 
 function distinctStep(shape: Shape, aggregate: Aggregate, name: string): Step {
@@ -392,14 +401,14 @@ function outputStep(
       ...shape.entity.map((name) => `${side}.${ident(name)} = ${other}.${ident(name)}`),
       `${side}.as_of = ${other}.as_of`,
     ].join(" AND ");
-  const joins = asides.map(
-    (_, i) => `LEFT JOIN aside_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`,
-  );
+  const joins = asides.map((_, i) => `LEFT JOIN aside_${i + 1} AS h${i + 1} ON ${joined(`h${i + 1}`, "a")}`);
   const list = features.map((feature) => {
     const at = asides.indexOf(feature.aggregate);
     const name = ident(feature.name);
     if (at < 0) return `a.${name}`;
-    return feature.aggregate.verb === "entropy" ? `h${at + 1}.${name}` : `coalesce(h${at + 1}.${name}, 0) AS ${name}`;
+    return feature.aggregate.verb === "entropy"
+      ? `h${at + 1}.${name}`
+      : `coalesce(h${at + 1}.${name}, 0) AS ${name}`;
   });
   if (ask.asOf.kind === "dates") {
     const own = [...shape.entity.map((name) => `a.${ident(name)}`), "a.as_of"];
