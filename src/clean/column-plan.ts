@@ -6,7 +6,15 @@ import { checkConstants, checkedColumn, type Note } from "./column-rules.js";
 import type { Contract, ContractColumn } from "./contract.js";
 import type { Ledger } from "./ledger.js";
 import { normalisedText } from "./repair.js";
-import { checkFormats, conversionOf, promisedType, typedConversion, type PromisedType } from "./types.js";
+import {
+  castOf,
+  checkFormats,
+  conversionOf,
+  printsBack,
+  promisedType,
+  typedConversion,
+  type PromisedType,
+} from "./types.js";
 
 /** A step of the plan: rows under their final names, with the masks that say what was noted of them. */
 export interface Step {
@@ -176,7 +184,8 @@ function plannedText(
   later: boolean,
 ): Planned {
   const text = inner.text(i);
-  const normalised = normalisedText(column, `CAST(${read} AS VARCHAR)`);
+  const raw = `CAST(${read} AS VARCHAR)`;
+  const normalised = normalisedText(column, raw);
   if (type === undefined || type.name === "text") {
     const checks = checkedColumn(
       column,
@@ -194,6 +203,24 @@ function plannedText(
       notes: [repaired, ...checks.notes],
     };
   }
+  const cast = castOf(type, raw);
+  if (cast !== undefined && takesPlainValues(column)) {
+    // Most values print back as they stand: only the others are normalised and looked at closely.
+    const { value: careful } = conversionOf(type, column, normalised, castOf(type, normalised)!);
+    const value = `CASE WHEN ${printsBack(type, raw, inner.guess(i))} THEN ${inner.guess(i)} WHEN ${raw} IS NOT NULL THEN ${careful} END`;
+    const mistyped = `CASE WHEN ${inner.value(i)} IS NULL THEN ${normalised} IS NOT NULL ELSE false END`;
+    const about = { value: inner.value(i), mistyped, text: normalised, sqlType: type.sql };
+    const checks = checkedColumn(column, about, later);
+    return {
+      column,
+      type,
+      sqlType: type.sql,
+      guess: cast,
+      value,
+      checked: checks.value,
+      notes: checks.notes,
+    };
+  }
   const { guess, value } = conversionOf(type, column, text, inner.guess(i));
   const mistyped = `${text} IS NOT NULL AND ${inner.value(i)} IS NULL`;
   const checks = checkedColumn(column, { value: inner.value(i), mistyped, text, sqlType: type.sql }, later);
@@ -207,6 +234,12 @@ function plannedText(
     checked: checks.value,
     notes: checks.notes,
   };
+}
+
+/** Whether a value that needs no normalising means what it says: no word of the contract may stand for something else. */
+function takesPlainValues(column: ContractColumn): boolean {
+  const rewritten = column.nullWords.some((word) => word !== "") || column.replace !== undefined;
+  return !rewritten && !column.formats?.includes("comma-decimal");
 }
 
 function missingColumn(raw: Relation, contract: Contract, column: ContractColumn): ShopaiError {

@@ -1,8 +1,8 @@
 import { literal } from "../engine/sql.js";
 import type { ContractColumn } from "./contract.js";
 
-/** Space, tab, line ends, no-break spaces, the wide space of Chinese and Japanese texts, a stray byte order mark. */
-const spaces = [" ", "\t", "\n", "\r", "\u00a0", "\u202f", "\u3000", "\ufeff"];
+/** Space, tab, line end, no-break space, the wide space of Chinese and Japanese texts. */
+const spaces = [" ", "\t", "\n", "\u00a0", "\u3000"];
 
 /**
  * A text as a contract wants it, before it is given a type: Unicode form, outer spaces, replacements, words

@@ -125,6 +125,19 @@ export function conversionOf(
   }
 }
 
+/** The cast that DuckDB does of a text, which believes too much; undefined for texts and booleans. */
+export function castOf(type: PromisedType, text: string): string | undefined {
+  return type.name === "text" || type.name === "boolean" ? undefined : `try_cast(${text} AS ${type.sql})`;
+}
+
+/** Whether a cast is beyond doubt: its value prints as the text it came from, and is no infinity. */
+export function printsBack(type: PromisedType, text: string, guess: string): string {
+  const finite = ["number", "date", "timestamp", "timestamptz"].includes(type.name)
+    ? ` AND isfinite(${guess})`
+    : "";
+  return `CAST(${guess} AS VARCHAR) = ${text}${finite}`;
+}
+
 /** The guess where it prints back to the text, or where the text has the pattern. */
 function believed(text: string, guess: string, pattern: string, finite = ""): string {
   return `CASE WHEN CAST(${guess} AS VARCHAR) = ${text}${finite} THEN ${guess} WHEN regexp_full_match(${text}, ${literal(pattern)})${finite} THEN ${guess} END`;
