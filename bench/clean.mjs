@@ -210,7 +210,7 @@ async function benchEvents() {
   const [out, hand] = ["events-clean.parquet", "events-hand.parquet"].map((name) => join(folder, name));
   const theirs = best(() =>
     byHand(
-      `COPY (SELECT event_id, user_id, trim(sku) AS sku, kind, at, price, greatest(quantity, 1)::BIGINT AS quantity, price * greatest(quantity, 1) AS value FROM read_parquet('${path}') WHERE event_id IS NOT NULL AND user_id IS NOT NULL AND at IS NOT NULL AND kind IN ('view','cart','order','return') AND price >= 0) TO '${hand}' (FORMAT parquet, COMPRESSION zstd)`,
+      `COPY (SELECT event_id, user_id, trim(sku) AS sku, kind, "at", price, greatest(quantity, 1)::BIGINT AS quantity, price * greatest(quantity, 1) AS value FROM read_parquet('${path}') WHERE event_id IS NOT NULL AND user_id IS NOT NULL AND "at" IS NOT NULL AND kind IN ('view','cart','order','return') AND price >= 0) TO '${hand}' (FORMAT parquet, COMPRESSION zstd)`,
       "1GB",
     ),
   );
