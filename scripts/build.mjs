@@ -1,7 +1,7 @@
 // Builds dist/: one bundle per command, shared code in chunks, kernels as WebAssembly beside them.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -35,20 +35,10 @@ function buildKernels() {
   for (const source of filesBelow("src", ".as.ts")) {
     const out = `dist/wasm/${basename(source, ".as.ts")}.wasm`;
     if (existsSync(out) && statSync(out).mtimeMs > statSync(source).mtimeMs) continue;
-    const flags = [
-      "-O3",
-      "--noAssert",
-      "--runtime",
-      "stub",
-      "--importMemory",
-      "--enable",
-      "simd",
-      "--enable",
-      "threads",
-      "--sharedMemory",
-      "--maximumMemory",
-      "65536",
-    ];
+    const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable", "simd"];
+    // Kernels of the worker pool share their memory; one that says so has its own.
+    if (!readFileSync(source, "utf8").startsWith("// memory: own"))
+      flags.push("--enable", "threads", "--sharedMemory", "--maximumMemory", "65536");
     execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", source, "-o", out, ...flags], {
       stdio: "inherit",
     });

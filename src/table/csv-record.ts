@@ -153,14 +153,16 @@ function faultFrom(
   final: boolean,
   fault: string,
 ): RecordScan {
+  const limit = Math.min(end, opened + longestRecord);
   let at = opened;
-  while (at < end && bytes[at] !== LF && bytes[at] !== CR) at++;
-  const next =
-    at < end && bytes[at] === CR && bytes[at + 1] === LF && at + 1 < end ? at + 2 : Math.min(at + 1, end);
+  while (at < limit && bytes[at] !== LF && bytes[at] !== CR) at++;
+  const unsure = at >= end || (bytes[at] === CR && at + 1 >= end);
+  if (unsure && !final && end - opened < longestRecord) return partial(scan);
   scan.fault = fault;
   scan.lines = openedLines;
-  scan.torn = at >= end && !final;
-  return ended(scan, "fault", at, next);
+  scan.torn = at >= limit && !(final && limit === end);
+  if (at >= limit) return ended(scan, "fault", at, at);
+  return ended(scan, "fault", at, bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? at + 2 : at + 1);
 }
 
 function ended(scan: RecordScan, kind: RecordScan["kind"], end: number, next: number): RecordScan {

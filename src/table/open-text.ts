@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { listed, ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, literal, pathLiteral } from "../engine/sql.js";
+import { newRecordCopier } from "./copy-records.js";
 import { dialectOf, refuseDoubles, type Dialect } from "./csv-dialect.js";
 import { canonicalRecord } from "./csv-record.js";
 import type { OpenOptions } from "./open.js";
@@ -106,6 +107,7 @@ class Spool {
   longestRefused = 0;
   /** Whether records carry the number of their file. */
   readonly numbered: boolean;
+  readonly copier = newRecordCopier();
   readonly #name: string;
 
   constructor(
@@ -173,6 +175,7 @@ async function scanCsv(
     if (first) refuseOtherColumns(first.header, dialect, path);
     batch = spool.batch(dialect.delimiter, dialect.header, file.partitions);
     scanner = new CsvScanner(
+      spool.copier,
       dialect.delimiter.charCodeAt(0),
       dialect.header.length,
       dialect.headerLines + 1,
