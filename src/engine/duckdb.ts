@@ -126,6 +126,13 @@ function translated(cause: Error, sql: string): ShopaiError {
       try: "another folder, or more room on the disk",
       cause,
     });
+  const unreadable = /Failed to read file "(.+?)": (.+)/.exec(first);
+  if (unreadable)
+    return new ShopaiError("data", `the file is damaged: ${unreadable[2]}`, {
+      where: unreadable[1],
+      try: "a fresh copy of the file",
+      cause,
+    });
   if (/^(Conversion|Invalid Input|Out of Range|IO) Error/i.test(first))
     return new ShopaiError("data", first.replace(/^[A-Za-z ]+ Error: /, "").slice(0, 300), { cause });
   const error = new ShopaiError("data", first.slice(0, 300), { where: shortened(sql), cause });

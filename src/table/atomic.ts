@@ -38,7 +38,7 @@ export async function writeAtomically<T>(path: string, write: (temporary: string
     moveIntoPlace(temporary, target);
     return result;
   } catch (cause) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeQuietly(temporary);
     throw writeFailure(cause, path);
   } finally {
     forgetLeftover(temporary);
@@ -78,6 +78,15 @@ export function makeFolder(path: string): void {
   }
 }
 
+/** Removes what may not even have a place to be; the error that led here is the one to tell. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOTDIR") throw cause;
+  }
+}
+
 function syncTree(path: string): void {
   if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncTree(join(path, name));
   const descriptor = openSync(path, "r");
@@ -113,6 +122,8 @@ const reasons: Record<string, [string, string]> = {
   EPERM: ["is not writable", "another folder, or other rights"],
   EROFS: ["is on a read-only file system", "another folder"],
   ENOSPC: ["does not fit: the disk is full", "freeing room, or another disk"],
+  EDQUOT: ["does not fit: the quota is used up", "freeing room, or another disk"],
+  EFBIG: ["does not fit: files may not grow so large here", "another limit (ulimit -f), or another disk"],
   ENOTDIR: ["has a file where its folder should be", "another path"],
   EEXIST: ["has a file where its folder should be", "another path"],
   EISDIR: ["is a folder", "a file's name"],
@@ -125,6 +136,9 @@ const spoken: [RegExp, string][] = [
   [/Permission denied/, "EACCES"],
   [/Read-only file system/, "EROFS"],
   [/Not a directory/, "ENOTDIR"],
+  [/No such file or directory/, "ENOENT"],
+  [/Disk quota exceeded/, "EDQUOT"],
+  [/File too large/, "EFBIG"],
 ];
 
 function writeFailure(cause: unknown, path: string): unknown {

@@ -98,8 +98,13 @@ async function load(
   return { table, columns: columns!, rows };
 }
 
-compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => decompress(bytes) });
+compressionRegistry.set(CompressionType.ZSTD, { decode: aligned });
 compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: inflateLz4 });
+
+/** Inflated bytes from the start of a buffer of their own: typed arrays over them must be aligned. */
+function aligned(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(decompress(bytes));
+}
 
 const fileMagic = "ARROW1";
 

@@ -89,6 +89,8 @@ export class TextBytes {
     if (!compression) return yield* bytes;
     try {
       if (compression === "gz") yield* throughTransform(bytes, zlib.createGunzip({ chunkSize: chunkBytes }));
+      else if (createZstdDecompress)
+        yield* throughTransform(bytes, createZstdDecompress({ chunkSize: chunkBytes }));
       else yield* unzstd(bytes);
     } catch (cause) {
       if (cause instanceof ShopaiError || (cause as Error).name === "AbortError") throw cause;
@@ -149,7 +151,12 @@ async function* throughTransform(
   }
 }
 
-/** Inflates zstd in JavaScript: Node has it only from 22.15 on. */
+/** What inflates zstd, and checks it: Node has it from 22.15 on. */
+const createZstdDecompress = (
+  zlib as { createZstdDecompress?: (about: { chunkSize: number }) => zlib.Gunzip }
+).createZstdDecompress;
+
+/** Inflates zstd in JavaScript, for older Nodes; checksums of frames are not looked at. */
 async function* unzstd(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   let ready: Buffer[] = [];
   const inflater = new Decompress((chunk) => {

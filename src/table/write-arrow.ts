@@ -1,4 +1,5 @@
 import {
+  AsyncByteQueue,
   Field,
   makeData,
   RecordBatch,
@@ -32,34 +33,33 @@ export async function writeArrow(
   put: (bytes: Uint8Array) => Promise<void>,
 ): Promise<number> {
   const { schema, sql } = await arrowPlan(relation, provenance);
-  let written = Promise.resolve();
-  let rows = 0;
-  async function* batches(): AsyncGenerator<RecordBatch> {
-    for await (const batch of recordBatches(relation.engine as DuckDbEngine, sql, schema)) {
-      await written;
-      rows += batch.numRows;
-      yield batch;
-    }
-  }
+  const parts = new Parts();
   const writer = kind === "file" ? new RecordBatchFileWriter() : new RecordBatchStreamWriter();
-  writer.reset(undefined, schema);
-  let failure: { cause: unknown } | undefined;
-  const writing = writer.writeAll(batches()).catch((cause: unknown) => {
-    failure = { cause };
-    writer.abort(cause);
-  });
-  try {
-    for await (const bytes of writer) {
-      written = put(bytes);
-      await written;
-    }
-    await writing;
-  } catch (cause) {
-    // An aborted queue throws its own wrapping of what went wrong.
-    failure ??= { cause };
+  let rows = 0;
+  writer.reset(parts, schema);
+  for await (const batch of recordBatches(relation.engine as DuckDbEngine, sql, schema)) {
+    writer.write(batch);
+    rows += batch.numRows;
+    for (const bytes of parts.take()) await put(bytes);
   }
-  if (failure) throw failure.cause;
+  writer.finish();
+  for (const bytes of parts.take()) await put(bytes);
   return rows;
+}
+
+/** Where a writer leaves the bytes of a batch, to be taken before the next. */
+class Parts extends AsyncByteQueue {
+  #parts: Uint8Array[] = [];
+
+  override write(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+  }
+
+  override close(): void {}
+
+  take(): Uint8Array[] {
+    return this.#parts.splice(0);
+  }
 }
 
 async function arrowPlan(
