@@ -6,6 +6,7 @@ const data = sharedData("online-retail-raw/by-day");
 
 test.skipIf(!data)(
   "online-retail (needs ../shared/data): the counts of the data set's README come out",
+  { timeout: 180_000 },
   async () => {
     const it = shipped("online-retail");
     const param = ["--param", `data=${data}`];

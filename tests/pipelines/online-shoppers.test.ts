@@ -6,6 +6,7 @@ const data = sharedData("online-shoppers/online_shoppers_intention.csv");
 
 test.skipIf(!data)(
   "online-shoppers (needs ../shared/data): auc above 0.87 on visits that were held out",
+  { timeout: 180_000 },
   async () => {
     const it = shipped("online-shoppers");
     const param = ["--param", `data=${data}`];
