@@ -38,8 +38,9 @@ function helpOf(flag: string, schema: OptionShape[string]): OptionHelp {
   const fallback = defaultOf(schema);
   const parts = [meta.description ?? ""];
   if (meta.choices && meta.choices.length > 5) parts.push(`(one of ${meta.choices.join(", ")})`);
-  if (fallback !== undefined && typeof fallback !== "boolean" && !meta.description?.includes("default"))
-    parts.push(`(default: ${Array.isArray(fallback) ? fallback.join(",") : String(fallback)})`);
+  const shown = Array.isArray(fallback) ? fallback.join(",") : String(fallback);
+  const telling = ["string", "number"].includes(typeof fallback) || (Array.isArray(fallback) && shown !== "");
+  if (telling && !meta.description?.includes("default")) parts.push(`(default: ${shown})`);
   return {
     flag: `${meta.short ? `-${meta.short}, ` : ""}${flag}${meta.arg ? ` ${meta.arg}` : ""}`,
     about: parts.join(" "),

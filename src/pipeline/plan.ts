@@ -14,7 +14,7 @@ import {
   type OptionsOf,
 } from "./command.js";
 import type { PipelineDocument } from "./document.js";
-import { interpolated } from "./interpolate.js";
+import { stageValues, type StageValues } from "./references.js";
 import { script } from "./script.js";
 import { shell } from "./shell.js";
 import { resultPath } from "./state.js";
@@ -86,9 +86,9 @@ export async function planPipeline(
   const commands = new Map<string, Command>();
   for (const [name, { run }] of Object.entries(document.stages))
     commands.set(name, await commandOf(document, name, run, listing));
-  const values = valuesOf(document);
+  const values = stageValues(document);
   const stages = Object.keys(document.stages).map((name) =>
-    stageOf(document, name, commands.get(name)!, values(name), project, defaults),
+    stageOf(document, name, commands.get(name)!, values.get(name)!, project, defaults),
   );
   readReferences(stages, values, project);
   connect(document, stages);
@@ -110,105 +110,6 @@ async function commandOf(
       { try: nearest(run, known) ?? `one of ${listed(known, 30)}` },
     );
   return stageKinds[run] ?? (await listing[run].load()).default;
-}
-
-interface StageValues {
-  /** The `with` of a stage, references replaced. */
-  with: Record<string, unknown>;
-  /** Stages and values that its references named. */
-  references: { stage: string; value: unknown }[];
-}
-
-/** Replaces references lazily, so that a stage may refer to any other wherever it stands. */
-function valuesOf(document: PipelineDocument): (stage: string) => StageValues {
-  const known = new Map<string, unknown>();
-  const open: string[] = [];
-
-  const valueAt = (stage: string, key: string, references: StageValues["references"]): unknown => {
-    const id = `stages.${stage}.${key}`;
-    if (known.has(id)) return known.get(id);
-    const at: YamlPath = ["stages", stage, "with", key];
-    if (open.includes(id))
-      throw yamlError(document.source, at, `\${${id}} refers to itself: ${[...open, id].join(" → ")}`, {
-        try: "a path, or another reference",
-      });
-    open.push(id);
-    const value = interpolated(document.stages[stage].with[key], at, (reference, place) =>
-      referred(reference, place, references),
-    );
-    open.pop();
-    known.set(id, value);
-    return value;
-  };
-
-  const referred = (reference: string, at: YamlPath, references: StageValues["references"]): unknown => {
-    const unknown = (message: string, near: string | undefined, choices: readonly string[]): never => {
-      throw yamlError(document.source, at, message, {
-        try: near
-          ? `\${${near}}`
-          : `one of ${listed(choices.map((choice) => `\${${choice}}`)) || "no reference"}`,
-      });
-    };
-    const params = Object.keys(document.params).map((name) => `params.${name}`);
-    const [kind, name, key, ...more] = reference.split(".");
-    if (kind === "params" && name !== undefined && key === undefined) {
-      if (Object.hasOwn(document.params, name)) return document.params[name];
-      return unknown(`unknown parameter \${${reference}}`, nearest(reference, params), params);
-    }
-    if (kind === "stages" && key !== undefined && more.length === 0) {
-      const stages = Object.keys(document.stages);
-      if (!stages.includes(name)) {
-        const near = nearest(name, stages);
-        return unknown(
-          `unknown stage in \${${reference}}`,
-          near && `stages.${near}.${key}`,
-          stages.map((stage) => `stages.${stage}.${key}`),
-        );
-      }
-      if (key === "result") {
-        const value = resultPath(document.name, name);
-        references.push({ stage: name, value });
-        return value;
-      }
-      const keys = Object.keys(document.stages[name].with);
-      if (!keys.includes(key))
-        return unknown(
-          `stage ${name} has no "${key}", so \${${reference}} is nothing`,
-          nearest(key, [...keys, "result"])?.replace(/^/, `stages.${name}.`),
-          [...keys, "result"].map((one) => `stages.${name}.${one}`),
-        );
-      const value = valueAt(name, key, []);
-      references.push({ stage: name, value });
-      return value;
-    }
-    if (reference.startsWith("${"))
-      return unknown("a reference is not closed", undefined, ["params.name", "stages.name.out"]);
-    const near =
-      nearest(reference, [...params, "params", "stages"]) ?? nearest(`params.${reference}`, params);
-    return unknown(
-      `unknown reference \${${reference}} (a plain \${ is written $\${)`,
-      near?.includes(".") ? near : undefined,
-      [...params, "stages.<stage>.out"],
-    );
-  };
-
-  const done = new Map<string, StageValues>();
-  return (stage) => {
-    let values = done.get(stage);
-    if (!values) {
-      const references: StageValues["references"] = [];
-      const entries = Object.keys(document.stages[stage].with).map((key) => [
-        key,
-        // Not from `known`: this stage's own references must be collected.
-        interpolated(document.stages[stage].with[key], ["stages", stage, "with", key], (reference, at) =>
-          referred(reference, at, references),
-        ),
-      ]);
-      values = { with: Object.fromEntries(entries) as Record<string, unknown>, references };
-      done.set(stage, values);
-    }
-    return values;
-  };
 }
 
 function stageOf(
@@ -315,10 +216,10 @@ export function projectPath(project: string, path: string): string {
 }
 
 /** What a reference names and another stage writes is read, even where the command does not know it for a path. */
-function readReferences(stages: Stage[], values: (stage: string) => StageValues, project: string): void {
+function readReferences(stages: Stage[], values: ReadonlyMap<string, StageValues>, project: string): void {
   const byName = new Map(stages.map((stage) => [stage.name, stage]));
   for (const stage of stages)
-    for (const { stage: from, value } of values(stage.name).references)
+    for (const { stage: from, value } of values.get(stage.name)!.references)
       for (const item of [value].flat()) {
         if (typeof item !== "string") continue;
         const source = byName.get(from)!;
@@ -329,33 +230,54 @@ function readReferences(stages: Stage[], values: (stage: string) => StageValues,
       }
 }
 
-const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+/** The folders that a path lies in, the nearest first. */
+function foldersOf(path: string): string[] {
+  const parts = path.split("/");
+  const folders = parts.slice(1).map((_, i) => parts.slice(0, parts.length - 1 - i).join("/"));
+  return isAbsolute(path) ? folders : [...folders, "."];
+}
 
+/** Finds what every stage needs from what it reads. @throws ShopaiError "usage" where two stages write one place */
 function connect(document: PipelineDocument, stages: Stage[]): void {
-  const writers: { path: string; stage: Stage }[] = [];
+  const makers = new Map<string, Stage>();
+  const refuse = (stage: Stage, path: string, message: string): never => {
+    throw yamlError(document.source, placeOfPath(document, stage, path), message, {
+      try: "another path for one of them",
+    });
+  };
   for (const stage of stages)
     for (const path of stage.writes) {
-      const other = writers.find((one) => within(path, one.path) || within(one.path, path));
-      if (other)
-        throw yamlError(
-          document.source,
-          placeOfPath(document, stage, path),
-          other.path === path
-            ? `stages ${other.stage.name} and ${stage.name} both write ${path}`
-            : `stage ${stage.name} writes ${path}, and stage ${other.stage.name} writes ${other.path}: one lies inside the other`,
-          { try: "another path for one of them" },
-        );
-      writers.push({ path, stage });
+      const other = makers.get(path);
+      if (other) refuse(stage, path, `stages ${other.name} and ${stage.name} both write ${path}`);
+      makers.set(path, stage);
     }
-  for (const stage of stages) writers.push({ path: stage.result, stage });
+  for (const [path, stage] of makers)
+    for (const folder of foldersOf(path)) {
+      const other = makers.get(folder);
+      if (other && other !== stage)
+        refuse(
+          stage,
+          path,
+          `stage ${stage.name} writes ${path}, and stage ${other.name} writes ${folder}: one lies inside the other`,
+        );
+    }
+  for (const stage of stages) makers.set(stage.result, stage);
+  const madeIn = new Map<string, string[]>();
+  for (const path of makers.keys())
+    for (const folder of foldersOf(path)) {
+      const inside = madeIn.get(folder);
+      if (inside) inside.push(path);
+      else madeIn.set(folder, [path]);
+    }
+
   for (const stage of stages)
     for (const read of stage.reads) {
-      const makers = writers.filter(
-        ({ path }) =>
-          within(read, path) || within(path, read) || (/[*?[{]/.test(read) && matchesGlob(path, read)),
-      );
-      if (makers.length === 0) stage.outer.push(read);
-      for (const { path, stage: maker } of makers) {
+      const globbed = /[*?[{]/.test(read) ? [...makers.keys()].filter((path) => matchesGlob(path, read)) : [];
+      const around = [read, ...foldersOf(read)].filter((path) => makers.has(path));
+      const made = [...around, ...(madeIn.get(read) ?? []), ...globbed];
+      if (made.length === 0) stage.outer.push(read);
+      for (const path of made) {
+        const maker = makers.get(path)!;
         if (path === maker.result) maker.resultCounts = true;
         if (!stage.needs.includes(maker.name)) stage.needs.push(maker.name);
       }
@@ -390,7 +312,7 @@ function inOrder(document: PipelineDocument, stages: Stage[]): Stage[] {
           : `the stages need each other: ${cycle.join(" → ")}`,
         {
           at: "key",
-          try: stage.reads.some((read) => within(stage.result, read))
+          try: stage.reads.some((read) => foldersOf(stage.result).includes(read))
             ? "the results of other stages one by one: ${stages.<stage>.result}"
             : "another output for one of them",
         },
