@@ -82,7 +82,7 @@ function tableHtml(caption: string, head: readonly string[], rows: Cell[][]): st
   const right = head.map((_, i) => isNumericColumn(rows, i));
   const cell = (value: Cell, i: number): string =>
     `<td${right[i] ? ' class="n"' : isShort(value) ? ' class="s"' : ""}>${cellHtml(value)}</td>`;
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${text(caption)}"><table><caption>${text(caption)}</caption>
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${text(caption)}"><table${head.length <= 2 ? ' class="narrow"' : ""}><caption>${text(caption)}</caption>
 <thead><tr>${head.map((name, i) => `<th scope="col"${right[i] ? ' class="n"' : ""}>${text(name)}</th>`).join("")}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("\n")}</tbody></table></div>`;
 }

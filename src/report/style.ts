@@ -20,12 +20,13 @@ nav small{color:var(--quiet)}
 @media (min-width:82rem){body{display:grid;grid-template-columns:17rem minmax(0,60rem) 1fr;column-gap:1.5rem}
 nav{position:sticky;top:0;align-self:start;max-height:100vh;overflow:auto;padding:2.25rem 0 2rem 1.5rem;margin:0}
 nav ol{flex-direction:column;gap:.5rem}nav small{display:block}main{margin:0;width:100%}}
-dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.5rem,1fr));gap:.75rem;margin:0 0 1.25rem}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(11.5rem,1fr));gap:.75rem;margin:0 0 1.25rem}
 dl div{background:var(--soft);border:1px solid var(--faint);border-radius:.5rem;padding:.6rem .8rem;min-width:0}
-dt{color:var(--quiet);font-size:.8rem;overflow-wrap:anywhere}dd{margin:0;font-size:1.1rem;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+dt{color:var(--quiet);font-size:.8rem;overflow-wrap:anywhere}dd{margin:0;font-size:1.05rem;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;margin:0 0 1.5rem}
 .scroll:focus-visible{outline:2px solid var(--mark);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.875rem;line-height:1.4}
+table.narrow{width:auto;min-width:18rem}
 caption{text-align:left;font-weight:600;padding:0 0 .5rem;font-size:.95rem}
 th,td{text-align:left;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--faint);vertical-align:top;max-width:24rem;overflow-wrap:break-word}
 td:first-child{min-width:7rem}

@@ -163,7 +163,7 @@ describe("a generated shop of 30,000 orders", () => {
     expect(right).toBeGreaterThan(0.85);
   });
 
-  test("a plain classifier of sessions reaches an AUC near 0.8, not near 1", async () => {
+  test("a plain classifier of sessions tells who buys, and not all of them: AUC from 0.75 to 0.93", async () => {
     const [{ auc }] = await rows<{ auc: number }>(
       `WITH s AS (SELECT *, session_id % 2 AS half, least(pages, 12) AS p, least(seconds // 60, 15) AS m FROM '@sessions/*.parquet'),
          odds AS (SELECT feature, value, ln((sum(converted::INT) + 1) / (sum((NOT converted)::INT) + 1)) AS score

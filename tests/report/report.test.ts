@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { sha256OfFile } from "../../src/core/hash.js";
 import { chartDrawer } from "../../src/report/charts.js";
 import { htmlOf } from "../../src/report/html.js";
 import { markdownOf } from "../../src/report/markdown.js";
@@ -74,7 +75,7 @@ describe("a report", () => {
     expect(page.match(/<div role="img" aria-label="[^"]{10,}/g)!.length).toBe(
       page.match(/<figure>/g)!.length,
     );
-    expect(page.match(/<caption>[^<]+/g)!.length).toBe(page.match(/<table>/g)!.length);
+    expect(page.match(/<caption>[^<]+/g)!.length).toBe(page.match(/<table/g)!.length);
     expect(page.match(/<li><a href="#s\d+">/g)!.length).toBe(page.match(/<section id="s\d+">/g)!.length);
     expect(page).toMatch(/<html lang="en">/);
   });
@@ -94,6 +95,30 @@ describe("a report", () => {
     expect(times.slice(55, 57)).toEqual(["2024-03-10", "2024-03-11"]);
     expect(history.slice(54, 57)).toEqual([28, 33, null]);
     expect(mean.slice(55, 57)).toEqual([null, 42]);
+  });
+});
+
+test("the history of a forecast is the file that its provenance names, before another that would do", async () => {
+  const engine = await run.engine();
+  const [other, own, forecast] = ["other.csv", "own.csv", "own-forecast.parquet"].map((name) =>
+    join(folder, name),
+  );
+  writeFileSync(other, "t,v,w\n2024-01-01,7,0\n");
+  writeFileSync(own, "t,v,w\n2024-01-01,1,0\n2024-01-01,2,0\n2024-01-02,4,0\n");
+  const provenance = {
+    options: { value: "v", time: "t", freq: "D" },
+    inputs: [{ path: own, sha256: await sha256OfFile(own) }],
+  };
+  await engine.run(
+    `COPY (SELECT DATE '2024-01-03' AS t, 'naive' AS model, 4.0::DOUBLE AS mean) TO '${forecast}' (KV_METADATA {shopai: '${JSON.stringify(provenance)}'})`,
+  );
+  const page = await reportOf([other, own, forecast], "", run);
+  const chart = page.sections.flatMap(({ parts }) => parts).find((part) => part.kind === "figure")!;
+  expect(chart.kind === "figure" && chart.chart).toMatchObject({
+    times: ["2024-01-01", "2024-01-02", "2024-01-03"],
+    history: [3, 4, null],
+    mean: [null, null, 4],
+    bands: [],
   });
 });
 

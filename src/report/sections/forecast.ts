@@ -1,6 +1,6 @@
 import type { Engine } from "../../engine/engine.js";
 import { ident, literal, pathLiteral } from "../../engine/sql.js";
-import { provenanceKey } from "../../table/provenance.js";
+import { provenanceKey, type Provenance } from "../../table/provenance.js";
 import { findColumn, isNumeric, kindOf, type Relation } from "../../table/relation.js";
 import type { Cell, Part } from "../page.js";
 
@@ -168,15 +168,22 @@ async function fanFigure(
   };
 }
 
-/** The table among the others that holds the past of the forecast: its value column is known from the forecast's provenance. */
+/**
+ * The table among the others that holds the past of the forecast: the file that its provenance names, else
+ * the first with its series and time columns. The value column is known from the provenance too.
+ */
 async function historyOf(
   engine: Engine,
   relation: Relation,
   columns: ForecastColumns,
   tables: readonly Relation[],
 ): Promise<History | undefined> {
-  const asked = await optionsOf(engine, relation);
-  for (const table of tables) {
+  const made = await provenanceIn(engine, relation);
+  const asked = made?.options;
+  const isSource = (table: Relation): boolean =>
+    table.inputs.some(({ sha256 }) => made?.inputs.some((input) => input.sha256 === sha256));
+  const candidates = tables.some(isSource) ? tables.filter(isSource) : tables;
+  for (const table of candidates) {
     const time = findColumn(table.schema, columns.time);
     const series = columns.series.map((name) => findColumn(table.schema, name));
     if (!time || series.some((field) => !field)) continue;
@@ -216,14 +223,14 @@ async function historyOf(
   return undefined;
 }
 
-/** The options that the forecast was made with, where the file tells. */
-async function optionsOf(engine: Engine, relation: Relation): Promise<Record<string, unknown> | undefined> {
+/** How the forecast was made, where the file tells. */
+async function provenanceIn(engine: Engine, relation: Relation): Promise<Provenance | undefined> {
   const path = relation.inputs[0]?.path;
   if (path === undefined || !/\.(parquet|pq)$/i.test(path)) return undefined;
   const [row] = await engine.rows<{ value: string }>(
     `SELECT decode(value) AS value FROM parquet_kv_metadata(${pathLiteral(path)}) WHERE decode(key) = ${literal(provenanceKey)}`,
   );
-  return row ? (JSON.parse(row.value) as { options?: Record<string, unknown> }).options : undefined;
+  return row ? (JSON.parse(row.value) as Provenance) : undefined;
 }
 
 function seriesText(names: readonly string[]): string {

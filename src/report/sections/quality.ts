@@ -41,7 +41,7 @@ export function qualityParts(profile: TableProfile, total = profile.columns.leng
   parts.push({
     kind: "table",
     caption: "Columns",
-    head: ["column", "type", "missing", "distinct", "min", "median", "max", "mean", "most frequent", "shape"],
+    head: ["column", "type", "missing", "distinct", "shape", "min", "median", "max", "mean", "most frequent"],
     rows: shown.map((column) => columnRow(column, rows)),
   });
   if (total > shown.length)
@@ -64,16 +64,16 @@ function columnRow(column: ColumnProfile, rows: number): Cell[] {
     column.type.toLowerCase(),
     { share: rows === 0 ? 0 : column.nulls / rows },
     column.distinct_exact ? column.distinct : `about ${numberText(column.distinct)}`,
-    text ? "" : short(column.min),
-    short(column.quantiles?.p50),
-    text ? "" : short(column.max),
-    column.mean ?? "",
-    frequent,
     column.histogram && rows > 0
       ? { bars: column.histogram.counts }
       : column.top && column.top.length > 1
         ? { bars: column.top.map(({ count }) => count) }
         : "",
+    text ? "" : short(column.min),
+    short(column.quantiles?.p50),
+    text ? "" : short(column.max),
+    column.mean ?? "",
+    frequent,
   ];
 }
 
