@@ -301,10 +301,24 @@ describe("presets", () => {
       message: "the preset interactions needs the user column, and no name tells which it is",
       try: "--user <one of x, y>",
     });
+    const pairs = { roles: { user: "x", item: "y" }, options: { weights: { view: 1 } } };
+    await expect(made(source, "interactions", pairs)).rejects.toMatchObject({ kind: "usage", try: "--event <column>" });
     await expect(made(source, "interactions", { roles: { user: "z" } })).rejects.toMatchObject({
       kind: "data",
     });
   });
+});
+
+test("columns with SQL, quotes and blanks in their names are columns like any other", async () => {
+  const user = '"; DROP TABLE x; --';
+  const types = { [user]: "VARCHAR", "order's": "VARCHAR", "when ✓": "TIMESTAMP", "the price": "DOUBLE" };
+  const rows = [{ [user]: "a", "order's": "1", "when ✓": "2024-01-01 00:00:00", "the price": 2.5 }];
+  const source = await tableOf(await run.engine(), types, rows);
+  const found = await made(source, "rfm", {
+    roles: { user, order: "order's", time: "when ✓", value: "the price" },
+    moments: { kind: "dates", dates: ["2024-01-03"] },
+  });
+  expect(found.rows[0]).toMatchObject({ [user]: "a", recency_days: 2n, frequency: 1n, monetary: 2.5 });
 });
 
 const threadRuns = [1, 2, 4].map((threads) => testRun({ threads }));

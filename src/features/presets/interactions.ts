@@ -1,3 +1,4 @@
+import { ShopaiError } from "../../core/errors.js";
 import { ident, literal, numeric } from "../../engine/sql.js";
 import { sumOf } from "../exact.js";
 import { planSql, extended, tip, type Plan } from "../plan.js";
@@ -21,6 +22,11 @@ export const interactions: Preset = {
   async build(plan, shaping) {
     const user = shaping.roles.user!;
     const item = shaping.roles.item!;
+    if (shaping.weights && !shaping.roles.event)
+      throw new ShopaiError("usage", "--weights needs the column of event types, and no name tells which it is", {
+        where: plan.source.name,
+        try: "--event <column>",
+      });
     const pairs = await extended(plan, interactionSteps(tip(plan), shaping), [user, item]);
     return cored(pairs, user, item, shaping.minUser ?? 0, shaping.minItem ?? 0);
   },
