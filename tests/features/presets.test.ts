@@ -302,7 +302,10 @@ describe("presets", () => {
       try: "--user <one of x, y>",
     });
     const pairs = { roles: { user: "x", item: "y" }, options: { weights: { view: 1 } } };
-    await expect(made(source, "interactions", pairs)).rejects.toMatchObject({ kind: "usage", try: "--event <column>" });
+    await expect(made(source, "interactions", pairs)).rejects.toMatchObject({
+      kind: "usage",
+      try: "--event <column>",
+    });
     await expect(made(source, "interactions", { roles: { user: "z" } })).rejects.toMatchObject({
       kind: "data",
     });

@@ -23,10 +23,14 @@ export const interactions: Preset = {
     const user = shaping.roles.user!;
     const item = shaping.roles.item!;
     if (shaping.weights && !shaping.roles.event)
-      throw new ShopaiError("usage", "--weights needs the column of event types, and no name tells which it is", {
-        where: plan.source.name,
-        try: "--event <column>",
-      });
+      throw new ShopaiError(
+        "usage",
+        "--weights needs the column of event types, and no name tells which it is",
+        {
+          where: plan.source.name,
+          try: "--event <column>",
+        },
+      );
     const pairs = await extended(plan, interactionSteps(tip(plan), shaping), [user, item]);
     return cored(pairs, user, item, shaping.minUser ?? 0, shaping.minItem ?? 0);
   },
