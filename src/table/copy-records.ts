@@ -53,6 +53,9 @@ const outputSlack = 1 << 17;
 /** Bytes that a line number, its delimiter and 16-byte steps may take beside a record. */
 const recordSlack = 32;
 
+/** Half as much again, so that a little more each time does not mean a new buffer each time. */
+const grownTo = (needed: number, had: number): number => Math.max(needed, Math.ceil(had * 1.5));
+
 /** The readable copier, for machines without SIMD in WebAssembly, and to test the fast one. */
 export class PlainCopier implements RecordCopier {
   input: Buffer = Buffer.alloc(0);
@@ -60,10 +63,11 @@ export class PlainCopier implements RecordCopier {
 
   reserve(bytes: number): void {
     if (bytes <= this.input.length) return;
-    const larger = Buffer.alloc(bytes);
+    const room = grownTo(bytes, this.input.length);
+    const larger = Buffer.alloc(room);
     this.input.copy(larger);
     this.input = larger;
-    this.output = Buffer.alloc(bytes + outputSlack);
+    this.output = Buffer.alloc(room + outputSlack);
   }
 
   copy(start: number, end: number, shape: RecordShape, line: number): CopiedRun {
@@ -173,12 +177,13 @@ export class WasmCopier implements RecordCopier {
   reserve(bytes: number): void {
     if (bytes <= this.input.length) return;
     const kept = Buffer.from(this.input);
-    const outputAt = inputAt + bytes + readSlack;
-    const needed = outputAt + bytes + outputSlack + readSlack;
+    const room = grownTo(bytes, kept.length);
+    const outputAt = inputAt + room + readSlack;
+    const needed = outputAt + room + outputSlack + readSlack;
     const pages = Math.ceil((needed - this.#memory.buffer.byteLength) / pageBytes);
     if (pages > 0) this.#memory.grow(pages);
-    this.input = Buffer.from(this.#memory.buffer, inputAt, bytes);
-    this.output = Buffer.from(this.#memory.buffer, outputAt, bytes + outputSlack);
+    this.input = Buffer.from(this.#memory.buffer, inputAt, room);
+    this.output = Buffer.from(this.#memory.buffer, outputAt, room + outputSlack);
     this.#answer = new Uint32Array(this.#memory.buffer, this.#kernel.answerAt(), 5);
     this.input.set(kept);
   }

@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import iconv from "iconv-lite";
 import { describe, expect, test } from "vitest";
@@ -220,6 +220,23 @@ describe("CSV", () => {
       "the gzip file is damaged: it is not gzip at all",
     );
   });
+});
+
+test("a zstd file that is cut short or none at all is refused", async () => {
+  const whole = join(folder, "whole.csv.zst");
+  await (
+    await run.engine()
+  ).run(
+    `COPY (SELECT range AS a, md5(range::VARCHAR) AS b FROM range(20000)) TO '${whole}' (FORMAT csv, HEADER, COMPRESSION zstd)`,
+  );
+  expect((await read(whole)).lines.at(-1)).toBe(20_001);
+  const bytes = readFileSync(whole);
+  expect((await failure(file(bytes.subarray(0, bytes.length - 100), "csv.zst"))).message).toMatch(
+    /^the zstd file is damaged/,
+  );
+  expect((await failure(file("a,b\n1,2\n", "csv.zst"))).message).toBe(
+    "the zstd file is damaged: it is not zstd at all",
+  );
 });
 
 describe("JSON", () => {
