@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import zlib from "node:zlib";
-import iconv from "iconv-lite";
+import type iconv from "iconv-lite";
 import { Decompress } from "fzstd";
 import { nearest, ShopaiError } from "../core/errors.js";
 import type { Compression } from "./format.js";
@@ -244,7 +244,7 @@ async function* decoded(bytes: AsyncGenerator<Buffer>, encoding: string): AsyncG
     if (first) {
       const wide = encoding === "utf-8" && startsWide(chunk);
       const from = wide ? "utf-16" : encoding;
-      if (from !== "utf-8") decoder = iconv.getDecoder(from);
+      if (from !== "utf-8") decoder = (await import("iconv-lite")).default.getDecoder(from);
       if (from === "utf-8" && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf)
         text = chunk.subarray(3);
       first = false;
