@@ -2,6 +2,7 @@ import { ShopaiError } from "../core/errors.js";
 import { removeLeftovers } from "../core/leftovers.js";
 import { metaOf, optionsOf, type Command, type OptionsOf, type OptionShape } from "../pipeline/command.js";
 import { parseArguments } from "./arguments.js";
+import { printError } from "./failure.js";
 import { helpText } from "./help.js";
 import { openRun } from "./open-run.js";
 import { talkerFor } from "./progress.js";
@@ -16,7 +17,7 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
     return 0;
   }
   await checkOutputs(command, parsed.options);
-  return await runWith(command, parsed.options);
+  return await runWith(command, parsed.options, words);
 }
 
 /** Refuses outputs that could not be written in the end, before any work is done. */
@@ -35,10 +36,14 @@ async function checkOutputs(command: Command, options: OptionsOf<OptionShape>): 
   for (const path of outputs) checkWritable(path);
 }
 
-async function runWith(command: Command, options: OptionsOf<OptionShape>): Promise<number> {
+async function runWith(
+  command: Command,
+  options: OptionsOf<OptionShape>,
+  words: readonly string[],
+): Promise<number> {
   const talker = talkerFor(options);
   const stop = new AbortController();
-  const interrupt = interrupter(stop);
+  const interrupt = interrupter(stop, () => process.exit(printError(interrupted(), words)));
   const open = openRun(options, talker, stop.signal);
   talker.log({ event: "start", command: command.name, inputs: options.in });
   try {
@@ -50,9 +55,7 @@ async function runWith(command: Command, options: OptionsOf<OptionShape>): Promi
     talker.log({ event: "end", command: command.name, exit: 0 });
     return 0;
   } catch (cause) {
-    const error = stop.signal.aborted
-      ? new ShopaiError("interrupted", "interrupted; nothing was left half written")
-      : cause;
+    const error = stop.signal.aborted ? interrupted() : cause;
     const exit = error instanceof ShopaiError ? error.exitCode : 1;
     talker.log({ event: "end", command: command.name, exit, error: (error as Error).message });
     throw error;
@@ -63,13 +66,15 @@ async function runWith(command: Command, options: OptionsOf<OptionShape>): Promi
   }
 }
 
+const interrupted = (): ShopaiError =>
+  new ShopaiError("interrupted", "interrupted; nothing was left half written");
+
 /** Ctrl-C stops the work and removes what is half written; a second one, or two seconds, ends the program at once. */
-function interrupter(stop: AbortController): { release(): void } {
+function interrupter(stop: AbortController, exit: () => never): { release(): void } {
   const onSignal = (): void => {
     const leave = (): never => {
       removeLeftovers();
-      process.stderr.write("error: interrupted; nothing was left half written\n");
-      process.exit(130);
+      exit();
     };
     if (stop.signal.aborted) leave();
     stop.abort(new ShopaiError("interrupted", "interrupted"));
