@@ -130,6 +130,13 @@ describe("every mistake shows file, line, column, caret and a suggestion", () =>
       "another output for one of them",
     ],
     [
+      "a stage that reads the folder of all results, its own among them",
+      one("in: .shopai/results/flow, out: b.txt"),
+      "stage one reads what it writes",
+      "flow.yaml:2:3",
+      "the results of other stages one by one: ${stages.<stage>.result}",
+    ],
+    [
       "two stages with one output",
       "stages:\n  a: { run: concat, with: { in: a.txt, out: work/x } }\n  b:\n    run: concat\n    with:\n      in: a.txt\n      out: ./work/x\n",
       "stages a and b both write work/x",
