@@ -86,7 +86,8 @@ async function typesSeen(
   const about = { event, time: bare.time!, entity: bare.entity![0], most: mostEventTypes };
   const dates = moments.kind === "dates" ? [...moments.dates].sort() : [];
   if (!split && moments.kind === "dates") return eventTypes(plan, { ...about, latest: dates.at(-1)! });
-  let spine = await withAggregates(plan, bare, moments);
+  // A table of moments is its own list of rows: no event need be joined to know which are train rows.
+  let spine = await (moments.kind === "table" ? planOf(moments.rows) : withAggregates(plan, bare, moments));
   const columns = split?.columns ?? splitColumns((split?.kind ?? "random") as SplitKind, bare);
   if (split) spine = await withSplit(spine, { ...split, columns });
   const entity = ident(about.entity);

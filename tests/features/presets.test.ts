@@ -94,6 +94,19 @@ describe("presets", () => {
     );
     expect(later.rows).toEqual((await made(await log(), "behaviour", { moments })).rows);
 
+    const labels = await tableOf(await run.engine(), { user_id: "VARCHAR", as_of: "TIMESTAMP", split: "VARCHAR" }, [
+      { user_id: "bob", as_of: "2024-01-03 00:00:00", split: "train" },
+      { user_id: "ann", as_of: "2024-01-03 00:00:00", split: "test" },
+    ]);
+    const labelled = await made(await log(), "behaviour", {
+      moments: { kind: "table", rows: labels, column: "as_of" },
+    });
+    expect(labelled.rows.map((row) => [row.user_id, row.n_events_7d, row.n_view_7d])).toEqual([
+      ["bob", 1n, 1n],
+      ["ann", 3n, 2n],
+    ]);
+    expect(Object.keys(labelled.rows[0])).not.toContain("n_purchase_7d");
+
     const before = await made(await log(), "behaviour", { moments, split });
     const testUser = before.rows.find((row) => row.split === "test")!.user_id as string;
     const odd = { user_id: testUser, sku: "pen", ts: "2024-01-04 00:00:00", event_type: "odd", amount: 1 };
