@@ -94,10 +94,14 @@ describe("presets", () => {
     );
     expect(later.rows).toEqual((await made(await log(), "behaviour", { moments })).rows);
 
-    const labels = await tableOf(await run.engine(), { user_id: "VARCHAR", as_of: "TIMESTAMP", split: "VARCHAR" }, [
-      { user_id: "bob", as_of: "2024-01-03 00:00:00", split: "train" },
-      { user_id: "ann", as_of: "2024-01-03 00:00:00", split: "test" },
-    ]);
+    const labels = await tableOf(
+      await run.engine(),
+      { user_id: "VARCHAR", as_of: "TIMESTAMP", split: "VARCHAR" },
+      [
+        { user_id: "bob", as_of: "2024-01-03 00:00:00", split: "train" },
+        { user_id: "ann", as_of: "2024-01-03 00:00:00", split: "test" },
+      ],
+    );
     const labelled = await made(await log(), "behaviour", {
       moments: { kind: "table", rows: labels, column: "as_of" },
     });
