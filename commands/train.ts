@@ -5,7 +5,7 @@ import { roleHelp, type RoleName, type Roles } from "../src/learners/learner.js"
 import { parametersText } from "../src/learners/listing.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { trainModel } from "../src/learners/training.js";
-import { defineCommand, option, readingOptions, type Block } from "../src/pipeline/command.js";
+import { defineCommand, option, readingOptions, type Block, type Cell } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { summaries } from "./summaries.js";
 
@@ -87,7 +87,7 @@ export default defineCommand({
           kind: "pairs",
           rows: [
             ...(card.positive === undefined ? [] : [["positive class", card.positive] as [string, string]]),
-            ...Object.entries(card.params),
+            ...Object.entries(card.params).map(([key, value]) => [`--param ${key}`, value] as [string, Cell]),
             ...Object.entries(card.about).filter(
               (entry): entry is [string, number | string | boolean] => typeof entry[1] !== "object",
             ),

@@ -55,7 +55,9 @@ export async function measuredRanking(
       `auc_per_user is that of ${grouped(sampled)} of ${grouped(count)} users, drawn by the seed: it takes the score of every item`,
     );
   const drawn = `number IN (SELECT number FROM ${ident(truth.users)} ORDER BY md5(number::VARCHAR || ${literal(`auc ${run.seed}`)}), number LIMIT ${sampled})`;
-  const scored = await recommended(model, truth, items, drawn, catalogue.items.length, count, run);
+  // The users are those of the lists: what there was to say of them has been said.
+  const again: Run = { ...run, warn: () => undefined };
+  const scored = await recommended(model, truth, items, drawn, catalogue.items.length, count, again);
   const data: RankingRows = {
     users: count,
     relevant: integers(users, "relevant"),
