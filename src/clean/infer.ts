@@ -188,7 +188,7 @@ async function addRules(table: Relation, columns: readonly InferredColumn[]): Pr
     if (present < fewRows) continue;
     if (kind === "text") await addTextRules(table, column, present, distinct);
     const isId = idName.test(column.name) && (kind === "text" || kind === "integer");
-    if (isId && present === rows && distinct > 0.9 * rows && (await allDiffer(table, column.name)))
+    if (isId && present === rows && distinct > 0.8 * rows && (await allDiffer(table, column.name)))
       rules.unique = true;
   }
 }

@@ -24,7 +24,7 @@ export interface ColumnProfile {
   nulls: number;
   /** Different values, nulls left out. */
   distinct: number;
-  /** False when `distinct` is an estimate (HyperLogLog, about 2 %): above `countedDistinct`. */
+  /** False when `distinct` is an estimate (HyperLogLog, within about 15 %): above `countedDistinct`. */
   distinct_exact: boolean;
   min?: Scalar;
   max?: Scalar;
@@ -130,7 +130,7 @@ function startOf(name: string, type: string, rows: number, value: (key: string) 
     type,
     kind,
     nulls: rows - count("present"),
-    distinct: count("distinct"),
+    distinct: Math.min(count("distinct"), count("present")),
     distinct_exact: count("present") === 0,
   };
   if (kind !== "nested" && kind !== "other") {
