@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { profileOf } from "../../src/clean/profile.js";
 import { fences, gridOf } from "../../src/clean/profile-sql.js";
+import { openDuckDb } from "../../src/engine/duckdb.js";
 import { fileColumn, relationOf, rowColumn, type Relation } from "../../src/table/relation.js";
 import { testRun } from "../support/test-run.js";
 
@@ -120,17 +121,14 @@ test("mean, std and histogram agree with plain arithmetic", async () => {
 });
 
 test("the profile is the same for any number of threads", async () => {
-  const engine = await run.engine();
-  const relation = await relationOf(
-    engine,
-    `SELECT 0 AS ${fileColumn}, i AS ${rowColumn}, sin(i) * 1e6 AS x, (i * 7919) % 1000 AS g, md5(i::VARCHAR) AS t FROM range(200000) AS r(i)`,
-    { key: [fileColumn, rowColumn] },
-  );
+  const sql = `SELECT 0 AS ${fileColumn}, i AS ${rowColumn}, sin(i) * 1e6 AS x, (i * 7919) % 1000 AS g, md5(i::VARCHAR) AS t FROM range(200000) AS r(i)`;
   const limits = { countedDistinct: 50_000, exactQuantileRows: 100_000, sampleRows: 20_000 };
   const profiles = [];
   for (const threads of [1, 2, 4]) {
-    await engine.run(`SET threads = ${threads}`);
+    const engine = await openDuckDb({ threads, memory: 1e9 });
+    const relation = await relationOf(engine, sql, { key: [fileColumn, rowColumn] });
     profiles.push(JSON.stringify(await profileOf(relation, run.progress, limits)));
+    await engine.close();
   }
   expect(new Set(profiles).size).toBe(1);
   const { sampled, columns } = JSON.parse(profiles[0]) as Awaited<ReturnType<typeof profileOf>>;
