@@ -125,7 +125,10 @@ export async function columnStep(
     sql: `SELECT ${[key, ...print, ...rawNames, ...masks.columns, ...values].join(", ")} FROM (${sql})`,
     masks: masks.names,
     columns: names,
-    raw: options.raw ? `to_json([${rawNames.join(", ")}])::VARCHAR` : undefined,
+    // Columns may have types of their own; a list has one.
+    raw: options.raw
+      ? `to_json([${rawNames.map((name) => `${name}::VARCHAR`).join(", ")}])::VARCHAR`
+      : undefined,
   };
 }
 
