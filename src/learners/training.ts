@@ -86,7 +86,7 @@ export async function trainingData(
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
       try: "leaving --features out",
     });
-  if (learner.task !== "classification" && ask.positive !== undefined)
+  if (learner.task !== "classification" && learner.task !== "anomaly" && ask.positive !== undefined)
     throw new ShopaiError(
       "usage",
       `--positive is for classification, and ${learner.name} is for ${learner.task}`,
@@ -100,10 +100,16 @@ export async function trainingData(
       try: ask.where === undefined ? "a table with rows" : "another --where",
     });
   if (roles.weight) await checkWeights(relation, roles.weight);
-  const rows = roles.target ? await withTarget(relation, roles.target, run) : relation;
-  const target = roles.target ? columnNamed(rows, roles.target) : undefined;
+  const target = roles.target ? columnNamed(relation, roles.target) : undefined;
+  // Detectors of anomalies do not learn from the target: rows without it are as good as others.
+  const rows = target && learner.task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
   if (target && learner.task === "regression") await checkNumericTarget(rows, target);
-  const classes = target && learner.task === "classification" ? await classesOf(rows, target) : undefined;
+  const classes = target && learner.task !== "regression" ? await classesOf(rows, target) : undefined;
+  if (learner.task === "anomaly" && classes && classes.length > 2)
+    throw new ShopaiError("data", `the target ${target!.name} has ${classes.length} classes, not two`, {
+      where: relation.name,
+      try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
+    });
   return {
     relation: rows,
     rows: await countRows(rows),
@@ -279,7 +285,7 @@ async function classesOf(relation: Relation, target: Field): Promise<ClassCount[
       where: relation.name,
     });
   const counts = await relation.engine.rows<ClassCount>(
-    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
+    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
   );
   if (counts.length === 1)
     throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {
