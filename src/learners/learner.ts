@@ -11,7 +11,8 @@ import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 export { choice, flag, int, real } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
-export type Task = "classification" | "regression" | "recommendation" | "clustering";
+export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
+export type Task = (typeof tasks)[number];
 
 /** Columns with a meaning of their own: each is an option of `train` of the same name. */
 export const roleHelp = {
@@ -34,7 +35,10 @@ export interface Signature {
   features: readonly Field[];
   /** The column to predict, with its type in the table. */
   target?: Field;
-  /** Classification: the classes as texts, sorted in the order of the target's type; two or more. */
+  /**
+   * Classification: the classes as texts, sorted in the order of the target's type; two or more.
+   * Anomaly detection with a target: its two classes, for evaluation alone.
+   */
   classes?: readonly string[];
   /** Binary classification: the class that `score` is the probability of. */
   positive?: string;
@@ -105,6 +109,7 @@ export interface Model extends Pick<Fitted, "catalogue" | "space" | "trees"> {
    *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
    * - regression: kept columns, `prediction`
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
+   * - anomaly: kept columns, `prediction` (true for rows that stand out), `score` (larger stands out more)
    * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for
    *   every distinct user of `rows`, or every user seen in training when `rows` is undefined
    *
