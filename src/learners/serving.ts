@@ -38,6 +38,11 @@ export async function recommend(
       try: "leaving --keep out",
     });
   const { user, item } = catalogue;
+  const taken = ["source", "reason"].find((name) => name === user.name || name === item.name);
+  if (ask.explain && taken)
+    throw new ShopaiError("usage", `--explain would add a second column ${taken}`, {
+      try: `training with another name for ${taken}, or leaving --explain out`,
+    });
   const people = await peopleOf(catalogue, rows, ask.history, run);
   const table = await writtenLists(catalogue, scorer, people, ask, run);
   const told = ask.explain ? ", r.source, r.reason" : "";
