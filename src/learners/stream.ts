@@ -184,8 +184,7 @@ function memoryRows({ rows, columns }: Frame, schema: Schema): Answer[] {
 function valueReader(column: Column, type: string): (row: number) => unknown {
   const raw = (row: number): unknown =>
     column.kind === "code" ? (column.levels[column.values[row]] ?? null) : column.values[row];
-  if (kindOf(type) === "boolean")
-    return (row) => (typeof raw(row) === "string" ? raw(row) === "true" : raw(row));
+  if (kindOf(type) === "boolean") return (row) => raw(row) === "true" || raw(row) === 1;
   if (!isNumeric(type)) return raw;
   return (row) => {
     const value = raw(row);
