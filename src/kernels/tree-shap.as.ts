@@ -156,11 +156,10 @@ function descend(t: i32, x: usize): void {
 }
 
 /** Masks of the rows that go left. */
-// @ts-ignore: decorator
-@inline
 function branch(x: usize, node: usize, link: usize, to: usize): void {
   if (load<i32>(link, 24) >= 0) {
-    for (let lane: usize = 0; lane < LANES; lane += 8) store<i64>(to + lane, member(load<f64>(x + lane), link));
+    for (let lane: usize = 0; lane < LANES; lane += 8)
+      store<i64>(to + lane, member(load<f64>(x + lane), link));
     return;
   }
   const threshold = v128.load64_splat(node);

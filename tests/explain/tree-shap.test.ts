@@ -32,13 +32,10 @@ function knownScore(trees: TreeEnsemble, row: Float64Array, known: number, outpu
     if ((known >> column) & 1) return below(childOf(trees, node, row[column]));
     const { left, right, cover } = trees;
     if (cover[node] === 0) return (below(left[node]) + below(right[node])) / 2;
-    return (
-      (below(left[node]) * cover[left[node]] + below(right[node]) * cover[right[node]]) / cover[node]
-    );
+    return (below(left[node]) * cover[left[node]] + below(right[node]) * cover[right[node]]) / cover[node];
   };
   let score = trees.base[output];
-  for (let t = 0; t < treeCount(trees); t++)
-    if (trees.output[t] === output) score += below(trees.starts[t]);
+  for (let t = 0; t < treeCount(trees); t++) if (trees.output[t] === output) score += below(trees.starts[t]);
   return score;
 }
 
