@@ -89,7 +89,7 @@ export async function trainingData(
       try: "leaving --features out",
     });
   const task = await taskOf(learner, relation, roles, ask);
-  if (task !== "classification" && ask.positive !== undefined)
+  if (task !== "classification" && task !== "anomaly" && ask.positive !== undefined)
     throw new ShopaiError(
       "usage",
       `--positive is for classification, and ${learner.tasks ? `this is ${task}` : `${learner.name} is for ${task}`}`,
@@ -103,10 +103,17 @@ export async function trainingData(
       try: ask.where === undefined ? "a table with rows" : "another --where",
     });
   if (roles.weight) await checkWeights(relation, roles.weight);
-  const rows = roles.target ? await withTarget(relation, roles.target, run) : relation;
-  const target = roles.target ? columnNamed(rows, roles.target) : undefined;
+  const target = roles.target ? columnNamed(relation, roles.target) : undefined;
+  // Detectors of anomalies do not learn from the target: rows without it are as good as others.
+  const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
   if (target && task === "regression") await checkNumericTarget(rows, target);
-  const classes = target && task === "classification" ? await classesOf(rows, target) : undefined;
+  const classes =
+    target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
+  if (task === "anomaly" && classes && classes.length > 2)
+    throw new ShopaiError("data", `the target ${target!.name} has ${classes.length} classes, not two`, {
+      where: relation.name,
+      try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
+    });
   return {
     task,
     relation: rows,
@@ -309,7 +316,7 @@ async function classesOf(relation: Relation, target: Field): Promise<ClassCount[
       where: relation.name,
     });
   const counts = await relation.engine.rows<ClassCount>(
-    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
+    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
   );
   if (counts.length === 1)
     throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {
