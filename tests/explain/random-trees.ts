@@ -8,6 +8,8 @@ export interface Shape {
   depth: number;
   /** Every how manieth column is a category of 40 levels. */
   categories?: number;
+  /** Rows hold levels that are none of the 40. */
+  beyond?: boolean;
   /** Whether some nodes were reached by no training row. */
   empty?: boolean;
 }
@@ -76,13 +78,13 @@ export function randomTrees(rng: Rng, shape: Shape): TreeEnsemble {
   };
 }
 
-/** Rows that meet thresholds exactly now and then, lack values, and hold levels that no set knows. */
+/** Rows that meet thresholds exactly now and then, and lack values. */
 export function randomRows(rng: Rng, rows: number, shape: Shape): Float64Array {
   return Float64Array.from({ length: rows * shape.columns }, (_, i) =>
     rng.uniform() < 0.15
       ? NaN
       : isCategory(i % shape.columns, shape)
-        ? rng.integer(levelsOfCategory + 30)
+        ? rng.integer(levelsOfCategory + (shape.beyond ? 30 : 0))
         : Math.round(rng.normal() * 8) / 8,
   );
 }

@@ -12,7 +12,11 @@ const plain = testRun({ threads: 2, plain: true });
 
 const shapes: [string, Shape, rows: number][] = [
   ["numbers", { columns: 6, trees: 12, depth: 6 }, 37],
-  ["categories, empty nodes", { columns: 8, trees: 12, depth: 6, categories: 2, empty: true }, 21],
+  [
+    "categories, empty nodes",
+    { columns: 8, trees: 12, depth: 6, categories: 2, empty: true, beyond: true },
+    21,
+  ],
   ["three outputs", { columns: 5, outputs: 3, trees: 9, depth: 5, categories: 3 }, 150],
   ["deep, many columns on a path", { columns: 40, trees: 4, depth: 14 }, 9],
   ["leaves only", { columns: 2, trees: 2, depth: 0 }, 3],

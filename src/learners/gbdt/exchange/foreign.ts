@@ -16,12 +16,23 @@ export interface ForeignModel {
 
 /** What a shopai model knows and the other tools' formats have no place for. */
 export interface Passport {
+  task: Task;
   columns: TreeColumn[];
   objective: string;
   target?: { name: string; type: string };
   features: { name: string; type: string }[];
   classes?: string[];
   positive?: string;
+}
+
+/** Reads the passport of a file that we wrote. */
+export function passportOf(text: string | undefined, where: string): Passport | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Passport;
+  } catch (cause) {
+    throw damaged("what shopai wrote beside the trees is no JSON", where, cause);
+  }
 }
 
 /** What stands at one node of another tool's tree. */

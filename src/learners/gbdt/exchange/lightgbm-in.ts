@@ -6,12 +6,12 @@ import {
   foreignColumns,
   Gathering,
   setOf,
+  passportOf,
   unsupported,
   type ForeignModel,
   type ForeignNode,
-  type Passport,
 } from "./foreign.js";
-import { doubleAbove } from "./xgboost-in.js";
+import { doubleAbove } from "./neighbours.js";
 
 /** By objective: what is predicted, what becomes of raw scores, and our name of the objective. */
 const objectives: Readonly<Record<string, [Task, Link, objective: string]>> = {
@@ -77,7 +77,7 @@ export function readLightgbm(text: string, where: string): ForeignModel {
     const root = tree.leaves === 1 ? -1 : 0;
     gathering.add(t % outputs, root, 2 * tree.leaves - 1, nodesOf(tree, t, scale, where), where);
   });
-  const passport = passportOf(lines);
+  const passport = passportOf(facts.get("shopai"), where);
   const names = facts.get("feature_names")?.split(" ") ?? [];
   const levels = levelNames(lines, facts.get("feature_infos")?.split(" ") ?? [], where);
   return {
@@ -92,7 +92,7 @@ export function readLightgbm(text: string, where: string): ForeignModel {
       link,
       objective: passport?.objective ?? objective,
     },
-    task,
+    task: passport?.task ?? task,
     classes: task === "classification" ? Math.max(2, outputs) : undefined,
     tool: `lightgbm (text format ${version})`,
     passport,
@@ -202,12 +202,6 @@ function nodesOf(tree: Tree, t: number, scale: number, where: string): (id: numb
       missingLeft: kind === missing.nan ? byDefault : zeroLeft,
     };
   };
-}
-
-/** What our own export wrote among the parameters. */
-function passportOf(lines: readonly string[]): Passport | undefined {
-  const line = lines.find((text) => text.startsWith("[shopai: "));
-  return line === undefined ? undefined : (JSON.parse(line.slice(9, -1)) as Passport);
 }
 
 /** Names of levels: pandas' categories, which stand in the order of the categorical columns. */

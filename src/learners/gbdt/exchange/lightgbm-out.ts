@@ -1,14 +1,15 @@
 import type { TreeColumn, TreeEnsemble, TreeModel } from "../trees.js";
 import { levelCounts, rounds, type Passport } from "./foreign.js";
+import { doubleBelow } from "./neighbours.js";
 
 /**
  * The model as LightGBM's text, format v4.
  *
  * Both compute with float64: predictions are equal up to the order of the sums. In LightGBM the levels of
  * a categorical split that are missing or unknown go right; splits that send them left have their sides
- * swapped. Covers are written as weights of the leaves and, rounded, as their counts.
+ * swapped. Covers are written as weights of the leaves and, rounded to 1 or more, as their counts.
  *
- * @param passport what a later import into shopai gets back; stands among the parameters
+ * @param passport what a later import into shopai gets back; stands in the head
  */
 export function writeLightgbm(model: TreeModel, passport: Passport): string {
   const { trees, columns } = model;
@@ -36,6 +37,7 @@ export function writeLightgbm(model: TreeModel, passport: Passport): string {
     ...line,
     `feature_names=${names.join(" ")}`,
     `feature_infos=${infos(trees, levels).join(" ")}`,
+    `shopai=${escaped(JSON.stringify(passport))}`,
     `tree_sizes=${sections.map((section) => Buffer.byteLength(section)).join(" ")}`,
     "",
     `${sections.join("")}end of trees`,
@@ -52,7 +54,6 @@ export function writeLightgbm(model: TreeModel, passport: Passport): string {
     `[objective: ${name}]`,
     `[num_class: ${trees.outputs}]`,
     ...(categorical.length > 0 ? [`[categorical_feature: ${categorical.join(",")}]`] : []),
-    `[shopai: ${JSON.stringify(passport)}]`,
     "",
     "end of parameters",
     "",
@@ -60,6 +61,9 @@ export function writeLightgbm(model: TreeModel, passport: Passport): string {
     "",
   ].join("\n");
 }
+
+/** A line of the head may hold one equals sign only. */
+const escaped = (json: string): string => json.replaceAll("=", "\\u003d");
 
 function objectiveOf(
   { link, objective, trees }: TreeModel,
@@ -163,12 +167,13 @@ function treeLines(trees: TreeEnsemble, t: number, base: number, levels: readonl
   const boundaries = [0];
   const words: number[] = [];
   const thresholds = inner.map((n) => {
-    if (catStart[n] < 0) return doubleBelow(trees.threshold[n]);
+    if (catStart[n] < 0) return doubleBelow(trees.threshold[n]); // x < t is x <= the number before t
     words.push(...setLeft(trees, n, levels[feature[n]], swapped(n)));
     return boundaries.push(words.length) - 2;
   });
   const sets = boundaries.length - 1;
-  const counts = (nodes: readonly number[]): string => nodes.map((n) => Math.round(cover[n])).join(" ");
+  const counts = rowCounts(trees, t);
+  const counted = (nodes: readonly number[]): string => list(nodes.map((n) => counts[n - starts[t]]));
   const list = (values: readonly number[]): string => values.join(" ");
   return [
     `num_leaves=${leaves.length}`,
@@ -181,14 +186,25 @@ function treeLines(trees: TreeEnsemble, t: number, base: number, levels: readonl
     `right_child=${list(inner.map((n) => id.get(swapped(n) ? left[n] : right[n])!))}`,
     `leaf_value=${list(leaves.map((n) => value[n] + base))}`,
     `leaf_weight=${list(leaves.map((n) => cover[n]))}`,
-    `leaf_count=${counts(leaves)}`,
+    `leaf_count=${counted(leaves)}`,
     `internal_value=${list(inner.map((n) => value[n] + base))}`,
     `internal_weight=${list(inner.map((n) => cover[n]))}`,
-    `internal_count=${counts(inner)}`,
+    `internal_count=${counted(inner)}`,
     ...(sets > 0 ? [`cat_boundaries=${list(boundaries)}`, `cat_threshold=${list(words)}`] : []),
     "is_linear=0",
     "shrinkage=1",
   ].join("\n");
+}
+
+/** Rows of the nodes of a tree, as far as covers tell: LightGBM's contributions divide by them. */
+function rowCounts({ starts, feature, left, right, cover }: TreeEnsemble, t: number): Float64Array {
+  const counts = new Float64Array(starts[t + 1] - starts[t]);
+  for (let n = starts[t + 1] - 1; n >= starts[t]; n--)
+    counts[n - starts[t]] =
+      feature[n] < 0
+        ? Math.max(1, Math.round(cover[n]))
+        : counts[left[n] - starts[t]] + counts[right[n] - starts[t]];
+  return counts;
 }
 
 /** Words of the set that goes left; of its complement among the known levels when the sides are swapped. */
@@ -204,15 +220,4 @@ function setLeft(
     const known = levels - 32 * w >= 32 ? 0xffffffff : (1 << (levels - 32 * w)) - 1;
     return (~(words[w] ?? 0) & known) >>> 0;
   });
-}
-
-/** x < t is x <= the number before t. */
-function doubleBelow(value: number): number {
-  if (value === 0) return -Number.MIN_VALUE;
-  if (value === -Infinity) return value;
-  if (value === Infinity) return Number.MAX_VALUE;
-  const double = new Float64Array([value]);
-  const words = new BigInt64Array(double.buffer);
-  words[0] += value > 0 ? -1n : 1n;
-  return double[0];
 }

@@ -6,11 +6,12 @@ import {
   foreignColumns,
   Gathering,
   setOf,
+  passportOf,
   unsupported,
   type ForeignModel,
   type ForeignNode,
-  type Passport,
 } from "./foreign.js";
+import { doubleAbove, floatBelow } from "./neighbours.js";
 import { parseUbjson } from "./ubjson.js";
 
 /** What of XGBoost's model files is read (its "Introduction to Model IO", versions 1.0 to 3). */
@@ -96,9 +97,10 @@ export function readXgboost(bytes: Uint8Array, where: string): ForeignModel {
       `a model of one of ${Object.keys(objectives).slice(0, 6).join(", ")}…`,
     );
   const [task, link, objective] = objectives[learner.objective.name];
-  const outputs = Math.max(1, Number(param.num_class));
-  if (Number(param.num_target ?? 1) > 1 || (link === "softmax" && outputs < 2))
-    throw unsupported("several targets", where, "one model per target");
+  const passport = passportOf(learner.attributes?.shopai, where);
+  const targets = Number(param.num_target ?? 1);
+  const outputs = Math.max(1, Number(param.num_class), targets);
+  if (targets > 1 && !passport?.classes) throw unsupported("several targets", where, "one model per target");
   const model = (booster.gbtree ?? booster).model;
   if (!model?.trees || !model.tree_info || model.trees.length !== model.tree_info.length)
     throw damaged("the trees are missing", where);
@@ -109,7 +111,6 @@ export function readXgboost(bytes: Uint8Array, where: string): ForeignModel {
     gathering.add(model.tree_info[t], 0, tree.left_children.length, nodesOf(tree, weight), where);
   });
   const width = Number(param.num_feature);
-  const passport = passportOf(learner.attributes?.shopai);
   const names = learner.feature_names?.length === width ? learner.feature_names : undefined;
   return {
     model: {
@@ -122,7 +123,7 @@ export function readXgboost(bytes: Uint8Array, where: string): ForeignModel {
       link,
       objective: passport?.objective ?? objective,
     },
-    task,
+    task: passport?.task ?? task,
     classes: task === "classification" ? Math.max(2, outputs) : undefined,
     tool: `xgboost ${saved.version?.join(".") ?? "of an unknown version"}`,
     passport,
@@ -213,18 +214,6 @@ function nodesOf(tree: Tree, weight: number): (id: number) => ForeignNode {
   };
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-
-/** The next float32 below. */
-function floatBelow(value: number): number {
-  float[0] = value;
-  if (float[0] === -Infinity) return -Infinity;
-  if (float[0] === 0) bits[0] = -0x7fffffff;
-  else bits[0] += float[0] > 0 ? -1 : 1;
-  return float[0];
-}
-
 /**
  * The float64 T for which `x < T` says of every float64 x what XGBoost says of it: that x, rounded to
  * float32, is less than the float32 that `written` stands for. T is the middle between the threshold and the float32
@@ -236,15 +225,6 @@ export function doubleThreshold(written: number): number {
   if (!Number.isFinite(low) || !Number.isFinite(threshold)) return threshold;
   const middle = (low + threshold) / 2;
   return Math.fround(middle) < threshold ? doubleAbove(middle) : middle;
-}
-
-/** The next float64 above a finite number. */
-export function doubleAbove(value: number): number {
-  if (value === 0) return Number.MIN_VALUE;
-  const double = new Float64Array([value]);
-  const words = new BigInt64Array(double.buffer);
-  words[0] += value > 0 ? 1n : -1n;
-  return double[0];
 }
 
 /** `base_score` as raw scores: a number, or since XGBoost 3.1 a list of numbers, in units of predictions. */
@@ -261,10 +241,6 @@ function marginsOf(text: string, outputs: number, link: Link, where: string): nu
     return link === "logistic" ? -Math.log(1 / base - 1) : link === "exp" ? Math.log(base) : base;
   });
   return Array.from({ length: outputs }, (_, o) => margins[o % margins.length]);
-}
-
-function passportOf(text: string | undefined): Passport | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as Passport);
 }
 
 /** Names of the levels of a categorical column, which files have since XGBoost 3.1. */

@@ -1,5 +1,6 @@
 import { type TreeColumn, type TreeEnsemble, type TreeModel } from "../trees.js";
 import { levelCounts, levelsLeft, rounds, type Passport } from "./foreign.js";
+import { floatAbove } from "./neighbours.js";
 
 /**
  * The model as XGBoost's JSON, which XGBoost 1.7 and later load.
@@ -33,13 +34,14 @@ export function writeXgboost(model: TreeModel, passport: Passport): string {
             (_, round) => round * trees.outputs,
           ),
           tree_info: written.map((_, t) => t % trees.outputs),
-          trees: written.map((tree, id) => ({
-            ...tree,
+          trees: written.map(({ integers, floats }, id) => ({
+            ...integers,
+            ...Object.fromEntries(Object.entries(floats).map(([name, values]) => [name, values.map(single)])),
             id,
             tree_param: {
               num_deleted: "0",
               num_feature: width,
-              num_nodes: String(tree.left_children.length),
+              num_nodes: String(integers.parents.length),
               size_leaf_vector: "1",
             },
           })),
@@ -57,7 +59,8 @@ export function writeXgboost(model: TreeModel, passport: Passport): string {
     },
     version: [3, 1, 0],
   };
-  return JSON.stringify(saved);
+  // XGBoost tells integers from floats by their look: 1 is none of the latter, 1E0 is.
+  return JSON.stringify(saved).replace(/"float:([^"]+)"/g, "$1");
 }
 
 function objectiveOf({ link, objective, trees }: TreeModel, { classes }: Passport): Record<string, unknown> {
@@ -94,78 +97,76 @@ function baseOf({ trees, link }: TreeModel): { score: number; extra: boolean } {
 
 const scientific = (value: number): string => value.toExponential().toUpperCase().replace("+", "");
 
-/** The shortest text of at most nine digits, which every float32 is told apart by. */
-const single = (value: number): number => Number(Math.fround(value).toPrecision(9));
+/** A float32, told apart from all others by nine digits; marked for its place in the JSON. */
+const single = (value: number): string => `float:${scientific(Number(Math.fround(value).toPrecision(9)))}`;
 
-type WrittenTree = ReturnType<typeof treeOf>;
-
-function constantTree(value: number): WrittenTree {
-  return {
-    base_weights: [single(value)],
-    categories: [],
-    categories_nodes: [],
-    categories_segments: [],
-    categories_sizes: [],
-    default_left: [0],
-    left_children: [-1],
-    loss_changes: [0],
-    parents: [noParent],
-    right_children: [-1],
-    split_conditions: [single(value)],
-    split_indices: [0],
-    split_type: [0],
-    sum_hessian: [0],
-  };
+interface WrittenTree {
+  integers: Record<string, number[]>;
+  floats: Record<string, number[]>;
 }
 
 const noParent = 2147483647;
 
-function treeOf(trees: TreeEnsemble, t: number) {
-  const first = trees.starts[t];
-  const ids = Array.from({ length: trees.starts[t + 1] - first }, (_, i) => first + i);
-  const parents = ids.map(() => noParent);
-  const sets = new Map<number, number[]>();
-  for (const n of ids) {
-    if (trees.feature[n] < 0) continue;
-    parents[trees.left[n] - first] = n - first;
-    parents[trees.right[n] - first] = n - first;
-    if (trees.catStart[n] >= 0) sets.set(n - first, levelsLeft(trees, n));
-  }
-  const leaf = (n: number): boolean => trees.feature[n] < 0;
-  const set = (n: number): boolean => trees.catStart[n] >= 0;
-  const child = (n: number, left: boolean): number =>
-    leaf(n) ? -1 : (left === set(n) ? trees.right[n] : trees.left[n]) - first;
-  let segment = 0;
+function constantTree(value: number): WrittenTree {
   return {
-    base_weights: ids.map((n) => single(trees.value[n])),
-    categories: [...sets.values()].flat(),
-    categories_nodes: [...sets.keys()],
-    categories_segments: [...sets.values()].map(({ length }) => (segment += length) - length),
-    categories_sizes: [...sets.values()].map(({ length }) => length),
-    // The set of levels goes right there: left and right of categorical splits are swapped.
-    default_left: ids.map((n) => (leaf(n) ? 0 : set(n) ? 1 - trees.missingLeft[n] : trees.missingLeft[n])),
-    left_children: ids.map((n) => child(n, true)),
-    loss_changes: ids.map((n) => single(trees.gain[n])),
-    parents,
-    right_children: ids.map((n) => child(n, false)),
-    split_conditions: ids.map((n) =>
-      leaf(n) ? single(trees.value[n]) : set(n) ? 0 : single(floatThreshold(trees.threshold[n])),
-    ),
-    split_indices: ids.map((n) => Math.max(0, trees.feature[n])),
-    split_type: ids.map((n) => (set(n) ? 1 : 0)),
-    sum_hessian: ids.map((n) => single(trees.cover[n])),
+    integers: {
+      categories: [],
+      categories_nodes: [],
+      categories_segments: [],
+      categories_sizes: [],
+      default_left: [0],
+      left_children: [-1],
+      parents: [noParent],
+      right_children: [-1],
+      split_indices: [0],
+      split_type: [0],
+    },
+    floats: { base_weights: [value], loss_changes: [0], split_conditions: [value], sum_hessian: [0] },
   };
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-
-/** The next float32 above. */
-function floatAbove(value: number): number {
-  float[0] = value;
-  if (float[0] === 0) bits[0] = 1;
-  else bits[0] += float[0] > 0 ? 1 : -1;
-  return float[0];
+function treeOf(trees: TreeEnsemble, t: number): WrittenTree {
+  const leaf = (n: number): boolean => trees.feature[n] < 0;
+  const set = (n: number): boolean => trees.catStart[n] >= 0;
+  // XGBoost expects siblings side by side, and sends the levels of a set to the right.
+  const ids = [trees.starts[t]];
+  const left = [-1];
+  const parents = [noParent];
+  for (let i = 0; i < ids.length; i++) {
+    const n = ids[i];
+    if (leaf(n)) continue;
+    left[i] = ids.length;
+    ids.push(...(set(n) ? [trees.right[n], trees.left[n]] : [trees.left[n], trees.right[n]]));
+    left.push(-1, -1);
+    parents.push(i, i);
+  }
+  const sets = new Map<number, number[]>();
+  ids.forEach((n, i) => {
+    if (set(n)) sets.set(i, levelsLeft(trees, n));
+  });
+  let segment = 0;
+  return {
+    integers: {
+      categories: [...sets.values()].flat(),
+      categories_nodes: [...sets.keys()],
+      categories_segments: [...sets.values()].map(({ length }) => (segment += length) - length),
+      categories_sizes: [...sets.values()].map(({ length }) => length),
+      default_left: ids.map((n) => (leaf(n) ? 0 : set(n) ? 1 - trees.missingLeft[n] : trees.missingLeft[n])),
+      left_children: left,
+      parents,
+      right_children: left.map((child) => (child < 0 ? -1 : child + 1)),
+      split_indices: ids.map((n) => Math.max(0, trees.feature[n])),
+      split_type: ids.map((n) => (set(n) ? 1 : 0)),
+    },
+    floats: {
+      base_weights: ids.map((n) => trees.value[n]),
+      loss_changes: ids.map((n) => trees.gain[n]),
+      split_conditions: ids.map((n) =>
+        leaf(n) ? trees.value[n] : set(n) ? 0 : floatThreshold(trees.threshold[n]),
+      ),
+      sum_hessian: ids.map((n) => trees.cover[n]),
+    },
+  };
 }
 
 /**

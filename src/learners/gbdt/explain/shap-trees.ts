@@ -31,7 +31,8 @@ export function shapTrees(trees: TreeEnsemble, columns: number): PreparedTrees {
     writeLinks(trees, t, paths[t], links);
     writeFactors(trees, t, paths[t], points[t], factors.subarray(at[t]));
     for (let n = trees.starts[t]; n < trees.starts[t + 1]; n++)
-      if (trees.feature[n] < 0) expected[trees.output[t]] += trees.value[n] * paths[t].reach[n - trees.starts[t]];
+      if (trees.feature[n] < 0)
+        expected[trees.output[t]] += trees.value[n] * paths[t].reach[n - trees.starts[t]];
   }
   const { outputs, starts, output, catWords } = trees;
   return { shap: { columns, outputs, starts, output, points, links, factors, at, catWords }, expected };
@@ -83,7 +84,8 @@ function writeLinks(trees: TreeEnsemble, t: number, { parent, same }: Paths, lin
   for (let n = starts[t]; n < starts[t + 1]; n++) {
     const up = parent[n - starts[t]];
     const above = starts[t] + up;
-    const edge = up < 0 ? [-1, -1, -1, 0] : [up, feature[above], same[n - starts[t]], left[above] === n ? 1 : 0];
+    const edge =
+      up < 0 ? [-1, -1, -1, 0] : [up, feature[above], same[n - starts[t]], left[above] === n ? 1 : 0];
     links.set([...edge, feature[n], missingLeft[n], catStart[n], catCount[n]], n * linkWords);
   }
 }
@@ -124,7 +126,8 @@ export function gaussLegendre(points: number): { nodes: Float64Array; weights: F
     for (let step = 0; step < 100; step++) {
       let value = 1;
       let before = 0;
-      for (let n = 1; n <= points; n++) [value, before] = [((2 * n - 1) * x * value - (n - 1) * before) / n, value];
+      for (let n = 1; n <= points; n++)
+        [value, before] = [((2 * n - 1) * x * value - (n - 1) * before) / n, value];
       slope = (points * (x * value - before)) / (x * x - 1);
       const move = value / slope;
       x -= move;
