@@ -4,6 +4,7 @@ import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { TreeModel } from "./gbdt/trees.js";
+import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Scorer } from "./scorer.js";
@@ -51,6 +52,10 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Learners with parts: the recommenders to work with. */
+  parts?: readonly Part[];
+  /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
+  items?: Relation;
 }
 
 /** What is asked of a model beside the rows. */
@@ -97,6 +102,8 @@ export interface ModelCard extends Signature {
   learner: string;
   task: Task;
   params: Record<string, ParamValue>;
+  /** Learners with parts: the parts as they were named. */
+  parts?: readonly string[];
   /** Types of the role columns in the training table. */
   role_types: Partial<Record<RoleName, string>>;
   seed: number;
@@ -130,6 +137,8 @@ export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" |
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
   /** Writes the model folder, atomically. */
   save(path: string): Promise<void>;
+  /** Writes everything but the card into the folder of a model that holds this one. */
+  store(folder: FolderWriter): void;
 }
 
 /** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
@@ -147,13 +156,17 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Whether it learns from feature columns beside its roles. */
   features: boolean;
   params: T;
+  /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
+  parts?: readonly string[];
+  /** Whether it can use a table of items (`train --items`). */
+  items?: boolean;
   /**
    * @param data   checked rows, roles and features
    * @param params every parameter of the table, in range
    * @param run    the only source of random numbers, threads and progress
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
-  load(folder: FolderReader): Fitted;
+  load(folder: FolderReader): Fitted | Promise<Fitted>;
 }
 
 /** Declares a learner; nothing but a place for the types to meet. */
