@@ -24,7 +24,9 @@ export default defineCommand({
   async run(o) {
     const named = o.in.length > 0;
     const all = await Promise.all((named ? o.in : learnerNames).map(learnerNamed));
-    const shown = all.filter((learner) => o.task === undefined || learner.task === o.task);
+    const shown = all.filter(
+      (learner) => o.task === undefined || (learner.tasks ?? [learner.task]).includes(o.task),
+    );
     return {
       json: shown.map(describedLearner),
       blocks: named ? shown.flatMap(inFull) : overview(shown),
@@ -47,7 +49,10 @@ function overview(learners: readonly Learner[]): Block[] {
 
 function inFull(learner: Learner): Block[] {
   return [
-    { kind: "title", text: `${learner.name} (${learner.task}): ${learner.summary}` },
+    {
+      kind: "title",
+      text: `${learner.name} (${(learner.tasks ?? [learner.task]).join(", ")}): ${learner.summary}`,
+    },
     { kind: "line", text: `  ${learner.source}` },
     {
       kind: "pairs",

@@ -3,6 +3,7 @@ import type { Run } from "../engine/run.js";
 import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
+import type { TreeModel } from "./gbdt/trees.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
@@ -45,6 +46,8 @@ export interface Signature {
 
 /** What a learner learns from: a checked relation, never empty. */
 export interface TrainingData extends Signature {
+  /** One of the learner's tasks. */
+  task: Task;
   relation: Relation;
   rows: number;
 }
@@ -68,6 +71,8 @@ export interface Fitted {
   catalogue?: Catalogue;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
+  /** Learners of trees: the trees behind the scores, for explanations and export. */
+  trees?: TreeModel;
   /** Writes everything that `load` needs; the card is written by the caller. */
   save(folder: FolderWriter): void;
 }
@@ -95,7 +100,7 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "space"> {
+export interface Model extends Pick<Fitted, "catalogue" | "space" | "trees"> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -118,7 +123,10 @@ export interface Model extends Pick<Fitted, "catalogue" | "space"> {
 /** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
 export interface Learner<T extends ParamTable = ParamTable> {
   name: string;
+  /** What its predictions are; for a learner of several tasks, the first of them. */
   task: Task;
+  /** A learner of several tasks: all of them. `train --task` names one, else the target tells which. */
+  tasks?: readonly Task[];
   /** One line: what it gives a shop. */
   summary: string;
   /** Paper or manual, with its year. */

@@ -9,6 +9,7 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     card,
     catalogue: fitted.catalogue,
     space: fitted.space,
+    trees: fitted.trees,
     predict: (rows, ask, run) => fitted.predict(rows, ask, run),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };
