@@ -66,7 +66,8 @@ export default defineCommand({
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const ask = { ...o, roles, params: o.param };
-    const cv = o.cv === undefined ? undefined : await crossValidated(learner, table, ask, o.cv, run);
+    const cv =
+      o.cv === undefined ? undefined : await crossValidated(learner, table, ask, { folds: o.cv }, run);
     const model = await trainModel(learner, table, { ...ask, about: cv && { cv } }, run);
     await model.save(o.out);
     const { card } = model;
