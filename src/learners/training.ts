@@ -107,8 +107,8 @@ export async function trainingData(
   // Detectors of anomalies do not learn from the target: rows without it are as good as others.
   const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
   if (target && task === "regression") await checkNumericTarget(rows, target);
-  const classified = target && (task === "classification" || task === "anomaly");
-  const classes = classified ? await classesOf(rows, target) : undefined;
+  const classes =
+    target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
   if (task === "anomaly" && classes && classes.length > 2)
     throw new ShopaiError("data", `the target ${target!.name} has ${classes.length} classes, not two`, {
       where: relation.name,
