@@ -1,4 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { scoped } from "../engine/scope.js";
 import { ident } from "../engine/sql.js";
@@ -22,8 +23,8 @@ export interface CrossValidation {
   metrics: Record<string, FoldFigures>;
 }
 
-/** A way to make a model of rows: `trainModel` itself, or a whole procedure with tuning and calibration. */
-export type Trainer = (rows: Relation, run: Run) => Promise<Model>;
+/** A way to make a model of rows: `trainModel` itself, or a whole procedure with tuning and calibration. Folds count from 1. */
+export type Trainer = (rows: Relation, run: Run, fold: number) => Promise<Model>;
 
 export interface FoldWork extends FoldAsk {
   /** How the model of a fold is made. */
@@ -52,7 +53,9 @@ export async function crossValidated(
   work: FoldWork,
   run: Run,
 ): Promise<CrossValidation> {
-  return (await overFolds(learner, relation, ask, work, run)).validation;
+  const { validation, drop } = await overFolds(learner, relation, ask, work, run);
+  await drop();
+  return validation;
 }
 
 /**
@@ -69,7 +72,7 @@ export async function outOfFold(
   work: FoldWork,
   run: Run,
 ): Promise<{ validation: CrossValidation; outOfFold: Relation }> {
-  const { validation, answers } = await overFolds(learner, relation, ask, work, run);
+  const { validation, answers, drop } = await overFolds(learner, relation, ask, work, run);
   if (answers.length === 0)
     throw new ShopaiError("usage", `${learner.name} has no prediction for every row to save`, {
       try: "leaving --oof out",
@@ -80,6 +83,7 @@ export async function outOfFold(
   );
   const table = relation.engine.fresh("out_of_fold");
   await relation.engine.run(`CREATE TABLE ${ident(table)} AS ${parts.join(" UNION ALL ")}`);
+  await drop();
   return {
     validation,
     outOfFold: await relationOf(relation.engine, `SELECT * FROM ${ident(table)}`, {
@@ -96,22 +100,25 @@ async function overFolds(
   ask: TrainingAsk,
   work: FoldWork,
   run: Run,
-): Promise<{ validation: CrossValidation; answers: Relation[] }> {
+): Promise<{ validation: CrossValidation; answers: Relation[]; drop: () => Promise<void> }> {
   const plan = await foldPlan(learner, relation, ask, work);
-  const { folds, drop } = await dealt(relation, plan, run);
-  const heard = warnedOnce(run);
+  const { engine, drop } = scoped(relation.engine);
+  const { folds } = await dealt({ ...relation, engine }, plan, run);
+  const heard = repeated(run);
+  run.progress.stage(`${learner.name}: ${grouped(folds.length)} folds`);
   const found: Record<string, (number | null)[]> = {};
   const answers: Relation[] = [];
-  for (const fold of folds) {
-    const one = await answeredFold(fold, ask, work, learner, heard);
+  for (const [i, fold] of folds.entries()) {
+    const one = await answeredFold(fold, i + 1, ask, work, learner, heard);
     for (const [name, value] of Object.entries(one.metrics)) (found[name] ??= []).push(value);
     if (one.answers) answers.push(one.answers);
+    run.progress.update(i + 1, folds.length, "folds");
   }
-  await drop();
+  run.progress.done();
   const metrics = Object.fromEntries(
     Object.entries(found).map(([name, values]) => [name, figuresOf(values)]),
   );
-  return { validation: { folds: folds.length, metrics }, answers };
+  return { validation: { folds: folds.length, metrics }, answers, drop };
 }
 
 /** The ways to deal rows that suit a task: within every class of a target, or every user. */
@@ -126,11 +133,12 @@ export async function foldPlan(
   return { ...plan, stratum: classes ? ask.roles.target : ask.roles.user };
 }
 
-/** The same run, saying every warning once, however many folds give rise to it. */
-export function warnedOnce(run: Run): Run {
+/** The same run for work that is repeated: without progress of its own, and saying every warning once. */
+export function repeated(run: Run): Run {
   const said = new Set<string>();
   return {
     ...run,
+    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
     warn: (message) => {
       if (!said.has(message)) run.warn(message);
       said.add(message);
@@ -140,6 +148,7 @@ export function warnedOnce(run: Run): Run {
 
 async function answeredFold(
   { train, held }: Fold,
+  number: number,
   ask: TrainingAsk,
   work: FoldWork,
   learner: Learner,
@@ -148,14 +157,14 @@ async function answeredFold(
   const scope = scoped(held.engine);
   const within = (rows: Relation): Relation => ({ ...rows, engine: scope.engine });
   const fitted = work.train ?? ((rows) => trainModel(learner, rows, ask, run));
-  const model = await fitted(within(train), run);
+  const model = await fitted(within(train), run, number);
   const { task, target } = model.card;
   const byRow = task === "classification" || task === "regression" || task === "anomaly";
   const carried = [...new Set([...(work.keep ?? []), ...(target ? [target.name] : []), foldRow])];
   const answers = byRow
     ? await kept(await model.predict(within(held), { keep: carried }, run), held)
     : undefined;
-  const answering: Model = answers ? { ...model, predict: async () => answers } : model;
+  const answering: Model = answers ? { ...model, predict: async () => within(answers) } : model;
   const { subject } = await measured(answering, within(held), { cuts: [10], by: [] }, run);
   const { metrics } = await scoreOf(subject, run.rng("bootstrap"), { resamples: 0 });
   await scope.drop();

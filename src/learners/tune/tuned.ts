@@ -6,7 +6,7 @@ import { metricFamilies } from "../../metrics/listing.js";
 import { metricInfo } from "../../metrics/metric.js";
 import { scoreOf } from "../../metrics/scorecard.js";
 import { materialised, rowColumn, visible, type Relation } from "../../table/relation.js";
-import { foldPlan, warnedOnce } from "../cross-validation.js";
+import { foldPlan, repeated } from "../cross-validation.js";
 import { dealt, type Fold, type FoldAsk } from "../folds.js";
 import type { Learner, Task } from "../learner.js";
 import { measured } from "../measured.js";
@@ -77,11 +77,8 @@ export async function tuned(
   const metric = tune.metric ?? usualMetric[task];
   const better = directionOf(task, metric);
   const { steps, fold, drop } = await scoring(learner, relation, ask, tune, by, run);
-  const heard = warnedOnce(run);
-  const quiet: Run = {
-    ...heard,
-    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
-  };
+  const quiet = repeated(run);
+  let refused: ShopaiError | undefined;
   run.progress.stage(`tuning ${learner.name} for ${metric}`);
   const trials = await searched({
     axes,
@@ -101,20 +98,30 @@ export async function tuned(
       const scope = scoped(relation.engine);
       const within = (rows: Relation): Relation => ({ ...rows, engine: scope.engine });
       const { train, held } = await fold(step);
-      const model = await trainModel(
-        learner,
-        within(train),
-        { ...ask, params: { ...ask.params, ...params } },
-        quiet,
-      );
-      const { subject } = await measured(model, within(held), { cuts: cutsOf(metric), by: [] }, quiet);
-      const { metrics } = await scoreOf(subject, run.rng("bootstrap"), { only: [metric], resamples: 0 });
-      await scope.drop();
-      return metrics[metric] ?? undefined;
+      try {
+        const model = await trainModel(
+          learner,
+          within(train),
+          { ...ask, params: { ...ask.params, ...params } },
+          quiet,
+        );
+        const { subject } = await measured(model, within(held), { cuts: cutsOf(metric), by: [] }, quiet);
+        const { metrics } = await scoreOf(subject, run.rng("bootstrap"), { only: [metric], resamples: 0 });
+        return metrics[metric] ?? undefined;
+      } catch (cause) {
+        // Some values of one parameter do not go with the rows or with another: such a point has no score.
+        if (!(cause instanceof ShopaiError) || !["usage", "data"].includes(cause.kind)) throw cause;
+        refused ??= cause;
+        quiet.warn(`a trial has no score: ${cause.message}`);
+        return undefined;
+      } finally {
+        await scope.drop();
+      }
     },
   });
   await drop();
   const best = bestTrial(trials, { better });
+  if (!best && refused) throw refused;
   if (!best)
     throw new ShopaiError("data", `${metric} has no value in any of ${trials.length} trials`, {
       where: relation.name,
