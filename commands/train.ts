@@ -40,6 +40,16 @@ const options = {
     .names("feature columns: names and globs, -name excludes (default: all but the roles and split)")
     .optional(),
   positive: option.text("the class that score is the probability of", { arg: "<class>" }).optional(),
+  parts: option
+    .names("of a hybrid or two-stage: learners, name=learner, or model folders; parameters as name.param", {
+      arg: "<a,b>",
+    })
+    .optional(),
+  items: option
+    .path("table with a row per item (titles, categories, prices), for learners that use it", {
+      arg: "<table>",
+    })
+    .optional(),
   valid: option
     .path("table of validation rows: --tune scores on it, and learners that stop early stop by it", {
       arg: "<table>",
@@ -125,12 +135,19 @@ const train = defineCommand({
   examples: [
     "shopai train ease interactions.csv --where \"split = 'train'\" --user user --item item -o model/",
     "shopai train logistic sessions.parquet --target bought --features 'page_*,visitor' -o model/ --param lambda=0.1",
+    "shopai train hybrid interactions.csv --user user --item item --parts ease,near=item-knn --param near.k=20 -o model/",
     "shopai train logistic orders.parquet --target returned --cv 5 --tune 40 -o model/",
     "shopai train logistic payments.parquet --target fraud --time at --alerts-per-day 100 --calibrate isotonic -o model/",
     "shopai train ease --help",
   ],
   options,
-  reads: (o) => [...o.in.slice(1), ...(o.valid === undefined ? [] : [o.valid])],
+  reads: (o) => [
+    ...o.in.slice(1),
+    ...[o.valid, o.items].filter((path) => path !== undefined),
+    ...(o.parts ?? [])
+      .map((part) => part.replace(/^[\w-]+=/, ""))
+      .filter((part) => !learnerNames.includes(part)),
+  ],
   writes: (o) => [o.out, ...(o.oof === undefined ? [] : [o.oof])],
   moreHelp: async ([name]) => (name === undefined ? undefined : parametersText(await learnerNamed(name))),
   async run(o, run) {
@@ -189,6 +206,10 @@ async function procedureOf(
   refuseLonely(o);
   const valid =
     o.valid === undefined ? undefined : await openTable(table.engine, [o.valid], { signal: run.signal });
+  const items =
+    o.items === undefined
+      ? undefined
+      : await openTable(table.engine, [o.items], { ...o, where: undefined, signal: run.signal });
   const dealing = { group: o.cvGroup, time: o.cvTime, gap: o.cvGap };
   const cost = parseCost(o.cost);
   const ask: TrainingAsk = {
@@ -199,6 +220,8 @@ async function procedureOf(
     params: o.param,
     where: o.where,
     valid,
+    parts: o.parts,
+    items,
   };
   const key = {
     version,
@@ -206,7 +229,8 @@ async function procedureOf(
     seed: o.seed,
     inputs: table.inputs.map(({ sha256 }) => sha256),
     valid: valid?.inputs.map(({ sha256 }) => sha256),
-    asked: { ...ask, valid: undefined },
+    items: items?.inputs.map(({ sha256 }) => sha256),
+    asked: { ...ask, valid: undefined, items: undefined },
     fair: o.fair && [o.fair, o.group],
     by: o.tuneBy ?? "tpe",
     metric: o.tuneMetric,

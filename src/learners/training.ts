@@ -33,6 +33,10 @@ export interface TrainingAsk {
   valid?: Relation;
   /** What becomes of the scores. */
   decision?: Decision;
+  /** For learners with parts: learners and model folders (`partsOf`). */
+  parts?: readonly string[];
+  /** For learners that use one: a table with a row per item. */
+  items?: Relation;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -53,8 +57,10 @@ export async function trainModel(
   ask: TrainingAsk,
   run: Run,
 ): Promise<Model> {
-  const params = checkParams(learner.name, learner.params, ask.params ?? {});
-  const data = await trainingData(learner, relation, ask, run);
+  const { own, ofParts } = divided(learner, ask.params ?? {});
+  const params = checkParams(learner.name, learner.params, own);
+  const checked = await trainingData(learner, relation, ask, run);
+  const data = { ...checked, ...(await besideRows(learner, relation, checked.roles, ask)) };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -62,7 +68,8 @@ export async function trainModel(
     version,
     learner: learner.name,
     task: data.task,
-    params: params as Record<string, ParamValue>,
+    params: { ...(params as Record<string, ParamValue>), ...ofParts },
+    parts: learner.parts && (ask.parts ?? learner.parts),
     roles: data.roles,
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
@@ -80,6 +87,40 @@ export async function trainModel(
     files: {},
   };
   return modelOf(card, fitted);
+}
+
+/** Parameters of a learner, and those of its parts: `near.k`. */
+function divided(
+  learner: Learner,
+  given: Readonly<Record<string, ParamValue>>,
+): Record<"own" | "ofParts", Record<string, ParamValue>> {
+  const entries = Object.entries(given);
+  const isOfPart = ([name]: [string, ParamValue]): boolean =>
+    learner.parts !== undefined && name.includes(".");
+  return {
+    own: Object.fromEntries(entries.filter((entry) => !isOfPart(entry))),
+    ofParts: Object.fromEntries(entries.filter(isOfPart)),
+  };
+}
+
+/** What a learner works with beside the rows: its parts, the table of items. */
+async function besideRows(
+  learner: Learner,
+  relation: Relation,
+  roles: Roles,
+  ask: TrainingAsk,
+): Promise<Pick<TrainingData, "parts" | "items">> {
+  if (ask.parts && !learner.parts)
+    throw new ShopaiError("usage", `${learner.name} has no parts`, {
+      try: "leaving --parts out, or train hybrid",
+    });
+  if (ask.items && !learner.items)
+    throw new ShopaiError("usage", `${learner.name} uses no table of items`, {
+      try: "leaving --items out, or train content",
+    });
+  const parts =
+    learner.parts && (await (await import("./ensemble/parts.js")).partsOf(learner, relation, roles, ask));
+  return { parts, items: ask.items };
 }
 
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
