@@ -61,15 +61,35 @@ export function normalDemand(mean: number, deviation: number): Demand {
 }
 
 /** @param mean units, > 0 */
-export function poissonDemand(mean: number): Demand {
-  const most = Math.ceil(mean + 12 * Math.sqrt(mean) + 40);
+export const poissonDemand = (mean: number): Demand => countDemand(mean, Math.sqrt(mean));
+
+/**
+ * Demand in whole units with any mean and deviation: negative binomial where it varies more than Poisson's, else a normal
+ * in whole units, none below 0.
+ *
+ * @param mean, deviation units, mean > 0, deviation >= 0
+ */
+export function countDemand(mean: number, deviation: number): Demand {
+  const most = Math.ceil(mean + 12 * deviation + 12 * Math.sqrt(mean) + 20);
   const mass = new Float64Array(most + 1);
-  // From the mode outwards, so that no term underflows on the way.
-  const mode = Math.floor(mean);
-  mass[mode] = Math.exp(mode * Math.log(mean) - mean - logFactorial(mode));
-  for (let d = mode + 1; d <= most; d++) mass[d] = (mass[d - 1] * mean) / d;
-  for (let d = mode; d > 0; d--) mass[d - 1] = (mass[d] * d) / mean;
-  return { ...discreteDemand(mass), mean, deviation: Math.sqrt(mean) };
+  const excess = deviation ** 2 - mean;
+  if (excess >= 0) {
+    // Poisson is where the shape r goes to infinity and r (1 - p) to the mean.
+    const shape = excess > 1e-9 * mean ? mean ** 2 / excess : Infinity;
+    const rise = (d: number): number =>
+      shape === Infinity ? mean / (d + 1) : ((d + shape) * mean) / ((d + 1) * (shape + mean));
+    const mode = Math.min(most, Math.floor(mean));
+    mass[mode] = 1;
+    for (let d = mode; d < most; d++) mass[d + 1] = mass[d] * rise(d);
+    for (let d = mode; d > 0; d--) mass[d - 1] = mass[d] / rise(d - 1);
+  } else
+    for (let d = 0; d <= most; d++)
+      mass[d] =
+        deviation === 0
+          ? Number(d === Math.round(mean))
+          : normalCdf((d + 0.5 - mean) / deviation) - (d === 0 ? 0 : normalCdf((d - 0.5 - mean) / deviation));
+  const total = mass.reduce((sum, value) => sum + value, 0);
+  return discreteDemand(mass.map((value) => value / total));
 }
 
 /** @param mass probabilities of 0, 1, 2, … units; they sum to 1 */
@@ -99,9 +119,13 @@ export function discreteDemand(mass: ArrayLike<number>): Demand {
     whole: true,
     cdf: (y) => (y < 0 ? 0 : y >= most ? 1 : below[Math.floor(y)]),
     quantile(p) {
-      let y = 0;
-      while (y < most && below[y] < p) y++;
-      return y;
+      let low = 0;
+      for (let high = most; low < high;) {
+        const middle = (low + high) >> 1;
+        if (below[middle] < p) low = middle + 1;
+        else high = middle;
+      }
+      return low;
     },
     // Below nothing everything is short, and a unit less is a unit more short.
     loss: (y) =>
@@ -157,10 +181,4 @@ export function sampledDemand(samples: Float64Array): Demand {
       return sum / (2 * n);
     },
   };
-}
-
-function logFactorial(n: number): number {
-  let sum = 0;
-  for (let k = 2; k <= n; k++) sum += Math.log(k);
-  return sum;
 }
