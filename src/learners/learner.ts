@@ -5,6 +5,7 @@ import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
 export { choice, flag, int, real } from "./params.js";
@@ -53,6 +54,10 @@ export interface Ask {
   includeSeen?: boolean;
   /** Columns to carry over from the rows. */
   keep?: readonly string[];
+  /** Recommendations: also say where each comes from (`source`) and which of the user's items speak for it (`reason`). */
+  explain?: boolean;
+  /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
+  history?: Relation;
 }
 
 /** What a fit leaves behind. */
@@ -60,8 +65,14 @@ export interface Fitted {
   /** Figures of the fit that belong on the model card: iterations, loss, inertia. Deterministic. */
   about?: Record<string, unknown>;
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Recommenders: the users and items of the training rows, for coverage and novelty. */
+  /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
+  scorer?: Scorer;
+  /**
+   * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
+   * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
+   */
+  similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
   /** Writes everything that `load` needs; the card is written by the caller. */
@@ -91,7 +102,7 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "space"> {
+export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space"> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -101,7 +112,8 @@ export interface Model extends Pick<Fitted, "catalogue" | "space"> {
    * - regression: kept columns, `prediction`
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
    * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for
-   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined
+   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined; users that
+   *   training did not see are answered from their items in `rows` and `ask.history`, where there are any
    *
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
