@@ -17,6 +17,7 @@ const roleOptions = {
   rating: role("rating"),
   time: role("time"),
   weight: role("weight"),
+  segment: role("segment"),
 };
 
 export default defineCommand({

@@ -17,7 +17,7 @@ export default defineLearner({
   summary: "items like those a user had, by who had both; any number of items, easy to explain",
   source:
     "Deshpande & Karypis (2004), Item-Based Top-N Recommendation Algorithms, ACM TOIS 22(1):143-177; shrinkage: Dacrema et al. (2021), ACM TOIS 39(2)",
-  roles: { user: "required", item: "required", rating: "optional" },
+  roles: { user: "required", item: "required", rating: "optional", segment: "optional" },
   features: false,
   params: nearnessParams,
   async fit(data, params, run) {
