@@ -3,7 +3,7 @@ import { ShopaiError } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
 import { breathe } from "../src/learners/breathe.js";
-import { measured, type Measured } from "../src/learners/measured.js";
+import { measured, type Measured, type RankedAmong } from "../src/learners/measured.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf, type Comparison } from "../src/metrics/against.js";
 import { fairness, largestGroup, type GroupFairness } from "../src/metrics/fairness.js";
@@ -47,6 +47,19 @@ const evaluate = defineCommand({
     group: option.text("column of the groups of a fairness report", { arg: "<column>" }).optional(),
     reference: option.text("group that the others are compared with (default: the largest)").optional(),
     weight: option.text("column of row weights, 0 or more", { arg: "<column>" }).optional(),
+    history: option
+      .path("interactions since training, in its columns: recommenders answer from these too", {
+        arg: "<table>",
+      })
+      .optional(),
+    negatives: option
+      .text(
+        "rank relevant items among these alone: so many drawn by the seed, or a table of users and items",
+        {
+          arg: "<99|table>",
+        },
+      )
+      .optional(),
     against: option
       .path("metrics file of another model, for paired differences", { arg: "<json>" })
       .optional(),
@@ -62,7 +75,11 @@ const evaluate = defineCommand({
     ...readingOptions,
   },
   moreHelp: async () => metricsText(),
-  reads: (o) => [...o.in, ...(o.against === undefined ? [] : [o.against])],
+  reads: (o) => [
+    ...o.in,
+    ...[o.against, o.history].filter((path) => path !== undefined),
+    ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
+  ],
   writes: (o) => (o.out === undefined ? [] : [o.out]),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
@@ -77,7 +94,16 @@ const evaluate = defineCommand({
         try: "leaving it out",
       });
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
-    const measurement = await measured(model, table, { ...o, cuts }, run);
+    const beside = async (path: string | undefined) =>
+      path === undefined
+        ? undefined
+        : openTable(await run.engine(), [path], { ...o, where: undefined, signal: run.signal });
+    const history = await beside(o.history);
+    const negatives =
+      o.negatives !== undefined && counted.test(o.negatives)
+        ? Number(o.negatives)
+        : await beside(o.negatives);
+    const measurement = await measured(model, table, { ...o, cuts, history, negatives }, run);
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
     run.progress.done(`${score.resamples} resamples`);
@@ -90,6 +116,7 @@ const evaluate = defineCommand({
       task,
       rows: measurement.rows,
       ...(measurement.users === undefined ? {} : { users: measurement.users }),
+      ...(measurement.ranked && { ranked_among: measurement.ranked }),
       metrics: score.metrics,
       intervals: score.intervals,
       slices,
@@ -100,7 +127,10 @@ const evaluate = defineCommand({
       model: { path, learner },
     };
     if (o.out !== undefined) {
-      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, table.inputs);
+      const inputs = [table, history, typeof negatives === "object" ? negatives : undefined].flatMap(
+        (read) => read?.inputs ?? [],
+      );
+      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, inputs);
       const text = `${JSON.stringify({ ...json, pairing, provenance }, undefined, 2)}\n`;
       await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, text));
     }
@@ -109,6 +139,9 @@ const evaluate = defineCommand({
   },
 });
 export default evaluate;
+
+/** A number of negatives, 1 or more; anything else is a path. */
+const counted = /^[1-9]\d{0,8}$/;
 
 function cutsOf(given: readonly number[] = [10]): number[] {
   const odd = given.find((k) => !Number.isInteger(k));
@@ -167,6 +200,7 @@ interface Shown {
   task: string;
   rows: number;
   users?: number;
+  ranked_among?: RankedAmong;
   metrics: Record<string, number | null>;
   intervals: Record<string, [number, number] | null>;
   slices: Record<string, Record<string, SliceScore>>;
@@ -179,14 +213,14 @@ interface Shown {
 function blocksOf(shown: Shown, out: string | undefined): Block[] {
   const { metrics, intervals, slices, users, against } = shown;
   const names = Object.keys(metrics);
-  const counted =
+  const size =
     users === undefined
       ? `${grouped(shown.rows)} rows`
       : `${grouped(users)} users, ${grouped(shown.rows)} rows`;
   const blocks: Block[] = [
     {
       kind: "title",
-      text: `${shown.model.learner} (${shown.task}) on ${counted}${out === undefined ? "" : ` → ${out}`}`,
+      text: `${shown.model.learner} (${shown.task}) on ${size}${amongText(shown.ranked_among)}${out === undefined ? "" : ` → ${out}`}`,
     },
     {
       kind: "table",
@@ -224,6 +258,13 @@ function blocksOf(shown: Shown, out: string | undefined): Block[] {
     );
   if (shown.fairness) blocks.push(...fairnessBlocks(shown.fairness));
   return blocks;
+}
+
+function amongText(ranked: RankedAmong | undefined): string {
+  if (!ranked || ranked.candidates === "all items") return "";
+  return ranked.candidates === "sampled"
+    ? `, relevant items among ${ranked.negatives} drawn others`
+    : `, relevant items among the ${ranked.negatives.toFixed(0)} others of ${ranked.file}`;
 }
 
 function fairnessBlocks({ column, reference, groups }: FairnessReport): Block[] {
