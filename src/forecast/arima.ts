@@ -1,11 +1,11 @@
 import { choice, int } from "../learners/params.js";
-import { fitArima, type ArimaFit } from "./arima/fit.js";
+import { fitArima, type ArimaFit, type ArimaOrder } from "./arima/fit.js";
 import { searchArima } from "./arima/search.js";
-import { defineForecastModel, type ForecastFit } from "./model.js";
+import { defineForecastModel, type ForecastFit, type History } from "./model.js";
 import { mstlParts } from "./mstl/stl.js";
 
-/** Above it the season is taken out by STL first: seasonal lags this long cost minutes and gain little. */
-const longestArimaSeason = 24;
+/** Above it all seasons are taken out by STL first: seasonal lags this long cost minutes and gain little. */
+const longestArimaSeason = 13;
 
 /**
  * Seasonal ARIMA with regressors, by exact maximum likelihood; the order by a stepwise search unless it is given.
@@ -32,33 +32,59 @@ export default defineForecastModel({
   },
   seasonal: false,
   needs: () => 6,
-  fit({ values, season, known }, given) {
-    if (season > longestArimaSeason && values.length > 2 * season + 5) {
-      const { seasonal, adjusted } = mstlParts(values, [season]);
-      const rest = fitOf(adjusted, 1, known, given);
-      const offset = values.length - season;
-      return {
-        ...rest,
-        mean: (horizon) => rest.mean(horizon).map((value, h) => value + seasonal[0][offset + (h % season)]),
-      };
-    }
-    return fitOf(values, season > longestArimaSeason ? 1 : season, known, given);
-  },
+  fit: (history, given) => arimaOf(history, given),
 });
+
+interface Given {
+  order: string;
+  p: number;
+  d: number;
+  q: number;
+  sp: number;
+  sd: number;
+  sq: number;
+}
+
+/** @param like an order that was found before */
+function arimaOf(history: History, given: Given, like?: ArimaOrder): ForecastFit {
+  const { values, season, seasons = [season], known } = history;
+  const usable = seasons.filter((one) => one > 1 && values.length > 2 * one + 5);
+  const stripped = season > longestArimaSeason && usable.length > 0;
+  const parts = stripped ? mstlParts(values, usable) : undefined;
+  const y = parts?.adjusted ?? values;
+  const period = season > longestArimaSeason ? 1 : season;
+  const fit = fitOf(y, period, known, given, like);
+  const n = values.length;
+  return {
+    mean(horizon) {
+      const mean = fit.mean(horizon);
+      if (parts)
+        usable.forEach((one, i) => {
+          for (let h = 0; h < horizon; h++) mean[h] += parts.seasonal[i][n - one + (h % one)];
+        });
+      return mean;
+    },
+    spread: (horizon) => fit.spread(horizon),
+    again: (other) => arimaOf(other, given, fit.order),
+    about: aboutArima(fit),
+  };
+}
 
 function fitOf(
   values: Float64Array,
   season: number,
   known: readonly Float64Array[] | undefined,
-  given: { order: string; p: number; d: number; q: number; sp: number; sd: number; sq: number },
-): ForecastFit {
+  given: Given,
+  like: ArimaOrder | undefined,
+): ArimaFit {
   const { p, d, q, sp, sd, sq } = given;
-  const fit =
-    (given.order === "auto"
-      ? searchArima(values, season, known)
-      : fitArima(values, { p, d, q, P: sp, D: sd, Q: sq, constant: d + sd === 0 }, season, known)) ??
-    fitArima(values, { p: 0, d: 1, q: 0, P: 0, D: 0, Q: 0, constant: false }, 1)!;
-  return { mean: fit.mean, spread: fit.spread, about: aboutArima(fit) };
+  const order: ArimaOrder | undefined =
+    like ?? (given.order === "given" ? { p, d, q, P: sp, D: sd, Q: sq, constant: d + sd === 0 } : undefined);
+  return (
+    (order && fitArima(values, order, season, known, { exact: true, gain: like ? 1e-2 : 1e-6 })) ??
+    searchArima(values, season, known) ??
+    fitArima(values, { p: 0, d: 1, q: 0, P: 0, D: 0, Q: 0, constant: false }, 1)!
+  );
 }
 
 function aboutArima(fit: ArimaFit): ForecastFit["about"] {

@@ -5,7 +5,8 @@ import { defineForecastModel } from "./model.js";
 export default defineForecastModel({
   name: "croston",
   summary: "demand size over demand interval, smoothed apart; for rare demand",
-  source: "Croston (1972), Forecasting and stock control for intermittent demands, Operational Research Quarterly 23:289-303",
+  source:
+    "Croston (1972), Forecasting and stock control for intermittent demands, Operational Research Quarterly 23:289-303",
   params: crostonParams,
   seasonal: false,
   needs: () => 2,

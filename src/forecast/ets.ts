@@ -3,8 +3,12 @@ import { etsForms, shortPool, type EtsForm } from "./ets/forms.js";
 import { fitEts, type EtsFit } from "./ets/fit.js";
 import { etsMean, etsSpread } from "./ets/outlook.js";
 import { defineForecastModel, type ForecastFit } from "./model.js";
+import { seasonallyAdjusted } from "./seasonal-adjustment.js";
 
-/** The longest season whose starting states are worth their parameters; R's `ets` has the same limit. */
+/**
+ * The longest season whose starting states are worth their parameters; R's `ets` has the same limit. A longer one is
+ * taken out by classical decomposition first.
+ */
 export const longestEtsSeason = 24;
 
 /**
@@ -36,18 +40,37 @@ export default defineForecastModel({
   },
   seasonal: false,
   needs: () => 4,
-  fit({ values, season }, { form }) {
-    const pool =
-      form === "auto"
-        ? season > longestFullSeason
-          ? longSeasonPool
-          : etsForms
-        : form === "short"
-          ? shortPool
-          : formsNamed(form);
-    return etsForecast(bestEts(values, season, pool) ?? bestEts(values, season, formsNamed("ANN"))!);
-  },
+  fit: ({ values, season }, { form }) => etsOf(values, season, form),
 });
+
+function etsOf(values: Float64Array, season: number, form: string): ForecastFit {
+  const pool =
+    form === "auto"
+      ? season > longestFullSeason
+        ? longSeasonPool
+        : etsForms
+      : form === "short"
+        ? shortPool
+        : formsNamed(form);
+  const fitted = (y: Float64Array): ForecastFit =>
+    etsForecast(bestEts(y, season, pool) ?? bestEts(y, season, formsNamed("ANN"))!);
+  if (season <= longestEtsSeason) {
+    const fit = fitted(values);
+    return { ...fit, again: (history) => etsOf(history.values, season, String(fit.about.form)) };
+  }
+  const adjusted = seasonallyAdjusted(values, season);
+  const fit = fitted(adjusted.values);
+  return {
+    mean: (horizon) => adjusted.restore(fit.mean(horizon)),
+    spread(horizon) {
+      const spread = fit.spread(horizon);
+      adjusted.restore(new Float64Array(horizon), spread);
+      return spread;
+    },
+    again: (history) => etsOf(history.values, season, String(fit.about.form)),
+    about: { ...fit.about, seasonal: adjusted.seasonal ? 1 : 0 },
+  };
+}
 
 /** The pool of one form. */
 export function formsNamed(name: string): EtsForm[] {
@@ -55,11 +78,7 @@ export function formsNamed(name: string): EtsForm[] {
 }
 
 /** The form of least AICc of a pool; undefined where none can be fitted. */
-export function bestEts(
-  values: Float64Array,
-  season: number,
-  pool: readonly EtsForm[],
-): EtsFit | undefined {
+export function bestEts(values: Float64Array, season: number, pool: readonly EtsForm[]): EtsFit | undefined {
   let sum = 0;
   let low = Infinity;
   for (const value of values) {

@@ -20,6 +20,8 @@ export interface ForecastFit {
   mean(horizon: number): Float64Array;
   /** Standard deviations of the errors 1..horizon periods ahead; NaN when the history is too short to tell. */
   spread(horizon: number): Float64Array;
+  /** Fits the same form or order to another history of the series; absent where that saves no time. */
+  again?(history: History): ForecastFit;
   /** What was fitted, for people and tests. */
   about: Readonly<Record<string, number | string>>;
 }

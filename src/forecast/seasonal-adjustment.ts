@@ -16,8 +16,7 @@ export interface Adjusted {
  * Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16:521-530, step 0 of the Theta method, as R's `thetaf`.
  */
 export function seasonallyAdjusted(values: Float64Array, season: number): Adjusted {
-  if (!isSeasonal(values, season))
-    return { values, seasonal: false, restore: (forecast) => forecast };
+  if (!isSeasonal(values, season)) return { values, seasonal: false, restore: (forecast) => forecast };
   let multiplicative = values.every((value) => value > 0);
   let index = seasonalIndex(values, season, multiplicative);
   if (multiplicative && index.some((value) => value < 0.01)) {

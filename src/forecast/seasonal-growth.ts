@@ -49,10 +49,7 @@ export default defineForecastModel({
         return forecast;
       },
       spread: (horizon) =>
-        Float64Array.from(
-          { length: horizon },
-          (_, h) => deviation * Math.sqrt(Math.floor(h / season) + 1),
-        ),
+        Float64Array.from({ length: horizon }, (_, h) => deviation * Math.sqrt(Math.floor(h / season) + 1)),
       about: { growth },
     };
   },

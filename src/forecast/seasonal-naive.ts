@@ -14,7 +14,9 @@ export default defineForecastModel({
     for (let t = season; t < values.length; t++) squares += (values[t] - values[t - season]) ** 2;
     return {
       mean: (horizon) => Float64Array.from({ length: horizon }, (_, step) => values[start + (step % season)]),
-      spread: grown(deviationOf(squares, values.length - season), (step) => Math.sqrt(Math.floor((step - 1) / season) + 1)),
+      spread: grown(deviationOf(squares, values.length - season), (step) =>
+        Math.sqrt(Math.floor((step - 1) / season) + 1),
+      ),
       about: {},
     };
   },

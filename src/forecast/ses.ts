@@ -32,7 +32,9 @@ export default defineForecastModel({
     const { squares, level } = smoothed(values, alpha);
     return {
       mean: (horizon) => new Float64Array(horizon).fill(level),
-      spread: grown(deviationOf(squares, values.length, given > 0 ? 1 : 2), (step) => Math.sqrt(1 + (step - 1) * alpha * alpha)),
+      spread: grown(deviationOf(squares, values.length, given > 0 ? 1 : 2), (step) =>
+        Math.sqrt(1 + (step - 1) * alpha * alpha),
+      ),
       about: { alpha },
     };
   },

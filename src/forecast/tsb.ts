@@ -11,7 +11,12 @@ export default defineForecastModel({
   source:
     "Teunter, Syntetos & Babai (2011), Intermittent demand: linking forecasting to inventory obsolescence, European J. Operational Research 214:606-615",
   params: {
-    alpha: real({ default: 0.1, min: 0, max: 1, help: "weight of the newest size; 0 finds the best for every series" }),
+    alpha: real({
+      default: 0.1,
+      min: 0,
+      max: 1,
+      help: "weight of the newest size; 0 finds the best for every series",
+    }),
     beta: real({
       default: 0.1,
       min: 0,

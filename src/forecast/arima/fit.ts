@@ -64,7 +64,12 @@ export function fitArima(
   const count = size + columns.length + 1;
   if (used < count + 2 || (!search.exact && used < p + P * season + count + 2)) return undefined;
   const y = filtered(values, differences);
-  const xs = columns.map((column) => filtered(Float64Array.from({ length: n }, (_, t) => column(t)), differences));
+  const xs = columns.map((column) =>
+    filtered(
+      Float64Array.from({ length: n }, (_, t) => column(t)),
+      differences,
+    ),
+  );
   const errors = new Float64Array(used);
   const whitened = xs.map(() => new Float64Array(used));
   const beta = new Float64Array(xs.length);
@@ -86,14 +91,18 @@ export function fitArima(
     const { phi, theta, seasonalPhi, seasonalTheta } = coefficients(z);
     return {
       ar: product(phi, seasonalPhi, season),
-      ma: product(theta.map((v) => -v), seasonalTheta.map((v) => -v), season).map((v) => -v),
+      ma: product(
+        theta.map((v) => -v),
+        seasonalTheta.map((v) => -v),
+        season,
+      ).map((v) => -v),
     };
   };
   /** -2 log likelihood with the regression and the variance at their best. */
   const deviance = (z: Float64Array): number => {
     for (const value of z) if (!(Math.abs(value) < 9)) return Infinity;
     const { ar, ma } = polynomials(z);
-    const filter = new Innovations(ar, ma, used, search.exact);
+    const filter = new Innovations(ar, ma, used, search.exact, loose ? 1e-5 : 1e-9);
     if (!Number.isFinite(filter.logs)) return Infinity;
     filter.errors(y, errors);
     xs.forEach((x, i) => filter.errors(x, whitened[i]));
@@ -105,6 +114,7 @@ export function fitArima(
     // Skipped errors are scored like the others, so that orders compare.
     return used * (Math.log((2 * Math.PI * Math.max(squares, 1e-300)) / counted) + 1) + logs;
   };
+  const loose = search.gain > 1e-3;
   const places = new Float64Array(size);
   if (search.start?.length === size) places.set(search.start);
   else places.fill(0.1);
@@ -122,6 +132,11 @@ export function fitArima(
         const kept = here[i];
         here[i] = kept + step;
         const above = deviance(here);
+        if (loose) {
+          here[i] = kept;
+          into[i] = Number.isFinite(above) ? (above - at) / step : 0;
+          continue;
+        }
         here[i] = kept - step;
         const below = deviance(here);
         here[i] = kept;
@@ -129,7 +144,7 @@ export function fitArima(
       }
     },
   };
-  if (size > 0) bfgs(problem, places, { iterations: 60, gain: search.gain });
+  if (size > 0) bfgs(problem, places, { iterations: loose ? 20 : 60, gain: search.gain });
   const value = deviance(places);
   if (!Number.isFinite(value)) return undefined;
   const sigma2 = squares / counted;
@@ -176,7 +191,7 @@ export function fitArima(
     spread(horizon) {
       const psi = new Float64Array(horizon);
       const result = new Float64Array(horizon);
-      const deviation = Math.sqrt((squares / Math.max(1, counted - size - columns.length)) || 0);
+      const deviation = Math.sqrt(squares / Math.max(1, counted - size - columns.length) || 0);
       let sum = 0;
       for (let h = 0; h < horizon; h++) {
         psi[h] = h === 0 ? 1 : h <= ma.length ? ma[h - 1] : 0;

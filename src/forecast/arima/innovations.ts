@@ -1,3 +1,7 @@
+/** Room for the factor of the filter at work, which lives until the next one is made. */
+let factors = new Float64Array(4096);
+let variances = new Float64Array(512);
+
 /**
  * One-step prediction errors of a Gaussian ARMA process and their variances: what its exact likelihood is made of.
  *
@@ -5,96 +9,101 @@
  * 5.2.7 and 5.3; Ansley 1979, Biometrika 66:59-65): the first m = max(p, q) values as they are, the autoregression taken
  * out of the others, whose covariances vanish beyond lag q. Once the variance has settled the moving
  * average runs with its own coefficients, which costs a few operations a value.
+ *
+ * Only the filter made last may be used: all share one room for the factor.
  */
 export class Innovations {
   /** Sum of the logarithms of the variances, in units of the noise. */
   logs = 0;
-  private readonly factors: Float64Array[] = [];
-  private readonly variances: Float64Array;
   /** Values before the filter has settled. */
   private settled = 0;
   private readonly maLags: number[] = [];
   private readonly arLags: number[] = [];
   private readonly m: number;
+  private readonly band: number;
 
   /**
    * @param ar         coefficients phi of y_t = phi_1 y_(t-1) + ... , stationary
    * @param ma         coefficients theta of e_t + theta_1 e_(t-1) + ...
    * @param length     values of a series
    * @param exact      false: conditional on the first values, errors before them taken for zero
+   * @param tolerance  how near to 1 the variance has to come to be taken for settled
    */
   constructor(
     private readonly ar: Float64Array,
     private readonly ma: Float64Array,
     private readonly length: number,
-    exact: boolean,
+    private readonly exact: boolean,
+    tolerance = 1e-9,
   ) {
     ar.forEach((value, j) => value !== 0 && this.arLags.push(j));
     ma.forEach((value, j) => value !== 0 && this.maLags.push(j));
     this.m = Math.max(ar.length, ma.length);
-    this.variances = new Float64Array(exact ? length : 0);
-    if (exact) this.factorise();
+    this.band = Math.max(1, this.m);
+    if (exact) this.factorise(tolerance);
   }
 
   /** How many errors of the start are left out: those that a conditional fit cannot have. */
   get skipped(): number {
-    return this.variances.length === 0 ? this.ar.length : 0;
+    return this.exact ? 0 : this.ar.length;
   }
 
   /** The banded Cholesky factor of the transformed covariances, row by row, until it settles. */
-  private factorise(): void {
-    const { ar, ma, m, length, variances, factors } = this;
+  private factorise(tolerance: number): void {
+    const { ar, ma, m, length, band } = this;
     const q = ma.length;
     const gamma = autocovariances(ar, ma, m);
     if (!gamma) {
       this.logs = Infinity;
       return;
     }
-    const thetas = Float64Array.of(1, ...ma);
-    const pure = (lag: number): number => {
-      let sum = 0;
-      for (let j = 0; j + lag <= q; j++) sum += thetas[j] * thetas[j + lag];
-      return sum;
-    };
-    const pures = Float64Array.from({ length: q + 1 }, (_, lag) => pure(lag));
-    // Between a value of the start and one after it.
-    const mixedAt = (lag: number): number => {
-      let sum = gamma[lag];
-      for (let j = 0; j < ar.length; j++) sum -= ar[j] * gamma[Math.abs(lag - j - 1)];
-      return sum;
-    };
-    const mixeds = Float64Array.from({ length: q + 1 }, (_, lag) => (lag === 0 ? 0 : mixedAt(lag)));
-    const kappa = (i: number, j: number): number => {
-      const lag = i - j;
-      if (i < m) return gamma[lag];
-      if (lag > q) return 0;
-      return j >= m ? pures[lag] : mixeds[lag];
-    };
-    // Two roads to settled: coefficients and variance unchanged over a whole cycle of q values.
+    if (factors.length < length * band) factors = new Float64Array(length * band);
+    if (variances.length < length) variances = new Float64Array(length);
+    // Covariances beyond the start, and between a value of the start and one after it.
+    const pure = new Float64Array(q + 1);
+    const mixed = new Float64Array(q + 1);
+    for (let lag = 0; lag <= q; lag++) {
+      for (let j = 0; j + lag <= q; j++)
+        pure[lag] += (j === 0 ? 1 : ma[j - 1]) * (j + lag === 0 ? 1 : ma[j + lag - 1]);
+      mixed[lag] = gamma[lag];
+      for (let j = 0; j < ar.length; j++) mixed[lag] -= ar[j] * gamma[Math.abs(lag - j - 1)];
+    }
+    let logs = 0;
+    let product = 1;
     let calm = 0;
-    for (let t = 0; t < length; t++) {
+    let t = 0;
+    for (; t < length && calm <= q; t++) {
       const width = t < m ? t : Math.min(q, t);
-      const row = new Float64Array(width);
-      // row[k] is the factor of the error width-k values ago... column j = t - width + k.
-      for (let k = 0; k < width; k++) {
-        const j = t - width + k;
-        let sum = kappa(t, j);
-        const other = factors[j];
-        const offset = j - other.length;
-        for (let i = Math.max(offset, t - width); i < j; i++)
-          sum -= row[i - (t - width)] * other[i - offset] * variances[i];
-        row[k] = sum / variances[j];
+      const row = t * band;
+      const first = t - width;
+      const early = t < m;
+      let variance = early ? gamma[0] : pure[0];
+      for (let j = first; j < t; j++) {
+        let sum = early ? gamma[t - j] : j >= m ? pure[t - j] : mixed[t - j];
+        const otherFirst = j < m ? 0 : j - Math.min(q, j);
+        const from = otherFirst > first ? otherFirst : first;
+        const other = j * band - otherFirst;
+        for (let i = from; i < j; i++) sum -= factors[row + i - first] * factors[other + i];
+        // Rows hold factor times variance until they are whole.
+        factors[row + j - first] = sum;
       }
-      let variance = kappa(t, t);
-      for (let k = 0; k < width; k++) variance -= row[k] * row[k] * variances[t - width + k];
+      for (let j = first; j < t; j++) {
+        const scaled = factors[row + j - first];
+        const factor = scaled / variances[j];
+        variance -= factor * scaled;
+        factors[row + j - first] = factor;
+      }
       if (!(variance > 1e-12)) variance = 1e-12;
       variances[t] = variance;
-      factors.push(row);
-      this.logs += Math.log(variance);
-      this.settled = t + 1;
-      calm = t >= m && Math.abs(variance - 1) < 1e-9 ? calm + 1 : 0;
-      if (calm > q) break;
+      product *= variance;
+      if (product > 1e100 || product < 1e-100) {
+        logs += Math.log(product);
+        product = 1;
+      }
+      calm = t >= m && Math.abs(variance - 1) < tolerance ? calm + 1 : 0;
     }
+    this.logs = logs + Math.log(product);
+    this.settled = t;
   }
 
   /**
@@ -103,20 +112,19 @@ export class Innovations {
    * @param into receives as many errors as there are values; those that are skipped are 0
    */
   errors(y: Float64Array, into: Float64Array): void {
-    const { ar, ma, arLags, maLags, m, length, factors, variances, settled } = this;
-    const begin = this.variances.length === 0 ? ar.length : settled;
-    for (let t = 0; t < Math.min(begin, length); t++) {
-      if (variances.length === 0) {
-        into[t] = 0;
-        continue;
+    const { ar, ma, arLags, maLags, m, length, band, exact } = this;
+    const q = ma.length;
+    const begin = Math.min(exact ? this.settled : ar.length, length);
+    if (!exact) into.fill(0, 0, begin);
+    else
+      for (let t = 0; t < begin; t++) {
+        let error = y[t];
+        if (t >= m) for (let i = 0; i < arLags.length; i++) error -= ar[arLags[i]] * y[t - 1 - arLags[i]];
+        const width = t < m ? t : Math.min(q, t);
+        const row = t * band;
+        for (let k = 0; k < width; k++) error -= factors[row + k] * into[t - width + k];
+        into[t] = error;
       }
-      let error = y[t];
-      if (t >= m) for (const j of arLags) error -= ar[j] * y[t - 1 - j];
-      const row = factors[t];
-      const from = t - row.length;
-      for (let k = 0; k < row.length; k++) error -= row[k] * into[from + k];
-      into[t] = error;
-    }
     for (let t = begin; t < length; t++) {
       let error = y[t];
       for (let i = 0; i < arLags.length; i++) error -= ar[arLags[i]] * y[t - 1 - arLags[i]];
@@ -126,7 +134,7 @@ export class Innovations {
       }
       into[t] = error;
     }
-    for (let t = 0; t < Math.min(begin, variances.length); t++) into[t] /= Math.sqrt(variances[t]);
+    if (exact) for (let t = 0; t < begin; t++) into[t] /= Math.sqrt(variances[t]);
   }
 }
 
@@ -135,11 +143,7 @@ export class Innovations {
  *
  * @returns undefined for an autoregression at the edge of stationarity
  */
-export function autocovariances(
-  ar: Float64Array,
-  ma: Float64Array,
-  most: number,
-): Float64Array | undefined {
+export function autocovariances(ar: Float64Array, ma: Float64Array, most: number): Float64Array | undefined {
   const p = ar.length;
   const q = ma.length;
   const psi = new Float64Array(q + 1);

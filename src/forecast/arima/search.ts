@@ -35,7 +35,14 @@ export function searchArima(
   const seasonalLimit = seasonal > 1 ? (seasonal > 12 ? 1 : mostSeasonal) : 0;
   const trial = (o: ArimaOrder): ArimaFit | undefined => {
     const within =
-      o.p >= 0 && o.q >= 0 && o.P >= 0 && o.Q >= 0 && o.p <= limit && o.q <= limit && o.P <= seasonalLimit && o.Q <= seasonalLimit;
+      o.p >= 0 &&
+      o.q >= 0 &&
+      o.P >= 0 &&
+      o.Q >= 0 &&
+      o.p <= limit &&
+      o.q <= limit &&
+      o.P <= seasonalLimit &&
+      o.Q <= seasonalLimit;
     if (!within || (o.constant && !mayHaveConstant)) return undefined;
     const key = keyOf(o);
     if (tried.has(key)) return undefined;
@@ -56,7 +63,8 @@ export function searchArima(
     best = fit;
     return true;
   };
-  for (const start of [order(2, 2, 1, 1), order(0, 0, 0, 0), order(1, 0, 1, 0), order(0, 1, 0, 1)]) consider(start);
+  for (const start of [order(2, 2, 1, 1), order(0, 0, 0, 0), order(1, 0, 1, 0), order(0, 1, 0, 1)])
+    consider(start);
   if (mayHaveConstant) consider(order(0, 0, 0, 0, false));
   const steps: [number, number, number, number][] = [
     [0, 0, -1, 0],

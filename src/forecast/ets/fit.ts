@@ -43,7 +43,11 @@ export function fitEts(
 ): EtsFit | undefined {
   const size = sizeOf(form, season);
   const count = size.smoothing + size.states + 1;
-  if (values.length < (form.name === "ANN" ? 2 : count + 2) || (form.season !== "N" && values.length < 2 * season)) return undefined;
+  if (
+    values.length < (form.name === "ANN" ? 2 : count + 2) ||
+    (form.season !== "N" && values.length < 2 * season)
+  )
+    return undefined;
   const smoother = new Smoother(values, form, season);
   const unit = roughness(values, form.season === "N" ? 1 : season);
   const start = startingStates(values, form, season);
@@ -90,15 +94,18 @@ interface States {
 /** A line through the first seasonally adjusted values, and the season of classical decomposition. */
 function startingStates(values: Float64Array, form: EtsForm, season: number): States {
   const multiplicative = form.season === "M";
-  const index =
-    form.season === "N" ? new Float64Array() : seasonalIndex(values, season, multiplicative);
+  const index = form.season === "N" ? new Float64Array() : seasonalIndex(values, season, multiplicative);
   if (multiplicative) for (let i = 0; i < season; i++) index[i] = Math.max(0.01, index[i]);
   const m = Math.min(values.length, Math.max(10, 2 * (form.season === "N" ? 1 : season)));
   let sy = 0;
   let sty = 0;
   for (let t = 0; t < m; t++) {
     const y =
-      form.season === "N" ? values[t] : multiplicative ? values[t] / index[t % season] : values[t] - index[t % season];
+      form.season === "N"
+        ? values[t]
+        : multiplicative
+          ? values[t] / index[t % season]
+          : values[t] - index[t % season];
     sy += y;
     sty += (t + 1) * y;
   }
@@ -152,8 +159,7 @@ class EtsProblem {
     for (const name of ["alpha", "beta", "gamma", "phi"] as const)
       if (has[name] && fixed[name] !== undefined) this.params[name] = fixed[name]!;
     this.seasonUnit = form.season === "M" ? unit / Math.max(unit, Math.abs(guess.level)) : unit;
-    this.size =
-      this.searched.length + 1 + (this.trended ? 1 : 0) + (this.seasonal ? smoother.season - 1 : 0);
+    this.size = this.searched.length + 1 + (this.trended ? 1 : 0) + (this.seasonal ? smoother.season - 1 : 0);
   }
 
   /** Low and high ends of a parameter, given those before it. */

@@ -31,7 +31,11 @@ export function crostonFit(
   };
 }
 
-function crostonRun(values: Float64Array, alpha: number, correction: number): { rate: number; squares: number } {
+function crostonRun(
+  values: Float64Array,
+  alpha: number,
+  correction: number,
+): { rate: number; squares: number } {
   let size = 0;
   let interval = 0;
   let since = 0;

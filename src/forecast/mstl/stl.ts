@@ -87,8 +87,8 @@ export function mstlParts(
   seasons: readonly number[],
 ): { seasonal: Float64Array[]; trend: Float64Array; adjusted: Float64Array } {
   const adjusted = y.slice();
-  const seasonal = seasons.map(() => new Float64Array(y.length));
-  let trend = new Float64Array(y.length);
+  const seasonal: Float64Array[] = seasons.map(() => new Float64Array(y.length));
+  let trend: Float64Array = new Float64Array(y.length);
   for (let round = 0; round < (seasons.length > 1 ? 2 : 1); round++)
     seasons.forEach((season, i) => {
       for (let t = 0; t < y.length; t++) adjusted[t] += seasonal[i][t];
