@@ -1,10 +1,5 @@
 /** The place of the least value of a function with one valley in [low, high], to a width. */
-export function goldenSection(
-  f: (x: number) => number,
-  low: number,
-  high: number,
-  width = 1e-7,
-): number {
+export function goldenSection(f: (x: number) => number, low: number, high: number, width = 1e-7): number {
   const golden = (Math.sqrt(5) - 1) / 2;
   let a = low;
   let b = high;
