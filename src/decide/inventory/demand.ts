@@ -73,7 +73,7 @@ export function countDemand(mean: number, deviation: number): Demand {
   const most = Math.ceil(mean + 12 * deviation + 12 * Math.sqrt(mean) + 20);
   const mass = new Float64Array(most + 1);
   const excess = deviation ** 2 - mean;
-  if (excess >= 0) {
+  if (excess > -1e-9 * mean) {
     // Poisson is where the shape r goes to infinity and r (1 - p) to the mean.
     const shape = excess > 1e-9 * mean ? mean ** 2 / excess : Infinity;
     const rise = (d: number): number =>

@@ -76,8 +76,7 @@ export async function readProducts(
       try: "shopai forecast --level 80,95",
     });
   const { engine } = forecast;
-  const chosen = await chosenModel(forecast, model);
-  const rows = `(SELECT * FROM (${forecast.sql}) WHERE model = ${literal(chosen)})`;
+  const rows = await chosenRows(forecast, columns, model);
   const series = columns.series.map(ident);
   const table = engine.fresh("products");
   const by = series.length > 0 ? series.join(", ") : "1";
@@ -132,23 +131,31 @@ function checkGiven(given: Readonly<Record<string, unknown>>): void {
   }
 }
 
-async function chosenModel(forecast: Relation, model: string | undefined): Promise<string> {
-  const rows = await forecast.engine.rows<{ model: string }>(
-    `SELECT DISTINCT model FROM (${forecast.sql}) ORDER BY model`,
+/** The rows of one model, or of each series' own where the table holds one forecast of each (as `--model auto` writes). */
+async function chosenRows(
+  forecast: Relation,
+  { series, time }: ForecastColumns,
+  model: string | undefined,
+): Promise<string> {
+  const { engine } = forecast;
+  const names = (
+    await engine.rows<{ model: string }>(`SELECT DISTINCT model FROM (${forecast.sql}) ORDER BY model`)
+  ).map((row) => row.model);
+  if (model !== undefined && !names.includes(model))
+    throw new ShopaiError("data", `the table holds no forecasts of ${model} (it has ${listed(names)})`, {
+      where: forecast.name,
+      try: `--model ${nearest(model, names) ?? names[0]}`,
+    });
+  if (model !== undefined) return `(SELECT * FROM (${forecast.sql}) WHERE model = ${literal(model)})`;
+  const [{ twice }] = await engine.rows<{ twice: bigint }>(
+    `SELECT count(*) - count(DISTINCT (${[...series, time].map(ident).join(", ")})) AS twice FROM (${forecast.sql})`,
   );
-  const names = rows.map((row) => row.model);
-  if (model === undefined && names.length > 1)
-    throw new ShopaiError("usage", `the table holds forecasts of ${listed(names)}`, {
+  if (twice > 0n)
+    throw new ShopaiError("usage", `the table holds forecasts of ${listed(names)} for the same series`, {
       where: forecast.name,
       try: `--model ${names[0]}`,
     });
-  const chosen = model ?? names[0];
-  if (!names.includes(chosen))
-    throw new ShopaiError("data", `the table holds no forecasts of ${chosen} (it has ${listed(names)})`, {
-      where: forecast.name,
-      try: `--model ${nearest(chosen, names) ?? names[0]}`,
-    });
-  return chosen;
+  return `(${forecast.sql})`;
 }
 
 async function readAttributes(
@@ -166,7 +173,7 @@ async function readAttributes(
       unmatched: { noStock: 0, noForecast: 0 },
     };
   const keys = columns.series.map((name) => ident(columnNamed(stock, name).name));
-  const there = attributeNames.filter((name) => findColumn(stock.schema, name));
+  const there = await filledColumns(stock);
   if (there.length === 0)
     throw new ShopaiError("data", `the table says nothing of products (${listed(attributeNames, 20)})`, {
       where: stock.name,
@@ -191,6 +198,16 @@ async function readAttributes(
     ]),
   ) as Products["values"];
   return { values, unmatched: { noStock, noForecast: Number(n) - (count - noStock) } };
+}
+
+/** Attributes that the table has a value of; a column of nothing has no type worth speaking of. */
+async function filledColumns(stock: Relation): Promise<Attribute[]> {
+  const there = attributeNames.filter((name) => findColumn(stock.schema, name));
+  if (there.length === 0) return there;
+  const [counts] = await stock.engine.rows<Record<string, bigint>>(
+    `SELECT ${there.map((name) => `count(${ident(findColumn(stock.schema, name)!.name)}) AS ${ident(name)}`).join(", ")} FROM (${stock.sql})`,
+  );
+  return there.filter((name) => counts[name] > 0n);
 }
 
 /** One row a product, numbers where numbers belong, none of them below its range. */

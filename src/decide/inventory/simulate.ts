@@ -20,7 +20,7 @@ export interface Outcome {
   stockOut: number;
   /** Share of demand that was met at once. */
   fillRate: number;
-  /** Units sold over units in stock, per period. */
+  /** Units sold over units in stock, per period; NaN when nothing was ever in stock. */
   turnover: number;
 }
 
@@ -86,7 +86,7 @@ export function simulate(
     costs: costs.sort(),
     stockOut: stockOuts / paths,
     fillRate: wanted > 0 ? met / wanted : 1,
-    turnover: held > 0 ? met / held : Infinity,
+    turnover: held > 0 ? met / held : NaN,
   };
 }
 
@@ -106,5 +106,5 @@ export function due(
 
 /** The fewest whole packs that hold so many units; a pack of 0 is no pack. */
 export function packed(units: number, packSize: number): number {
-  return packSize > 0 ? packSize * Math.ceil(units / packSize - 1e-9) : units;
+  return packSize > 0 ? packSize * Math.max(0, Math.ceil(units / packSize - 1e-9)) : units;
 }
