@@ -47,7 +47,8 @@ export function unrolled(group: string, { foreach, matrix }: Loop, place: Place)
       at: "key",
       try: "matrix alone",
     });
-  const turns = foreach !== undefined ? itemTurns(foreach, place) : matrix ? matrixTurns(matrix, place) : undefined;
+  const turns =
+    foreach !== undefined ? itemTurns(foreach, place) : matrix ? matrixTurns(matrix, place) : undefined;
   if (!turns) return [{ name: group, values: {} }];
   const named = turns.map(({ label, values }) => ({ name: `${group}@${plainLabel(label)}`, values }));
   const seen = new Set<string>();
@@ -77,7 +78,9 @@ function itemTurns(foreach: NonNullable<Loop["foreach"]>, place: Place): Labelle
     throw yamlError(place.source, at, "foreach goes over nothing", { try: "foreach: [a, b]" });
   return entries.map(([key, one], i) => {
     const fields: [string, Scalar][] =
-      typeof one === "object" ? Object.entries(one).map(([name, value]) => [`item.${name}`, value]) : [["item", one]];
+      typeof one === "object"
+        ? Object.entries(one).map(([name, value]) => [`item.${name}`, value])
+        : [["item", one]];
     return {
       label: key ?? (typeof one === "object" ? String(i + 1) : String(one)),
       values: Object.fromEntries([["key", key ?? i], ...fields]),
@@ -121,4 +124,5 @@ function listIn(text: string, at: YamlPath, { source, params }: Place): Scalar[]
 }
 
 /** A value as a part of a file's name. */
-const plainLabel = (label: string): string => label.replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^\.+/, "") || "-";
+const plainLabel = (label: string): string =>
+  label.replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^\.+/, "") || "-";

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ShopaiError } from "../core/errors.js";
 import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
+import { syncTree } from "../table/atomic.js";
 
 /**
  * For work that writes its outputs in place (a shell command): the old ones step aside and come back
@@ -27,6 +28,7 @@ export async function withOutputsAside(outputs: readonly string[], work: () => P
           where: path,
           try: "the path that it does write as out",
         });
+    for (const path of outputs) syncTree(path);
   } catch (error) {
     for (const path of outputs) {
       rmSync(path, { recursive: true, force: true });

@@ -152,7 +152,9 @@ function parsedAs(type: Declared["type"], text: string): ParamValue | undefined 
 
 function fits(value: ParamValue, { type, min, max, choices }: Declared): boolean {
   if (type === "list")
-    return Array.isArray(value) && value.every((item) => !choices || choices.map(String).includes(String(item)));
+    return (
+      Array.isArray(value) && value.every((item) => !choices || choices.map(String).includes(String(item)))
+    );
   if (Array.isArray(value)) return false;
   if (choices && !choices.map(String).includes(String(value))) return false;
   switch (type) {

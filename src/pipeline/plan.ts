@@ -48,6 +48,7 @@ export interface Plan {
   name: string;
   /** The pipeline's file, as typed. */
   file: string;
+  params: PipelineDocument["params"];
   /** In an order in which they can run; the order of the file where that is free. */
   stages: Stage[];
   /** A shell command that is told of a failed run. */
@@ -101,12 +102,13 @@ export async function planPipeline(
   document: PipelineDocument,
   listing: CommandListing,
   project: string,
-  { allowOutside = false, ...defaults }: PlanAsk,
+  { allowOutside = false, seed, threads, memory, device, engine }: PlanAsk,
 ): Promise<Plan> {
   const commands = new Map<string, Command>();
   for (const [name, stage] of Object.entries(document.stages))
     commands.set(name, await commandOf(stage, listing));
   const values = stageValues(document);
+  const defaults = { seed, threads, memory, device, engine };
   const stages = Object.keys(document.stages).map((name) =>
     stageOf(document, name, commands.get(name)!, values.get(name)!, project, defaults),
   );
@@ -116,6 +118,7 @@ export async function planPipeline(
   return {
     name: document.name,
     file: document.source.path,
+    params: document.params,
     stages: inOrder(document, stages),
     onFailure: document.onFailure,
   };

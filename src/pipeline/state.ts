@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Where everything that may be deleted at any time is kept, in the project folder: hashes, results, logs, locks. */
+/** Where everything that may be deleted at any time is kept, in the project folder: hashes, results, logs, locks, the cache, the history of runs. */
 export const stateFolder = ".shopai";
 
 /** The project folder of a pipeline: the nearest folder above its file that has `.shopai/`, else the working directory. */
@@ -37,3 +37,13 @@ export const runLockPath = (pipeline: string): string => `${stateFolder}/locks/$
 
 /** What is known of files that were hashed before. */
 export const hashesPath = `${stateFolder}/files.json`;
+
+/** Outputs of earlier states, by pipeline and stage. */
+export const cacheFolder = `${stateFolder}/cache`;
+
+/** What every run did: one file a run, numbered. */
+export const runsFolder = (pipeline: string): string => `${stateFolder}/runs/${pipeline}`;
+
+/** The process that a stage started, while it runs. */
+export const childPath = (pipeline: string, stage: string): string =>
+  `${stateFolder}/locks/${pipeline}.${stage}.child`;

@@ -87,7 +87,8 @@ function removeQuietly(path: string): void {
   }
 }
 
-function syncTree(path: string): void {
+/** Makes sure that a file, or a folder with all below it, is on the disk before something is built on it. */
+export function syncTree(path: string): void {
   if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncTree(join(path, name));
   const descriptor = openSync(path, "r");
   try {
