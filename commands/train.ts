@@ -3,6 +3,7 @@ import { grouped } from "../src/core/quantity.js";
 import { crossValidated, type CrossValidation } from "../src/learners/cross-validation.js";
 import { roleHelp, type RoleName, type Roles } from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
+import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { trainModel } from "../src/learners/training.js";
 import { defineCommand, option, readingOptions, type Block, type Cell } from "../src/pipeline/command.js";
@@ -89,7 +90,8 @@ export default defineCommand({
     const ask = { ...o, roles, params: o.param, items };
     const cv = o.cv === undefined ? undefined : await crossValidated(learner, table, ask, o.cv, run);
     const model = await trainModel(learner, table, { ...ask, about: cv && { cv } }, run);
-    await model.save(o.out);
+    const reference = await referenceOf(model, table, run);
+    await model.save(o.out, (folder) => folder.json(referenceName, reference));
     const { card } = model;
     return {
       json: {

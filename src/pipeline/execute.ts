@@ -22,7 +22,7 @@ import { perform, type Outside } from "./perform.js";
 import { chosenStages, namedStages, type Plan, type Stage } from "./plan.js";
 import { inOrderOfNeed } from "./schedule.js";
 import { checkEnvironment } from "./secrets.js";
-import { hashesPath, makeStateFolder, runLockPath } from "./state.js";
+import { hashesPath, makeStateFolder, runLockPath, stateFolder } from "./state.js";
 
 export interface RunAsk {
   /** Where the lock of the pipeline is: an absolute path. */
@@ -68,7 +68,11 @@ export async function runPipeline(plan: Plan, ask: RunAsk, outside: Outside): Pr
   );
   await readAhead(stages, contents);
   const absent = ask.frozen ? await checkFrozen(plan, stages, lock, contents) : undefined;
-  if (ask.dryRun) return foreseen(plan, await foresee(stages, lock, contents, forced));
+  if (ask.dryRun) {
+    const forecasts = await foresee(stages, lock, contents, forced);
+    await savedIfKept(contents);
+    return foreseen(plan, forecasts);
+  }
 
   checkEnvironment(stages);
   makeStateFolder();
@@ -103,6 +107,25 @@ export async function runPipeline(plan: Plan, ask: RunAsk, outside: Outside): Pr
     cache.trim();
     await contents.save();
   }
+}
+
+/** What a run of all stages would do, and why; nothing is locked or written but what was learned of the files. */
+export async function foreseePipeline(
+  plan: Plan,
+  lockFile: string,
+  pool?: Outside["pool"],
+): Promise<StageOutcome[]> {
+  checkInputs(plan.stages);
+  const contents = openContents(hashesPath, pool);
+  await readAhead(plan.stages, contents);
+  const forecasts = await foresee(plan.stages, readLock(lockFile), contents, new Set());
+  await savedIfKept(contents);
+  return foreseen(plan, forecasts);
+}
+
+/** A reader keeps what it learned only where there is a state folder already. */
+async function savedIfKept(contents: Contents): Promise<void> {
+  if (existsSync(stateFolder)) await contents.save().catch(() => undefined);
 }
 
 const namesOf = (stages: readonly Stage[]): string[] => stages.map(({ name }) => name);
@@ -237,8 +260,9 @@ async function restored({ ask, forced, cache, book }: Held, stage: Stage, { now 
 }
 
 async function ranAnew(held: Held, stage: Stage, look: Look, seconds: () => number): Promise<void> {
-  const { plan, ask, outside, written } = held;
-  const result = await perform(stage, { pipeline: plan.name, jobs: ask.jobs, written }, outside);
+  const { plan, ask, outside, written, book } = held;
+  const around = { pipeline: plan.name, jobs: ask.jobs, written, lock: book.stages };
+  const result = await perform(stage, around, outside);
   await (ask.frozen ? compare(held, stage) : record(held, stage, look, seconds(), result.json));
 }
 

@@ -37,8 +37,11 @@ const heading =
  * @throws ShopaiError "data" when the file is no lock, or holds the marks of a merge conflict
  */
 export function readLock(path: string): LockFile {
-  if (!existsSync(path)) return {};
-  const text = readFileSync(path, "utf8");
+  return existsSync(path) ? lockFrom(readFileSync(path, "utf8"), path) : {};
+}
+
+/** The stages in the text of a lock. @param path what to call it in an error */
+export function lockFrom(text: string, path: string): LockFile {
   if (/^(<{7}|={7}|>{7})( |$)/m.test(text))
     throw new ShopaiError("data", "the lock holds the marks of a merge conflict", {
       where: path,

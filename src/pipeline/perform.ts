@@ -2,10 +2,12 @@ import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { listed, ShopaiError } from "../core/errors.js";
+import { sha256, stableJson } from "../core/hash.js";
 import { parseBytes } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { writeAtomically } from "../table/atomic.js";
 import type { OptionShape, OptionsOf, Result } from "./command.js";
+import type { LockFile } from "./lock.js";
 import type { Stage } from "./plan.js";
 import { script } from "./script.js";
 import { maskOf, type Mask } from "./secrets.js";
@@ -37,6 +39,8 @@ export interface Around {
   jobs: number;
   /** All that stages of the pipeline write. */
   written: ReadonlySet<string>;
+  /** What the stages that are up to date were. */
+  lock: LockFile;
 }
 
 /**
@@ -84,7 +88,7 @@ function masked(error: unknown, mask: Mask): unknown {
 async function work(
   stage: Stage,
   log: (text: string) => void,
-  { jobs, pipeline }: Around,
+  { jobs, pipeline, lock }: Around,
   outside: Outside,
 ): Promise<Result> {
   const alone = jobs === 1;
@@ -106,7 +110,12 @@ async function work(
     },
   });
   try {
-    const run: StageRun = { ...open.run, log, childFile: childPath(pipeline, stage.name) };
+    const run: StageRun = {
+      ...open.run,
+      log,
+      childFile: childPath(pipeline, stage.name),
+      lineage: () => ({ pipeline, lock: sha256(stableJson(lock)) }),
+    };
     return await stage.command.run(options, run);
   } catch (error) {
     log(`error: ${(error as Error).message}\n`);
