@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { markOf, stillRuns, type ProcessMark } from "./process.js";
+import { makeFolderFor } from "../table/atomic.js";
 
 /**
  * Takes down which process a stage started, so that the next run can end it if this one is killed: what
@@ -9,7 +10,7 @@ import { markOf, stillRuns, type ProcessMark } from "./process.js";
  * @returns forgets it
  */
 export function rememberChild(path: string, pid: number): () => void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolderFor(dirname(path));
   writeFileSync(path, JSON.stringify(markOf(pid)));
   return () => rmSync(path, { force: true });
 }

@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { ShopaiError } from "../core/errors.js";
 import { ownMark, stillRuns, type ProcessMark } from "./process.js";
+import { makeFolderFor } from "../table/atomic.js";
 
 /** A lock without a holder in it is one being written; past this age its writer died. */
 const unwrittenMs = 10_000;
@@ -28,7 +29,7 @@ export async function holdLock(
   signal: AbortSignal,
   said: (message: string) => void = () => undefined,
 ): Promise<() => void> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolderFor(dirname(path));
   const mine = JSON.stringify(ownMark());
   const until = performance.now() + timeout * 1000;
   for (let tries = 0; ; tries++) {

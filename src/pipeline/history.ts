@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomically } from "../table/atomic.js";
+import { makeFolderFor, writeAtomically } from "../table/atomic.js";
 import type { StageOutcome } from "./execute.js";
 import type { LockFile } from "./lock.js";
 import { runsFolder } from "./state.js";
@@ -43,7 +43,7 @@ export function readRun(pipeline: string, run: number): RunRecord | undefined {
 /** Keeps a record under the next number; the oldest make room. */
 export async function recordRun(record: Omit<RunRecord, "run">): Promise<number> {
   const folder = runsFolder(record.pipeline);
-  mkdirSync(folder, { recursive: true });
+  makeFolderFor(folder);
   const known = runNumbers(record.pipeline);
   const run = (known.at(-1) ?? 0) + 1;
   const text = `${JSON.stringify({ run, ...record }, undefined, 1)}\n`;

@@ -1,11 +1,11 @@
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { listed, ShopaiError } from "../core/errors.js";
 import { sha256, stableJson } from "../core/hash.js";
 import { parseBytes } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
-import { writeAtomically } from "../table/atomic.js";
+import { makeFolderFor, writeAtomically } from "../table/atomic.js";
 import type { OptionShape, OptionsOf, Result } from "./command.js";
 import type { LockFile } from "./lock.js";
 import type { Stage } from "./plan.js";
@@ -136,7 +136,7 @@ function share(stage: Stage, jobs: number): { threads: number; memory: string } 
 }
 
 function openLog(path: string, mask: Mask): (text: string) => void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolderFor(dirname(path));
   writeFileSync(path, "");
   return (text) => appendFileSync(path, mask(text));
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { makeFolderFor } from "../table/atomic.js";
 
 /** Where everything that may be deleted at any time is kept, in the project folder: hashes, results, logs, locks, the cache, the history of runs. */
 export const stateFolder = ".shopai";
@@ -14,7 +15,7 @@ export function projectFolder(pipeline: string): string {
 
 /** Makes the state folder, hidden from git. */
 export function makeStateFolder(): void {
-  mkdirSync(stateFolder, { recursive: true });
+  makeFolderFor(stateFolder);
   const file = join(stateFolder, ".gitignore");
   if (!existsSync(file)) writeFileSync(file, "*\n");
 }

@@ -63,6 +63,15 @@ export function checkWritable(path: string): void {
   }
 }
 
+/** Makes a folder that something will be written to. @throws ShopaiError "data" when it cannot be made */
+export function makeFolderFor(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (cause) {
+    throw writeFailure(cause, path);
+  }
+}
+
 /** Makes a folder and those above it. (Node's own recursive mkdir never ends below /proc and its like.) */
 export function makeFolder(path: string): void {
   if (existsSync(path)) {

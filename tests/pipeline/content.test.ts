@@ -33,7 +33,9 @@ test("what was written a moment ago is not remembered: it may change again withi
   writeFileSync(path, "1");
   await contents.of(path);
   await contents.save();
-  expect(Object.keys((JSON.parse(readFileSync(cache, "utf8")) as { files: object }).files)).not.toContain(path);
+  expect(Object.keys((JSON.parse(readFileSync(cache, "utf8")) as { files: object }).files)).not.toContain(
+    path,
+  );
 });
 
 test("a folder is its files by name, hidden ones aside; an absent path is undefined", async () => {
