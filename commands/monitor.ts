@@ -70,7 +70,8 @@ export default defineCommand({
     const report = await monitored(path, rows, { noAnswers: !o.answers, drifted: o.driftedAt }, run);
     const age = o.time === undefined ? undefined : await ageOf(rows, o.time, now);
     if (age) report.metrics.age_hours = age.seconds === null ? null : age.seconds / 3600;
-    const reasons = gateResults(triggers, report.metrics).flatMap(({ broken }) => broken ?? []);
+    const { metrics, worst } = report;
+    const reasons = gateResults(triggers, metrics, worst).flatMap(({ broken }) => broken ?? []);
     const retrain =
       o.trigger === undefined
         ? undefined
@@ -88,7 +89,11 @@ export default defineCommand({
           : `the newest ${o.time} is ${age!.newest}, ${durationText(age!.seconds)} old, and --max-age is ${o.maxAge}`,
         { where: rows.name, try: "newer rows" },
       );
-    checkGates(gateResults(gates, report.metrics), path);
+    checkGates(
+      gateResults(gates, metrics, worst),
+      path,
+      "a look at these rows, a new model, or another bound",
+    );
     return { json, blocks: blocksOf(json, age?.seconds ?? undefined) };
   },
 });

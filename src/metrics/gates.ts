@@ -35,13 +35,14 @@ export interface GateResult {
 }
 
 /**
- * Holds gates against metrics. A metric that is undefined breaks its gate: what cannot be shown does not pass.
+ * Holds gates against metrics (`of`: whose value each is, where that needs saying). A metric that is undefined breaks its gate: what cannot be shown does not pass.
  *
  * @throws ShopaiError "usage" for a metric that was not measured
  */
 export function gateResults(
   gates: readonly Gate[],
   metrics: Readonly<Record<string, number | null>>,
+  of: Readonly<Record<string, string>> = {},
 ): GateResult[] {
   return gates.map((gate) => {
     if (!Object.hasOwn(metrics, gate.metric))
@@ -53,16 +54,22 @@ export function gateResults(
     return {
       gate,
       value,
-      broken: `${gate.metric} is ${Number(value.toPrecision(6))}, and the gate is ${gate.text}`,
+      broken: `${gate.metric} is ${Number(value.toPrecision(6))}${gate.metric in of ? ` (${of[gate.metric]})` : ""}, and the gate is ${gate.text}`,
     };
   });
 }
 
-/** @throws ShopaiError "gate" naming metric, value and bound of every gate that is broken */
-export function checkGates(results: readonly GateResult[], where: string): void {
+/**
+ * @param advice what to try
+ * @throws ShopaiError "gate" naming metric, value and bound of every gate that is broken
+ */
+export function checkGates(
+  results: readonly GateResult[],
+  where: string,
+  advice = "a better model, or another bound",
+): void {
   const broken = results.flatMap((result) => result.broken ?? []);
-  if (broken.length > 0)
-    throw new ShopaiError("gate", broken.join("; "), { where, try: "a better model, or another bound" });
+  if (broken.length > 0) throw new ShopaiError("gate", broken.join("; "), { where, try: advice });
 }
 
 export function unknownMetric(name: string, known: readonly string[], option: string): ShopaiError {

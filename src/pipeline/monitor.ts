@@ -1,4 +1,4 @@
-import { ShopaiError } from "../core/errors.js";
+import { listed, ShopaiError } from "../core/errors.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal } from "../engine/sql.js";
 import { loadModel } from "../learners/model.js";
@@ -40,6 +40,8 @@ export interface Monitoring {
   answers?: ColumnDrift;
   /** What `--fail-if` and `--retrain-if` ask about. */
   metrics: Record<string, number | null>;
+  /** The columns whose value a figure is. */
+  worst: Record<string, string>;
 }
 
 export interface MonitorAsk {
@@ -109,7 +111,7 @@ export async function monitored(
     reference_rows: reference.rows,
     columns,
     answers,
-    metrics: summary(columns, answers, drifted, total),
+    ...summary(columns, answers, drifted, total),
   };
 }
 
@@ -184,24 +186,46 @@ function summary(
   answers: ColumnDrift | undefined,
   threshold: number,
   rows: number,
-): Record<string, number | null> {
-  const largest = (value: (column: ColumnDrift) => number | null): number | null => {
-    const known = columns.map(value).filter((one) => one !== null);
-    return known.length === 0 ? null : Math.max(...known);
+): Pick<Monitoring, "metrics" | "worst"> {
+  const worst: Record<string, string> = {};
+  const largest = (figure: string, value: (column: ColumnDrift) => number | null): number | null => {
+    let most: number | null = null;
+    for (const column of columns) {
+      const own = value(column);
+      if (own === null || (most !== null && own <= most)) continue;
+      most = own;
+      worst[figure] = column.name;
+    }
+    return most;
   };
-  const drifted = columns.filter(({ psi }) => psi !== null && psi > threshold).length;
-  return {
+  const named = (figure: string, chosen: readonly ColumnDrift[]): number => {
+    if (chosen.length > 0)
+      worst[figure] = listed(
+        chosen.map(({ name }) => name),
+        5,
+      );
+    return chosen.length;
+  };
+  const drifted = named(
+    "drifted",
+    columns.filter(({ psi }) => psi !== null && psi > threshold),
+  );
+  const metrics = {
     rows,
-    psi: largest(({ psi }) => psi),
-    ks: largest(({ ks }) => ks),
-    js: largest(({ js }) => js),
-    missing: largest(({ missing_before, missing_after }) =>
+    psi: largest("psi", ({ psi }) => psi),
+    ks: largest("ks", ({ ks }) => ks),
+    js: largest("js", ({ js }) => js),
+    missing: largest("missing", ({ missing_before, missing_after }) =>
       missing_after === null ? null : Math.max(0, missing_after - missing_before),
     ),
-    new: largest(({ new_share }) => new_share) ?? 0,
-    absent: columns.filter((column) => column.absent).length,
+    new: largest("new", ({ new_share }) => new_share) ?? 0,
+    absent: named(
+      "absent",
+      columns.filter((column) => column.absent),
+    ),
     drifted,
     drifted_share: shareOf(drifted, columns.length),
     ...(answers && { answers_psi: answers.psi }),
   };
+  return { metrics, worst };
 }
