@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { clearTimeout, setTimeout } from "node:timers";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
