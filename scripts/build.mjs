@@ -87,10 +87,13 @@ async function buildBundles() {
   chmodSync("dist/bin/shopai.js", 0o755);
 }
 
-/** Every `*.worker.ts` becomes an entry of its own, loaded by worker_threads. */
+/** Every `*.worker.ts` and `*.tasks.ts` becomes an entry of its own, loaded by worker_threads. */
 function workers() {
   return Object.fromEntries(
-    filesBelow("src", ".worker.ts").map((path) => [`bin/${basename(path, ".ts")}`, path]),
+    [...filesBelow("src", ".worker.ts"), ...filesBelow("src", ".tasks.ts")].map((path) => [
+      `bin/${basename(path, ".ts")}`,
+      path,
+    ]),
   );
 }
 

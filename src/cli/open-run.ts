@@ -4,10 +4,11 @@ import { parseBytes } from "../core/quantity.js";
 import { seededRng } from "../core/rng.js";
 import type { Engine } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
+import { openPool } from "../kernels/pool.js";
 
 export interface OpenRun {
   run: Run;
-  /** Closes the engine, if one was opened. */
+  /** Ends the threads and closes the engine, if one was opened. */
   close(): Promise<void>;
 }
 
@@ -20,10 +21,13 @@ export function openRun(
   let opened: Promise<Engine> | undefined;
   const interrupt = (): void => void opened?.then((engine) => engine.interrupt()).catch(() => undefined);
   signal.addEventListener("abort", interrupt);
+  const threads = options.threads ?? availableParallelism();
+  const pool = openPool({ threads, plain: process.env.SHOPAI_KERNELS === "plain", warn: talk.warn });
   return {
     run: {
       seed: options.seed,
-      threads: options.threads ?? availableParallelism(),
+      threads,
+      pool,
       engine: () => (opened ??= openEngine(options)),
       rng: (stream) => seededRng(options.seed, stream),
       progress: talk.progress,
@@ -32,6 +36,7 @@ export function openRun(
     },
     async close() {
       signal.removeEventListener("abort", interrupt);
+      await pool.close();
       await opened?.then((engine) => engine.close()).catch(() => undefined);
     },
   };

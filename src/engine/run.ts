@@ -1,5 +1,6 @@
 import type { Rng } from "../core/rng.js";
 import type { Engine } from "./engine.js";
+import type { Pool } from "./pool.js";
 
 /** Says how far long work is: an animated line on a terminal, one line a stage elsewhere, nothing with --quiet. */
 export interface Progress {
@@ -17,6 +18,8 @@ export interface Run {
   readonly threads: number;
   /** The engine, opened when first asked for. */
   engine(): Promise<Engine>;
+  /** The threads of numerical work, started when first needed. */
+  readonly pool: Pool;
   /** A random stream of its own for every name. */
   rng(name: string): Rng;
   readonly progress: Progress;

@@ -60,7 +60,7 @@ describe("train, predict and learners from the command line", () => {
     ]);
     expect([column.code, column.stderr]).toEqual([3, expect.stringContaining("try --user customer")]);
     mkdirSync(join(folder, "empty"));
-    const model = await runCli(["predict", join(folder, "empty"), "-o", nothing]);
+    const model = await runCli(["predict", join(folder, "empty"), "-o", `${nothing}.csv`]);
     expect([model.code, model.stderr]).toEqual([4, expect.stringContaining("holds no model.json")]);
   });
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterAll } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
+import { openPool } from "../../src/kernels/pool.js";
 import { defineCommand, option, type Command } from "../../src/pipeline/command.js";
 import { readPipeline } from "../../src/pipeline/document.js";
 import { runPipeline, type RunAsk, type StageOutcome } from "../../src/pipeline/execute.js";
@@ -106,6 +107,7 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
             run: {
               seed: options.seed,
               threads: 1,
+              pool: openPool({ threads: 1 }),
               engine: () => Promise.reject(new Error("no engine is needed")),
               rng: (name) => seededRng(options.seed, name),
               signal: new AbortController().signal,

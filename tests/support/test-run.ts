@@ -2,6 +2,7 @@ import { afterAll } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import { openDuckDb, type DuckDbEngine } from "../../src/engine/duckdb.js";
 import type { Run } from "../../src/engine/run.js";
+import { openPool } from "../../src/kernels/pool.js";
 
 export interface TestRun extends Run {
   engine(): Promise<DuckDbEngine>;
@@ -9,17 +10,20 @@ export interface TestRun extends Run {
 }
 
 /** A Run for tests: silent, seeded, with an engine of its own that is closed after the tests of the file. */
-export function testRun(options: { seed?: number; threads?: number } = {}): TestRun {
+export function testRun(options: { seed?: number; threads?: number; plain?: boolean } = {}): TestRun {
   const seed = options.seed ?? 42;
   const threads = options.threads ?? 2;
   const warnings: string[] = [];
   let engine: Promise<DuckDbEngine> | undefined;
+  const pool = openPool({ threads, plain: options.plain });
   afterAll(async () => {
+    await pool.close();
     await (await engine)?.close();
   });
   return {
     seed,
     threads,
+    pool,
     warnings,
     engine: () => (engine ??= openDuckDb({ threads, memory: 2e9 })),
     rng: (name) => seededRng(seed, name),
