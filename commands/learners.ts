@@ -1,5 +1,5 @@
 import { describedLearner } from "../src/learners/listing.js";
-import { roleHelp, type Learner, type RoleName } from "../src/learners/learner.js";
+import { roleHelp, tasks, type Learner, type RoleName } from "../src/learners/learner.js";
 import { rangeOf } from "../src/learners/params.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { defineCommand, option, type Block } from "../src/pipeline/command.js";
@@ -17,9 +17,7 @@ export default defineCommand({
   },
   examples: ["shopai learners", "shopai learners ease", "shopai learners --task recommendation --json"],
   options: {
-    task: option
-      .choice("only learners for this task", ["classification", "regression", "recommendation", "clustering"])
-      .optional(),
+    task: option.choice("only learners for this task", tasks).optional(),
   },
   reads: () => [],
   writes: () => [],

@@ -32,6 +32,7 @@ export default defineCommand({
   examples: [
     "shopai train ease interactions.csv --where \"split = 'train'\" --user user --item item -o model/",
     "shopai train logistic sessions.parquet --target bought --features 'page_*,visitor' -o model/ --param lambda=0.1",
+    "shopai train hybrid interactions.csv --user user --item item --parts ease,near=item-knn --param near.k=20 -o model/",
     "shopai train ease --help",
   ],
   options: {
@@ -44,6 +45,16 @@ export default defineCommand({
       .names("feature columns: names and globs, -name excludes (default: all but the roles and split)")
       .optional(),
     positive: option.text("the class that score is the probability of", { arg: "<class>" }).optional(),
+    parts: option
+      .names("of a hybrid or two-stage: learners, name=learner, or model folders; parameters as name.param", {
+        arg: "<a,b>",
+      })
+      .optional(),
+    items: option
+      .path("table with a row per item (titles, categories, prices), for learners that use it", {
+        arg: "<table>",
+      })
+      .optional(),
     cv: option
       .integer("also measure by cross-validation with so many folds; the model is trained on all rows", {
         min: 2,
@@ -53,7 +64,13 @@ export default defineCommand({
     param: option.pairs("parameter of the learner, repeatable").default({}),
     ...readingOptions,
   },
-  reads: (o) => o.in.slice(1),
+  reads: (o) => [
+    ...o.in.slice(1),
+    ...(o.items === undefined ? [] : [o.items]),
+    ...(o.parts ?? [])
+      .map((part) => part.replace(/^[\w-]+=/, ""))
+      .filter((part) => !learnerNames.includes(part)),
+  ],
   writes: (o) => [o.out],
   moreHelp: async ([name]) => (name === undefined ? undefined : parametersText(await learnerNamed(name))),
   async run(o, run) {
@@ -65,7 +82,11 @@ export default defineCommand({
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
-    const ask = { ...o, roles, params: o.param };
+    const items =
+      o.items === undefined
+        ? undefined
+        : await openTable(await run.engine(), [o.items], { ...o, where: undefined, signal: run.signal });
+    const ask = { ...o, roles, params: o.param, items };
     const cv = o.cv === undefined ? undefined : await crossValidated(learner, table, ask, o.cv, run);
     const model = await trainModel(learner, table, { ...ask, about: cv && { cv } }, run);
     await model.save(o.out);

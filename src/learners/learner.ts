@@ -4,14 +4,17 @@ import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { TreeModel } from "./gbdt/trees.js";
+import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
 export { choice, flag, int, real } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
-export type Task = "classification" | "regression" | "recommendation" | "clustering";
+export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
+export type Task = (typeof tasks)[number];
 
 /** Columns with a meaning of their own: each is an option of `train` of the same name. */
 export const roleHelp = {
@@ -34,7 +37,10 @@ export interface Signature {
   features: readonly Field[];
   /** The column to predict, with its type in the table. */
   target?: Field;
-  /** Classification: the classes as texts, sorted in the order of the target's type; two or more. */
+  /**
+   * Classification: the classes as texts, sorted in the order of the target's type; two or more.
+   * Anomaly detection with a target: its two classes, for evaluation alone.
+   */
   classes?: readonly string[];
   /** Binary classification: the class that `score` is the probability of. */
   positive?: string;
@@ -46,6 +52,10 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Learners with parts: the recommenders to work with. */
+  parts?: readonly Part[];
+  /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
+  items?: Relation;
 }
 
 /** What is asked of a model beside the rows. */
@@ -56,6 +66,10 @@ export interface Ask {
   includeSeen?: boolean;
   /** Columns to carry over from the rows. */
   keep?: readonly string[];
+  /** Recommendations: also say where each comes from (`source`) and which of the user's items speak for it (`reason`). */
+  explain?: boolean;
+  /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
+  history?: Relation;
 }
 
 /** What a fit leaves behind. */
@@ -63,8 +77,14 @@ export interface Fitted {
   /** Figures of the fit that belong on the model card: iterations, loss, inertia. Deterministic. */
   about?: Record<string, unknown>;
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Recommenders: the users and items of the training rows, for coverage and novelty. */
+  /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
+  scorer?: Scorer;
+  /**
+   * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
+   * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
+   */
+  similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
   /** Learners of trees: the trees behind the scores, for explanations and export. */
@@ -82,6 +102,8 @@ export interface ModelCard extends Signature {
   learner: string;
   task: Task;
   params: Record<string, ParamValue>;
+  /** Learners with parts: the parts as they were named. */
+  parts?: readonly string[];
   /** Types of the role columns in the training table. */
   role_types: Partial<Record<RoleName, string>>;
   seed: number;
@@ -96,7 +118,7 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "space" | "trees"> {
+export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space" | "trees"> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -105,14 +127,18 @@ export interface Model extends Pick<Fitted, "catalogue" | "space" | "trees"> {
    *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
    * - regression: kept columns, `prediction`
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
+   * - anomaly: kept columns, `prediction` (true for rows that stand out), `score` (larger stands out more)
    * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for
-   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined
+   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined; users that
+   *   training did not see are answered from their items in `rows` and `ask.history`, where there are any
    *
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
   /** Writes the model folder, atomically. */
   save(path: string): Promise<void>;
+  /** Writes everything but the card into the folder of a model that holds this one. */
+  store(folder: FolderWriter): void;
 }
 
 /** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
@@ -130,13 +156,17 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Whether it learns from feature columns beside its roles. */
   features: boolean;
   params: T;
+  /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
+  parts?: readonly string[];
+  /** Whether it can use a table of items (`train --items`). */
+  items?: boolean;
   /**
    * @param data   checked rows, roles and features
    * @param params every parameter of the table, in range
    * @param run    the only source of random numbers, threads and progress
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
-  load(folder: FolderReader): Fitted;
+  load(folder: FolderReader): Fitted | Promise<Fitted>;
 }
 
 /** Declares a learner; nothing but a place for the types to meet. */

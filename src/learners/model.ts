@@ -8,9 +8,12 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
   return {
     card,
     catalogue: fitted.catalogue,
+    scorer: fitted.scorer,
+    similar: fitted.similar,
     space: fitted.space,
     trees: fitted.trees,
     predict: (rows, ask, run) => fitted.predict(rows, ask, run),
+    store: (folder) => fitted.save(folder),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };
 }
@@ -29,5 +32,5 @@ export async function loadModel(path: string): Promise<Model> {
       try: `shopai ${version}`,
     });
   const learner = await learnerNamed(name);
-  return modelOf(folder.card, learner.load(folder));
+  return modelOf(folder.card, await learner.load(folder));
 }

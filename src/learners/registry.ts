@@ -10,10 +10,12 @@ interface Entry {
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
+  hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
 
 /** Names of the learners, in the order that listings show. */

@@ -27,6 +27,10 @@ export interface TrainingAsk {
   /** The class that `score` is the probability of. */
   positive?: string;
   params?: Readonly<Record<string, ParamValue>>;
+  /** For learners with parts: learners and model folders (`partsOf`). */
+  parts?: readonly string[];
+  /** For learners that use one: a table with a row per item. */
+  items?: Relation;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -47,8 +51,10 @@ export async function trainModel(
   ask: TrainingAsk,
   run: Run,
 ): Promise<Model> {
-  const params = checkParams(learner.name, learner.params, ask.params ?? {});
-  const data = await trainingData(learner, relation, ask, run);
+  const { own, ofParts } = divided(learner, ask.params ?? {});
+  const params = checkParams(learner.name, learner.params, own);
+  const checked = await trainingData(learner, relation, ask, run);
+  const data = { ...checked, ...(await besideRows(learner, relation, checked.roles, ask)) };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -56,7 +62,8 @@ export async function trainModel(
     version,
     learner: learner.name,
     task: data.task,
-    params: params as Record<string, ParamValue>,
+    params: { ...(params as Record<string, ParamValue>), ...ofParts },
+    parts: learner.parts && (ask.parts ?? learner.parts),
     roles: data.roles,
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
@@ -75,6 +82,40 @@ export async function trainModel(
   return modelOf(card, fitted);
 }
 
+/** Parameters of a learner, and those of its parts: `near.k`. */
+function divided(
+  learner: Learner,
+  given: Readonly<Record<string, ParamValue>>,
+): Record<"own" | "ofParts", Record<string, ParamValue>> {
+  const entries = Object.entries(given);
+  const isOfPart = ([name]: [string, ParamValue]): boolean =>
+    learner.parts !== undefined && name.includes(".");
+  return {
+    own: Object.fromEntries(entries.filter((entry) => !isOfPart(entry))),
+    ofParts: Object.fromEntries(entries.filter(isOfPart)),
+  };
+}
+
+/** What a learner works with beside the rows: its parts, the table of items. */
+async function besideRows(
+  learner: Learner,
+  relation: Relation,
+  roles: Roles,
+  ask: TrainingAsk,
+): Promise<Pick<TrainingData, "parts" | "items">> {
+  if (ask.parts && !learner.parts)
+    throw new ShopaiError("usage", `${learner.name} has no parts`, {
+      try: "leaving --parts out, or train hybrid",
+    });
+  if (ask.items && !learner.items)
+    throw new ShopaiError("usage", `${learner.name} uses no table of items`, {
+      try: "leaving --items out, or train content",
+    });
+  const parts =
+    learner.parts && (await (await import("./ensemble/parts.js")).partsOf(learner, relation, roles, ask));
+  return { parts, items: ask.items };
+}
+
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
 export async function trainingData(
   learner: Learner,
@@ -89,7 +130,7 @@ export async function trainingData(
       try: "leaving --features out",
     });
   const task = await taskOf(learner, relation, roles, ask);
-  if (task !== "classification" && ask.positive !== undefined)
+  if (task !== "classification" && task !== "anomaly" && ask.positive !== undefined)
     throw new ShopaiError(
       "usage",
       `--positive is for classification, and ${learner.tasks ? `this is ${task}` : `${learner.name} is for ${task}`}`,
@@ -103,10 +144,17 @@ export async function trainingData(
       try: ask.where === undefined ? "a table with rows" : "another --where",
     });
   if (roles.weight) await checkWeights(relation, roles.weight);
-  const rows = roles.target ? await withTarget(relation, roles.target, run) : relation;
-  const target = roles.target ? columnNamed(rows, roles.target) : undefined;
+  const target = roles.target ? columnNamed(relation, roles.target) : undefined;
+  // Detectors of anomalies do not learn from the target: rows without it are as good as others.
+  const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
   if (target && task === "regression") await checkNumericTarget(rows, target);
-  const classes = target && task === "classification" ? await classesOf(rows, target) : undefined;
+  const classes =
+    target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
+  if (task === "anomaly" && classes && classes.length > 2)
+    throw new ShopaiError("data", `the target ${target!.name} has ${classes.length} classes, not two`, {
+      where: relation.name,
+      try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
+    });
   return {
     task,
     relation: rows,
@@ -309,7 +357,7 @@ async function classesOf(relation: Relation, target: Field): Promise<ClassCount[
       where: relation.name,
     });
   const counts = await relation.engine.rows<ClassCount>(
-    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
+    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
   );
   if (counts.length === 1)
     throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {

@@ -21,6 +21,8 @@ export interface Relation {
   readonly inputs: readonly InputRecord[];
   /** What to call it in an error: the file as it was typed. */
   readonly name: string;
+  /** The same rows in typed columns, where they are few and in memory anyway: requests that are answered one by one. */
+  readonly memory?: Frame;
 }
 
 /** The hidden key columns of everything that was read from files: number of the file, physical line or row in it. */
