@@ -46,15 +46,21 @@ export function setup(
   tile = tileRows;
 }
 
-// @ts-ignore: decorator
-@inline
 function next(): u32 {
   return atomic.add<u32>(counter, 1);
 }
 
 // --- binning ---
 
-export function sortColumns(thread: u32, threads: u32, at: u32, length: u32, columns: u32, counts: u32, spare: u32): void {
+export function sortColumns(
+  thread: u32,
+  threads: u32,
+  at: u32,
+  length: u32,
+  columns: u32,
+  counts: u32,
+  spare: u32,
+): void {
   const mine = spare + thread * (length * 8 + 8192 * 2);
   for (let c = next(); c < columns; c = next())
     store<u32>(counts + 4 * c, sortColumn(at + c * length * 8, length, mine));
@@ -70,7 +76,7 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
     const value = load<f64>(at + i * 8);
     if (value != value) continue;
     const bits = reinterpret<u64>(value + 0.0);
-    const key = bits ^ (<u64>(<i64>bits >> 63) | 0x8000000000000000);
+    const key = bits ^ ((<u64>((<i64>bits) >> 63)) | 0x8000000000000000);
     store<u64>(at + kept * 8, key);
     all &= key;
     any |= key;
@@ -105,7 +111,7 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
   }
   for (let i: u32 = 0; i < kept; i++) {
     const key = load<u64>(from + i * 8);
-    store<u64>(at + i * 8, key ^ (<u64>(<i64>~key >> 63) | 0x8000000000000000));
+    store<u64>(at + i * 8, key ^ ((<u64>((<i64>~key) >> 63)) | 0x8000000000000000));
   }
   return kept;
 }
@@ -148,14 +154,14 @@ export function encodeNumbers(column: u32, count: u32, to: u32, edges: u32): voi
   for (let i: u32 = 0; i < count; i++) {
     const x = load<f64>(column + i * 8);
     let p: u32 = edges;
-    p += <u32>(load<f64>(p, 127 * 8) <= x) << 10;
-    p += <u32>(load<f64>(p, 63 * 8) <= x) << 9;
-    p += <u32>(load<f64>(p, 31 * 8) <= x) << 8;
-    p += <u32>(load<f64>(p, 15 * 8) <= x) << 7;
-    p += <u32>(load<f64>(p, 7 * 8) <= x) << 6;
-    p += <u32>(load<f64>(p, 3 * 8) <= x) << 5;
-    p += <u32>(load<f64>(p, 1 * 8) <= x) << 4;
-    p += <u32>(load<f64>(p) <= x) << 3;
+    p += (<u32>(load<f64>(p, 127 * 8) <= x)) << 10;
+    p += (<u32>(load<f64>(p, 63 * 8) <= x)) << 9;
+    p += (<u32>(load<f64>(p, 31 * 8) <= x)) << 8;
+    p += (<u32>(load<f64>(p, 15 * 8) <= x)) << 7;
+    p += (<u32>(load<f64>(p, 7 * 8) <= x)) << 6;
+    p += (<u32>(load<f64>(p, 3 * 8) <= x)) << 5;
+    p += (<u32>(load<f64>(p, 1 * 8) <= x)) << 4;
+    p += (<u32>(load<f64>(p) <= x)) << 3;
     const bin = <u32>((p - edges) >> 3) + 1;
     store<u8>(to + i * stride, x == x ? bin : 0);
   }
@@ -163,14 +169,12 @@ export function encodeNumbers(column: u32, count: u32, to: u32, edges: u32): voi
 
 // --- gradients ---
 
-// @ts-ignore: decorator
-@inline
 function exp4(x0: v128): v128 {
   const x = f32x4.max(f32x4.min(x0, f32x4.splat(87.0)), f32x4.splat(-87.0));
   const n = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504088896341)), f32x4.splat(0.5)));
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
-  let y = f32x4.splat(1.9875691500e-4);
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.1219444e-4)));
+  let y = f32x4.splat(1.98756915e-4);
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(1.3981999507e-3));
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(8.3334519073e-3));
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(4.1665795894e-2));
@@ -196,7 +200,15 @@ export function binaryGradients(
   for (let b = next(); b < blocks; b = next()) {
     const at = b * BLOCK * 4;
     const count = min(BLOCK, rows - b * BLOCK);
-    binaryBlock(scores + at, labels + at, weights ? weights + at : 0, g + at, h + at, count, partials + b * 64);
+    binaryBlock(
+      scores + at,
+      labels + at,
+      weights ? weights + at : 0,
+      g + at,
+      h + at,
+      count,
+      partials + b * 64,
+    );
   }
 }
 
@@ -246,8 +258,6 @@ export function binaryBlock(
 
 // --- quantising, the histogram of the root ---
 
-// @ts-ignore: decorator
-@inline
 function mix4(x0: v128): v128 {
   let x = v128.xor(x0, i32x4.shr_u(x0, 16));
   x = i32x4.mul(x, i32x4.splat(0x21f0aaad));
@@ -320,14 +330,10 @@ export function quantiseTile(
 }
 
 /** Two packed gradients as 64-bit pairs: gradient above, hessian below. */
-// @ts-ignore: decorator
-@inline
 function expand(packed: v128, upper: i32): v128 {
   const high = i32x4.shr_s(packed, 16);
   const lows = v128.and(packed, i32x4.splat(0xffff));
-  return upper
-    ? v128.shuffle<i32>(lows, high, 2, 6, 3, 7)
-    : v128.shuffle<i32>(lows, high, 0, 4, 1, 5);
+  return upper ? v128.shuffle<i32>(lows, high, 2, 6, 3, 7) : v128.shuffle<i32>(lows, high, 0, 4, 1, 5);
 }
 
 /** Adds rows that lie one after the other, their 64-bit gradients in `scratch`, to this thread's first histogram. */
@@ -422,8 +428,8 @@ export function routeTile(
     const q = load<i32>(p);
     store<u32>(list, <u32>row);
     store<u32>(list, base + slot, 4);
-    store<i64>(list, (<i64>(q >> 16) << 32) | <i64>(q & 0xffff), 8);
-    list += (<u32>(slot != 0xffffffff) & <u32>(q != 0)) << 4;
+    store<i64>(list, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
+    list += ((<u32>(slot != 0xffffffff)) & (<u32>(q != 0))) << 4;
     row += step;
     p += 4;
   }
@@ -448,12 +454,13 @@ export function addBlock(nodes: u32, count: u32, values: u32, scores: u32): void
 
 export function listRows(thread: u32, threads: u32, rows: u32, packed: u32, list: u32): void {
   const blocks = (rows + BLOCK - 1) / BLOCK;
-  for (let b = next(); b < blocks; b = next()) listBlock(b * BLOCK, min(BLOCK, rows - b * BLOCK), packed, list);
+  for (let b = next(); b < blocks; b = next())
+    listBlock(b * BLOCK, min(BLOCK, rows - b * BLOCK), packed, list);
 }
 
 export function listBlock(from: u32, count: u32, packed: u32, list: u32): void {
   for (let r = from; r < from + count; r++)
-    store<u64>(list + r * 8, <u64>r | (<u64>load<u32>(packed + r * 4) << 32));
+    store<u64>(list + r * 8, (<u64>r) | ((<u64>load<u32>(packed + r * 4)) << 32));
 }
 
 /**
@@ -492,7 +499,7 @@ export function partTile(from: u32, to: u32, count: u32, feature: u32, table: u3
   const end = from + count * 8;
   for (let p = from; p < end; p += 8) {
     const entry = load<u64>(p);
-    const bin: u32 = load<u8>(column + (<u32>entry * step));
+    const bin: u32 = load<u8>(column + <u32>entry * step);
     const goesLeft: u32 = load<u8>(table + bin);
     store<u64>(left, entry);
     // The right end is written second: when both meet in the last free place, the entry is the same.
@@ -515,7 +522,7 @@ export function stageTile(from: u32, count: u32, lefts: u32, side: u32): u32 {
     const q = <i32>(entry >> 32);
     store<u32>(list, base + <u32>entry * step);
     store<u32>(list, hist, 4);
-    store<i64>(list, (<i64>(q >> 16) << 32) | <i64>(q & 0xffff), 8);
+    store<i64>(list, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
     list += 16;
   }
   return <u32>((list - scratch) >> 4);
@@ -548,7 +555,7 @@ export function gatherList(
   const rightBefore = t * tile - leftBefore;
   memory.copy(list + (start + leftBefore) * 8, from, left * 8);
   let to = list + (start + lefts + rightBefore) * 8;
-  for (let p = from + size * 8; p > from + left * 8; ) {
+  for (let p = from + size * 8; p > from + left * 8;) {
     p -= 8;
     store<u64>(to, load<u64>(p));
     to += 8;
@@ -589,7 +596,13 @@ export function addByWalk(
 ): void {
   const blocks = (rows + BLOCK - 1) / BLOCK;
   for (let b = next(); b < blocks; b = next())
-    walkBlock(rowsAt + b * BLOCK * stride, min(BLOCK, rows - b * BLOCK), tree, tables, scores + b * BLOCK * 4);
+    walkBlock(
+      rowsAt + b * BLOCK * stride,
+      min(BLOCK, rows - b * BLOCK),
+      tree,
+      tables,
+      scores + b * BLOCK * 4,
+    );
 }
 
 export function walkBlock(row: u32, count: u32, tree: u32, tables: u32, scores: u32): void {
@@ -604,7 +617,7 @@ export function walkBlock(row: u32, count: u32, tree: u32, tables: u32, scores: 
         break;
       }
       const left: u32 = load<u8>(tables + ((node << 8) | load<u8>(row + feature)));
-      node = (left ? load<u32>(info, 4) : load<u32>(info, 8));
+      node = left ? load<u32>(info, 4) : load<u32>(info, 8);
     }
     scores += 4;
   }
@@ -720,18 +733,15 @@ export function findInNode(hist: u32, info: u32, node: u32, f: u32): void {
   const sign = load<i32>(info, 12);
   const free = load<f64>(node, 16) == -Infinity && load<f64>(node, 24) == Infinity;
   if (extra) findRandom(hist, load<u32>(info, 4), node, answer, sign, f);
-  else if (sign == 0 && free && alpha == 0 && mostStep == 0) findThreshold(hist, load<u32>(info, 4), node, answer);
+  else if (sign == 0 && free && alpha == 0 && mostStep == 0)
+    findThreshold(hist, load<u32>(info, 4), node, answer);
   else findConstrained(hist, load<u32>(info, 4), node, answer, sign);
 }
 
-// @ts-ignore: decorator
-@inline
 function gradientOf(sum: i64): f64 {
   return <f64>(<i32>(sum >> 32)) * invG;
 }
 
-// @ts-ignore: decorator
-@inline
 function hessianOf(sum: i64): f64 {
   return <f64>(<u32>sum) * invH;
 }
@@ -788,14 +798,10 @@ export function findThreshold(hist: u32, size: u32, node: u32, answer: u32): voi
   store<i64>(answer, bestLeft, 16);
 }
 
-// @ts-ignore: decorator
-@inline
 function shrunk(g: f64): f64 {
   return g > alpha ? g - alpha : g < -alpha ? g + alpha : 0;
 }
 
-// @ts-ignore: decorator
-@inline
 function stepOf(g: f64, h: f64, l2: f64, lo: f64, hi: f64): f64 {
   const den = h + l2;
   let w = den > 0 ? -shrunk(g) / den : 0;
@@ -803,8 +809,6 @@ function stepOf(g: f64, h: f64, l2: f64, lo: f64, hi: f64): f64 {
   return w < lo ? lo : w > hi ? hi : w;
 }
 
-// @ts-ignore: decorator
-@inline
 function saved(g: f64, h: f64, l2: f64, w: f64): f64 {
   return -(2 * g * w + (h + l2) * w * w + 2 * alpha * Math.abs(w));
 }
@@ -865,7 +869,7 @@ export function findRandom(hist: u32, size: u32, node: u32, answer: u32, sign: i
   let high: u32 = size - 1;
   while (high > low && load<i64>(hist + high * 8) == 0) high--;
   if (low < high) {
-    const cut = low + draw(load<u32>(node, 40) ^ (extra * 0x9e3779b1) ^ (f * 0x85ebca6b)) % (high - low);
+    const cut = low + (draw(load<u32>(node, 40) ^ (extra * 0x9e3779b1) ^ (f * 0x85ebca6b)) % (high - low));
     let sum: i64 = 0;
     for (let b: u32 = 1; b <= cut; b++) sum += load<i64>(hist + b * 8);
     tryConstrained(sum, cut, 0, node, sign, lambda);
@@ -915,7 +919,8 @@ export function findCategories(hist: u32, size: u32, node: u32, answer: u32): vo
     for (let i: u32 = 0; i <= foundAt; i++) {
       const b = load<u32>(order + i * 4);
       const at = answer + 32 + (b >>> 3);
-      store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(b & 7)));
+      const bit: u32 = 1 << (b & 7);
+      store<u8>(at, load<u8>(at) | <u8>bit);
     }
     foundMissing = load<u8>(answer + 32) & 1;
   }

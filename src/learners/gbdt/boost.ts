@@ -36,10 +36,12 @@ export interface BoostParams {
   seed: number;
 }
 
-/** Rows that decide when to stop. */
-export interface Watch extends BinnedRows {
-  /** Loss of raw scores (row by row for each output: output-major), smaller is better. */
-  loss(scores: Float32Array): number;
+/** What decides when to stop: a loss after every round, smaller is better. */
+export interface Watch {
+  /** Other rows than those that are learned from, whose scores are kept beside. */
+  rows?: BinnedRows;
+  /** @param scores of the watched rows, else of the training rows; an array per output */
+  loss(scores: readonly Float32Array[]): number;
 }
 
 export interface Boosted {
@@ -63,16 +65,17 @@ export function rowFloats(kernel: SharedKernel, rows: number): number {
  * Gradient boosting. Friedman (2001), "Greedy function approximation", with the second-order steps of Chen &
  * Guestrin (2016), "XGBoost", and gradients quantised per tree as in Shi et al. (2022), "Quantized Training".
  */
-export function boost(
+export async function boost(
   kernel: SharedKernel,
   layout: BinLayout,
   data: BinnedRows,
   objective: Objective,
   params: BoostParams,
   watch?: Watch,
-  tick?: (round: number, loss: number | undefined) => void,
-): Boosted {
+  tick?: (round: number, loss: number | undefined) => Promise<void> | undefined,
+): Promise<Boosted> {
   const { outputs } = objective;
+  const mark = kernel.mark();
   const levels =
     params.grow === "depth" &&
     params.depth <= deepestLevel &&
@@ -106,7 +109,7 @@ export function boost(
   };
   const levelTables = levels ? new LevelTables(ask) : undefined;
   const leafTables = levels ? undefined : new LeafTables(ask);
-  const watched = watch && watchScores(kernel, watch, objective.base);
+  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base);
   const history: number[] = [];
   let best = 0;
 
@@ -178,19 +181,21 @@ export function boost(
         if (sampled) walk(workspace, builder, grown, data, scores[k]);
         else addByList(workspace, builder, grown, list, leafTables!, scores[k]);
       }
-      if (watched) walk(workspace, builder, grown, watch, watched[k]);
+      if (watched) walk(workspace, builder, grown, watch.rows!, watched[k]);
       builder.endTree(k);
     }
     let loss: number | undefined;
-    if (watched) {
-      loss = watch.loss(joined(kernel, watched, watch.rows));
+    if (watch) {
+      const rows = (watch.rows ?? data).rows;
+      loss = watch.loss((watched ?? scores).map((at) => kernel.f32(at, rows)));
       history.push(loss);
       if (loss < history[best]) best = round;
       if (params.patience > 0 && round - best >= params.patience) break;
     }
-    tick?.(round + 1, loss);
+    await tick?.(round + 1, loss);
   }
-  return { trees: builder.ensemble(objective.base), history, best: watched ? best + 1 : params.trees };
+  kernel.release(mark);
+  return { trees: builder.ensemble(objective.base), history, best: watch ? best + 1 : params.trees };
 }
 
 function treeSeed(seed: number, tree: number): number {
@@ -320,17 +325,10 @@ function walk(
   kernel.release(mark);
 }
 
-function watchScores(kernel: SharedKernel, watch: Watch, base: Float64Array): number[] {
+function watchScores(kernel: SharedKernel, watch: BinnedRows, base: Float64Array): number[] {
   return Array.from(base, (value) => {
     const at = rowFloats(kernel, watch.rows);
     kernel.f32(at, watch.rows).fill(value);
     return at;
   });
-}
-
-function joined(kernel: SharedKernel, scores: readonly number[], rows: number): Float32Array {
-  if (scores.length === 1) return kernel.f32(scores[0], rows);
-  const all = new Float32Array(rows * scores.length);
-  scores.forEach((at, k) => all.set(kernel.f32(at, rows), k * rows));
-  return all;
 }
