@@ -50,6 +50,7 @@ export default defineCommand({
         arg: "<a,b>",
       })
       .optional(),
+    valid: option.path("table of rows that say when to stop (gbdt); never learned from").optional(),
     items: option
       .path("table with a row per item (titles, categories, prices), for learners that use it", {
         arg: "<table>",
@@ -67,6 +68,7 @@ export default defineCommand({
   reads: (o) => [
     ...o.in.slice(1),
     ...(o.items === undefined ? [] : [o.items]),
+    ...(o.valid === undefined ? [] : [o.valid]),
     ...(o.parts ?? [])
       .map((part) => part.replace(/^[\w-]+=/, ""))
       .filter((part) => !learnerNames.includes(part)),
@@ -86,7 +88,11 @@ export default defineCommand({
       o.items === undefined
         ? undefined
         : await openTable(await run.engine(), [o.items], { ...o, where: undefined, signal: run.signal });
-    const ask = { ...o, roles, params: o.param, items };
+    const valid =
+      o.valid === undefined
+        ? undefined
+        : await openTable(await run.engine(), [o.valid], { ...o, where: undefined, signal: run.signal });
+    const ask = { ...o, roles, params: o.param, items, valid };
     const cv = o.cv === undefined ? undefined : await crossValidated(learner, table, ask, o.cv, run);
     const model = await trainModel(learner, table, { ...ask, about: cv && { cv } }, run);
     await model.save(o.out);

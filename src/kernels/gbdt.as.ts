@@ -136,7 +136,7 @@ export function encodeQuad(values: u32, room: u32, count: u32, rowsAt: u32, edge
     if (kind == 2) continue;
     const column = values + f * room * 8;
     const to = rowsAt + f;
-    if (kind == 1) encodeCodes(column, count, to, load<u32>(info, 4));
+    if (kind & 1) encodeCodes(column, count, to, load<u32>(info, 4));
     else encodeNumbers(column, count, to, edges + f * 2048);
   }
 }
@@ -171,7 +171,7 @@ export function encodeNumbers(column: u32, count: u32, to: u32, edges: u32): voi
 
 function exp4(x0: v128): v128 {
   const x = f32x4.max(f32x4.min(x0, f32x4.splat(87.0)), f32x4.splat(-87.0));
-  const n = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504088896341)), f32x4.splat(0.5)));
+  const n = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), f32x4.splat(0.5)));
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.1219444e-4)));
   let y = f32x4.splat(1.98756915e-4);
@@ -730,6 +730,7 @@ export function findInNode(hist: u32, info: u32, node: u32, f: u32): void {
   if (mask && !load<u8>(mask + f)) return;
   const kind = load<u32>(info, 8);
   if (kind == 1) return findCategories(hist, load<u32>(info, 4), node, answer);
+  if (kind == 3) return findCategory(hist, load<u32>(info, 4), node, answer);
   const sign = load<i32>(info, 12);
   const free = load<f64>(node, 16) == -Infinity && load<f64>(node, 24) == Infinity;
   if (extra) findRandom(hist, load<u32>(info, 4), node, answer, sign, f);
@@ -888,6 +889,21 @@ function draw(x: u32): u32 {
   return x ^ (x >>> 15);
 }
 
+/** The best single category against all others. */
+export function findCategory(hist: u32, size: u32, node: u32, answer: u32): void {
+  foundGain = -1;
+  for (let b: u32 = 0; b < size; b++) {
+    const bin = load<i64>(hist + b * 8);
+    if (bin != 0) tryConstrained(bin, b, b == 0 ? 1 : 0, node, 0, lambda + catLambda);
+  }
+  if (foundGain >= 0) {
+    memory.fill(answer + 32, 0, 32);
+    const bit: u32 = 1 << (foundAt & 7);
+    store<u8>(answer + 32 + (foundAt >>> 3), <u8>bit);
+  }
+  writeFound(answer);
+}
+
 /** The best set of categories: those up to some place in the order of their gradient over smoothed hessian. */
 export function findCategories(hist: u32, size: u32, node: u32, answer: u32): void {
   foundGain = -1;
@@ -920,7 +936,7 @@ export function findCategories(hist: u32, size: u32, node: u32, answer: u32): vo
       const b = load<u32>(order + i * 4);
       const at = answer + 32 + (b >>> 3);
       const bit: u32 = 1 << (b & 7);
-      store<u8>(at, load<u8>(at) | <u8>bit);
+      store<u8>(at, load<u8>(at) | (<u8>bit));
     }
     foundMissing = load<u8>(answer + 32) & 1;
   }

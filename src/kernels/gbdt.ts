@@ -152,7 +152,7 @@ class PlainGbdt {
       for (let i = 0; i < count; i++) {
         const x = this.f64[column + i];
         let bin = 0;
-        if (kind === 1) bin = x >= 0 && x + 1 < size ? Math.floor(x) + 1 : 0;
+        if (kind & 1) bin = x >= 0 && x + 1 < size ? Math.floor(x) + 1 : 0;
         else if (!Number.isNaN(x)) bin = edgesBelow(own, x) + 1;
         this.u8[rowsAt + i * this.stride + f] = bin;
       }
@@ -396,6 +396,7 @@ class PlainGbdt {
     const found: Found = { gain: -1, at: 0, leftH: 0, leftG: 0, missingLeft: 0 };
     const sign = i32[meta + 3];
     if (i32[meta + 2] === 1) this.findCategories(hist, size, node, found, answer);
+    else if (i32[meta + 2] === 3) this.findCategory(hist, size, node, found, answer);
     else if (this.extra) this.findRandom(hist, size, node, found, sign, f);
     else this.findThreshold(hist, size, node, found, sign);
     f64[answer / 8] = found.gain;
@@ -492,6 +493,20 @@ class PlainGbdt {
       this.tryLeft(i32[hist + 2 * low], i32[hist + 2 * low + 1], low, 0, node, found, sign, this.lambda);
   }
 
+  /** The best single category against all others. */
+  private findCategory(hist: number, size: number, node: number, found: Found, answer: number): void {
+    const { i32, u8 } = this;
+    for (let b = 0; b < size; b++) {
+      const H = i32[hist + 2 * b];
+      const G = i32[hist + 2 * b + 1];
+      if (H !== 0 || G !== 0)
+        this.tryLeft(H, G, b, b === 0 ? 1 : 0, node, found, 0, this.lambda + this.catLambda);
+    }
+    if (found.gain < 0) return;
+    u8.fill(0, answer + 32, answer + 64);
+    u8[answer + 32 + (found.at >> 3)] = 1 << (found.at & 7);
+  }
+
   /** The best set of categories: those up to some place in the order of their gradient over smoothed hessian. */
   private findCategories(hist: number, size: number, node: number, found: Found, answer: number): void {
     const { i32, u8 } = this;
@@ -541,7 +556,7 @@ function mix(x: number): number {
 const [c0, c1, c2, c3, c4, c5] = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ].map(fround);
-const log2e = fround(1.44269504088896341);
+const log2e = fround(1.4426950408889634);
 const ln2High = fround(0.693359375);
 const ln2Low = fround(-2.1219444e-4);
 const bits = new DataView(new ArrayBuffer(4));

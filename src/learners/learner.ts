@@ -52,6 +52,8 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** The table of `--valid`: rows that say when to stop, never learned from. */
+  valid?: Relation;
   /** Learners with parts: the recommenders to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
@@ -155,6 +157,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   roles: Partial<Record<RoleName, "required" | "optional">>;
   /** Whether it learns from feature columns beside its roles. */
   features: boolean;
+  /** Whether it can watch the rows of `--valid`. */
+  valid?: boolean;
   params: T;
   /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
   parts?: readonly string[];

@@ -2,7 +2,7 @@ import { listed, nearest, ShopaiError } from "../core/errors.js";
 import { version } from "../core/version.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
-import { ident } from "../engine/sql.js";
+import { ident, literal } from "../engine/sql.js";
 import {
   columnNamed,
   countRows,
@@ -31,6 +31,8 @@ export interface TrainingAsk {
   parts?: readonly string[];
   /** For learners that use one: a table with a row per item. */
   items?: Relation;
+  /** For learners that can stop early: rows to watch, with the columns of training. */
+  valid?: Relation;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -107,6 +109,10 @@ async function besideRows(
     throw new ShopaiError("usage", `${learner.name} has no parts`, {
       try: "leaving --parts out, or train hybrid",
     });
+  if (ask.valid && !learner.valid)
+    throw new ShopaiError("usage", `${learner.name} does not watch validation rows`, {
+      try: "leaving --valid out",
+    });
   if (ask.items && !learner.items)
     throw new ShopaiError("usage", `${learner.name} uses no table of items`, {
       try: "leaving --items out, or train content",
@@ -155,16 +161,53 @@ export async function trainingData(
       where: relation.name,
       try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
     });
+  const classNames = classes?.map(({ name }) => name);
   return {
     task,
+    valid: ask.valid && validRows(ask.valid, features, target, classNames, roles),
     relation: rows,
     rows: await countRows(rows),
     roles,
     features,
     target,
-    classes: classes?.map(({ name }) => name),
+    classes: classNames,
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+}
+
+/** The validation rows that can be measured. @throws ShopaiError "data" naming columns of training that are not there */
+function validRows(
+  valid: Relation,
+  features: readonly Field[],
+  target: Field | undefined,
+  classes: readonly string[] | undefined,
+  { weight }: Roles,
+): Relation {
+  const known = valid.schema.map((field) => field.name);
+  const wanted = [
+    ...features.map(({ name }) => name),
+    ...(target ? [target.name] : []),
+    ...(weight ? [weight] : []),
+  ];
+  const missing = wanted.filter((name) => !known.includes(name));
+  if (missing.length > 0)
+    throw new ShopaiError("data", `the validation table lacks ${listed(missing)}`, {
+      where: valid.name,
+      try: "a table with the columns of training",
+    });
+  const other = features.find(
+    ({ name, type }) => isNumeric(type) && !isNumeric(columnNamed(valid, name).type),
+  );
+  if (other)
+    throw new ShopaiError(
+      "data",
+      `${other.name} is ${columnNamed(valid, other.name).type} in the validation table and ${other.type} in training`,
+      { where: valid.name, try: "clean with the same contract as for training" },
+    );
+  if (!target) return valid;
+  const name = ident(target.name);
+  const among = classes ? ` AND ${name}::VARCHAR IN (${classes.map(literal).join(", ")})` : "";
+  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${name} IS NOT NULL${among}` };
 }
 
 /**

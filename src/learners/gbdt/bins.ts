@@ -11,13 +11,16 @@ export interface BinColumn {
 }
 
 /** Kinds of columns in the kernel's table of columns. */
-export const NUMBER = 0;
-export const CATEGORY = 1;
+const NUMBER = 0;
+const CATEGORY_SET = 1;
 const PADDING = 2;
+const CATEGORY_ALONE = 3;
 
 /** Columns laid out for the kernel: where each has its bins in a row and in a histogram. */
 export interface BinLayout {
   columns: readonly BinColumn[];
+  /** Categories of at most that many levels are split one against the rest, others set against set. */
+  oneHot: number;
   /** Bytes of a row: the columns, rounded up to four. */
   stride: number;
   /** Bytes of a histogram: eight for every bin. */
@@ -29,7 +32,7 @@ export interface BinLayout {
 /** More edges than a byte can count are never there; the search of the kernel wants 255, padded. */
 export const mostEdges = 254;
 
-export function layoutOf(columns: readonly BinColumn[]): BinLayout {
+export function layoutOf(columns: readonly BinColumn[], oneHot: number): BinLayout {
   const offsets = new Int32Array(columns.length);
   let bytes = 0;
   columns.forEach(({ size }, f) => {
@@ -39,6 +42,7 @@ export function layoutOf(columns: readonly BinColumn[]): BinLayout {
   // The padding of a row falls into a bin of its own at the end.
   return {
     columns,
+    oneHot,
     stride: Math.ceil(columns.length / 4) * 4,
     histBytes: Math.ceil((bytes + 8) / 64) * 64,
     offsets,
@@ -51,13 +55,15 @@ export function writeMeta(
   layout: BinLayout,
   signs: readonly number[] | undefined,
 ): number {
-  const { columns, stride, offsets, histBytes } = layout;
+  const { columns, stride, offsets, histBytes, oneHot } = layout;
   const at = kernel.alloc(stride * 16);
   const meta = kernel.i32(at, stride * 4);
   for (let f = 0; f < stride; f++)
     if (f < columns.length) {
-      const kind = columns[f].column.kind === "category" ? CATEGORY : NUMBER;
-      meta.set([offsets[f], columns[f].size, kind, signs?.[f] ?? 0], f * 4);
+      const { column, size } = columns[f];
+      const set = size - 1 > oneHot ? CATEGORY_SET : CATEGORY_ALONE;
+      const kind = column.kind === "category" ? set : NUMBER;
+      meta.set([offsets[f], size, kind, signs?.[f] ?? 0], f * 4);
     } else meta.set([histBytes - 8, 1, PADDING, 0], f * 4);
   return at;
 }

@@ -97,7 +97,13 @@ export function objectiveOf(
     case "multiclass":
       return multiclass(data, classes);
     case "squared":
-      return pointwise(data, mean(data), (s, y) => s - y, one, (s, y) => (s - y) ** 2);
+      return pointwise(
+        data,
+        mean(data),
+        (s, y) => s - y,
+        one,
+        (s, y) => (s - y) ** 2,
+      );
     case "absolute":
       return renewed(data, 0.5);
     case "quantile":
@@ -116,7 +122,13 @@ export function objectiveOf(
       );
     }
     case "poisson":
-      return pointwise(data, logMean(data), (s, y) => Math.exp(s) - y, Math.exp, (s, y) => Math.exp(s) - y * s);
+      return pointwise(
+        data,
+        logMean(data),
+        (s, y) => Math.exp(s) - y,
+        Math.exp,
+        (s, y) => Math.exp(s) - y * s,
+      );
     case "gamma":
       return pointwise(
         data,
@@ -183,8 +195,15 @@ function multiclass(data: Labelled, classes: number): Objective {
     },
     gradients({ k, g, h, partials }) {
       const p = probabilities[k];
-      writeGradients(kernel, rows, g, h, partials, weights, (r) => p[r] - (labels[r] === k ? 1 : 0), (r) =>
-        Math.max(factor * p[r] * (1 - p[r]), 1e-16),
+      writeGradients(
+        kernel,
+        rows,
+        g,
+        h,
+        partials,
+        weights,
+        (r) => p[r] - (labels[r] === k ? 1 : 0),
+        (r) => Math.max(factor * p[r] * (1 - p[r]), 1e-16),
       );
     },
     loss: (scores, truth, given) =>
@@ -212,8 +231,15 @@ function pointwise(
     base: Float64Array.of(Math.fround(base)),
     gradients({ scores, g, h, partials }) {
       const score = kernel.f32(scores[0], rows);
-      writeGradients(kernel, rows, g, h, partials, weights, (r) => gradient(score[r], labels[r]), (r) =>
-        Math.max(hessian(score[r], labels[r]), 1e-16),
+      writeGradients(
+        kernel,
+        rows,
+        g,
+        h,
+        partials,
+        weights,
+        (r) => gradient(score[r], labels[r]),
+        (r) => Math.max(hessian(score[r], labels[r]), 1e-16),
       );
     },
     loss: ([scores], truth, given) => meanLoss(truth.length, given, (r) => loss(scores[r], truth[r])),
@@ -313,7 +339,8 @@ function quantileOf(values: Float64Array, weights: Float64Array | undefined, qua
   for (let i = 0; i < order.length; i++) {
     held += weights ? weights[order[i]] : 1;
     if (held > quantile * total) return values[order[i]];
-    if (held === quantile * total && i + 1 < order.length) return (values[order[i]] + values[order[i + 1]]) / 2;
+    if (held === quantile * total && i + 1 < order.length)
+      return (values[order[i]] + values[order[i + 1]]) / 2;
   }
   return values[order[order.length - 1]];
 }

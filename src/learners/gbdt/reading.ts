@@ -7,15 +7,7 @@ import { breathe } from "../breathe.js";
 import type { TrainingData } from "../learner.js";
 import { edgesOf, layoutOf, mostEdges, writeMeta, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
-import {
-  codeSql,
-  columnSql,
-  isNumber,
-  levelsOf,
-  manyLevels,
-  statistic,
-  type Statistic,
-} from "./columns.js";
+import { codeSql, columnSql, isNumber, levelsOf, manyLevels, statistic, type Statistic } from "./columns.js";
 import type { TreeColumn } from "./trees.js";
 
 /** Rows that bin edges are found from; all rows while they are fewer. */
@@ -28,6 +20,10 @@ export interface ReadAsk {
   bins: number;
   /** Levels up to which a category has a bin for each, at most 254. */
   levels: number;
+  /** Categories of at most that many levels are split one against the rest. */
+  oneHot: number;
+  /** Columns of numbers that are read as categories. */
+  categories: readonly string[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
 }
@@ -63,7 +59,7 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
   let known: { labels: Float32Array; weights?: Float32Array } | undefined;
   for (const field of features) {
     const { name } = field;
-    if (isNumber(field)) {
+    if (isNumber(field) && !ask.categories.includes(name)) {
       columns.push({ kind: "number", name });
       continue;
     }
@@ -102,6 +98,7 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
       const size = column.kind === "category" ? column.levels.length + 1 : edges[f].length + 2;
       return { column, edges: edges[f], size };
     }),
+    ask.oneHot,
   );
   const encoder = encoderOf(kernel, layout);
   const rows = await encoded(

@@ -151,7 +151,8 @@ export function meanOf(ensembles: readonly TreeEnsemble[]): TreeEnsemble {
   const share = 1 / ensembles.length;
   const nodesBefore = running(ensembles.map((trees) => trees.feature.length));
   const wordsBefore = running(ensembles.map((trees) => trees.catWords.length));
-  const moved = (array: Int32Array, by: number): Int32Array => array.map((value) => (value < 0 ? value : value + by));
+  const moved = (array: Int32Array, by: number): Int32Array =>
+    array.map((value) => (value < 0 ? value : value + by));
   const join = <A extends Int32Array | Float64Array | Uint8Array | Uint32Array>(
     of: (trees: TreeEnsemble, i: number) => A,
     arrayClass: { new (length: number): A },
