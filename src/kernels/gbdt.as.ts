@@ -278,12 +278,13 @@ export function quantise(
   keep: u32,
   nodes: u32,
   histogram: u32,
+  sums: u32,
 ): void {
   const tiles = (rows + tile - 1) / tile;
   for (let t = next(); t < tiles; t = next()) {
     const from = t * tile;
     const count = min(tile, rows - from);
-    quantiseTile(from, count, g, h, scaleG, scaleH, seed, keep);
+    quantiseTile(from, count, g, h, scaleG, scaleH, seed, keep, sums + t * 8);
     if (nodes) memory.fill(nodes + from, 0, count);
     if (histogram) {
       for (let q: u32 = 0; q < quads; q++) addDense(bins + from * stride + q * 4, count, q);
@@ -301,7 +302,10 @@ export function quantiseTile(
   scaleH: f32,
   seed: u32,
   keep: u32,
+  sums: u32,
 ): void {
+  let sumG = i32x4.splat(0);
+  let sumH = i32x4.splat(0);
   const sg = f32x4.splat(scaleG);
   const sh = f32x4.splat(scaleH);
   const unit = f32x4.splat(1.0 / 65536.0);
@@ -321,12 +325,22 @@ export function quantiseTile(
       const draw = i32x4.shr_u(mix4(i32x4.add(noise, i32x4.splat(0x5bd1e995))), 1);
       packed = v128.and(packed, i32x4.lt_s(draw, bound));
     }
+    sumG = i32x4.add(sumG, i32x4.shr_s(packed, 16));
+    sumH = i32x4.add(sumH, v128.and(packed, low));
     v128.store(g + i, packed);
     v128.store(out, expand(packed, 0));
     v128.store(out, expand(packed, 1), 16);
     out += 32;
     row = i32x4.add(row, i32x4.splat(4));
   }
+  store<i32>(sums, laneSum(sumG));
+  store<i32>(sums, laneSum(sumH), 4);
+}
+
+function laneSum(x: v128): i32 {
+  return (
+    i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3)
+  );
 }
 
 /** Two packed gradients as 64-bit pairs: gradient above, hessian below. */
@@ -360,8 +374,54 @@ export function addDense(row: u32, count: u32, q: u32): void {
   }
 }
 
-/** Adds the rows of a list (address of the bins, address of the histogram, 64-bit gradient) to their histograms. */
-export function addListed(count: u32, q: u32): void {
+/**
+ * Adds the rows of a list (address of the bins, address of the histogram, 64-bit gradient) to their histograms,
+ * eight columns at a time while there are as many.
+ */
+export function addListed(count: u32): void {
+  let q: u32 = 0;
+  for (; q + 2 <= quads; q += 2) addEight(count, q);
+  if (q < quads) addFour(count, q);
+}
+
+export function addEight(count: u32, q: u32): void {
+  const info = meta + q * 64;
+  const o0 = load<u32>(info);
+  const o1 = load<u32>(info, 16);
+  const o2 = load<u32>(info, 32);
+  const o3 = load<u32>(info, 48);
+  const o4 = load<u32>(info, 64);
+  const o5 = load<u32>(info, 80);
+  const o6 = load<u32>(info, 96);
+  const o7 = load<u32>(info, 112);
+  const byte = q * 4;
+  const end = scratch + count * 16;
+  for (let p = scratch; p < end; p += 16) {
+    const row = load<u32>(p) + byte;
+    const hist = load<u32>(p, 4);
+    const g = load<i64>(p, 8);
+    const v = load<u32>(row);
+    const a0 = hist + o0 + ((v & 255) << 3);
+    store<i64>(a0, load<i64>(a0) + g);
+    const a1 = hist + o1 + ((v >>> 5) & 2040);
+    store<i64>(a1, load<i64>(a1) + g);
+    const a2 = hist + o2 + ((v >>> 13) & 2040);
+    store<i64>(a2, load<i64>(a2) + g);
+    const a3 = hist + o3 + ((v >>> 21) & 2040);
+    store<i64>(a3, load<i64>(a3) + g);
+    const w = load<u32>(row, 4);
+    const a4 = hist + o4 + ((w & 255) << 3);
+    store<i64>(a4, load<i64>(a4) + g);
+    const a5 = hist + o5 + ((w >>> 5) & 2040);
+    store<i64>(a5, load<i64>(a5) + g);
+    const a6 = hist + o6 + ((w >>> 13) & 2040);
+    store<i64>(a6, load<i64>(a6) + g);
+    const a7 = hist + o7 + ((w >>> 21) & 2040);
+    store<i64>(a7, load<i64>(a7) + g);
+  }
+}
+
+export function addFour(count: u32, q: u32): void {
   const info = meta + q * 64;
   const o0 = load<u32>(info);
   const o1 = load<u32>(info, 16);
@@ -400,7 +460,7 @@ export function routeLevel(
   for (let t = next(); t < tiles; t = next()) {
     const from = t * tile;
     const count = routeTile(from, min(tile, rows - from), nodes, packed, features, tables, slots);
-    if (count) for (let q: u32 = 0; q < quads; q++) addListed(count, q);
+    if (count) addListed(count);
   }
 }
 
@@ -487,7 +547,7 @@ export function partList(
     store<u32>(counts + t * 4, lefts);
     if (side == 2) continue;
     const added = stageTile(spare + from * 8, size, lefts, side);
-    for (let q: u32 = 0; q < quads; q++) addListed(added, q);
+    addListed(added);
   }
 }
 
@@ -534,7 +594,7 @@ export function addList(thread: u32, threads: u32, list: u32, start: u32, count:
   for (let t = next(); t < tiles; t = next()) {
     const size = min(tile, count - t * tile);
     const added = stageTile(list + (start + t * tile) * 8, size, size, 0);
-    for (let q: u32 = 0; q < quads; q++) addListed(added, q);
+    addListed(added);
   }
 }
 
@@ -705,18 +765,30 @@ export function findInFeature(threads: u32, job: u32, f: u32): void {
 }
 
 export function mergeFeature(threads: u32, hist: u32, parent: u32, from: u32, size: u32): void {
-  const bytes = size * 8;
-  for (let i: u32 = 0; i < bytes; i += 8) {
-    let sum = load<i64>(from + i);
-    store<i64>(from + i, 0);
+  const end = size * 8;
+  const zero = i64x2.splat(0);
+  let i: u32 = 0;
+  for (; i + 16 <= end; i += 16) {
+    let sum = v128.load(from + i);
+    v128.store(from + i, zero);
     for (let t: u32 = 1; t < threads; t++) {
       const at = from + t * privateBytes + i;
-      sum += load<i64>(at);
-      store<i64>(at, 0);
+      sum = i64x2.add(sum, v128.load(at));
+      v128.store(at, zero);
     }
-    store<i64>(hist + i, sum);
-    if (parent) store<i64>(parent + i, load<i64>(parent + i) - sum);
+    v128.store(hist + i, sum);
+    if (parent) v128.store(parent + i, i64x2.sub(v128.load(parent + i), sum));
   }
+  if (i == end) return;
+  let sum = load<i64>(from + i);
+  store<i64>(from + i, 0);
+  for (let t: u32 = 1; t < threads; t++) {
+    const at = from + t * privateBytes + i;
+    sum += load<i64>(at);
+    store<i64>(at, 0);
+  }
+  store<i64>(hist + i, sum);
+  if (parent) store<i64>(parent + i, load<i64>(parent + i) - sum);
 }
 
 /*

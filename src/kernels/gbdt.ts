@@ -142,7 +142,7 @@ class PlainGbdt {
     }
   }
 
-  /** Bins of rows: `values` holds the columns, `room` float64 each; every column has 256 edges, padded with infinity. */
+  /** Bins of rows: `values` holds the columns, `room` float64 each; every column has 256 edges, padded with NaN. */
   encode(values: number, room: number, count: number, rowsAt: number, edges: number): void {
     for (let f = 0; f < this.stride; f++) {
       const [, size, kind] = this.i32.subarray(this.meta / 4 + f * 4, this.meta / 4 + f * 4 + 3);
@@ -194,7 +194,7 @@ class PlainGbdt {
 
   /**
    * Rounds gradients to 16 bits, up or down at random so that sums keep their mean, and packs them over `g`;
-   * rows that `keep` of 2^32 does not draw get zeros. All rows go to node 0; on demand the root's histogram is added.
+   * rows that `keep` of 2^32 does not draw get zeros. `sums` takes those of every tile. All rows go to node 0; on demand the root's histogram is added.
    */
   quantise(
     rows: number,
@@ -206,8 +206,10 @@ class PlainGbdt {
     keep: number,
     nodes: number,
     histogram: number,
+    sums: number,
   ): void {
     const { f32, i32 } = this;
+    i32.fill(0, sums / 4, sums / 4 + 2 * Math.ceil(rows / this.tile));
     for (let r = 0; r < rows; r++) {
       const noise = mix(imul(r, 0x9e3779b1) ^ seed);
       const up = (half: number): number => fround(half * fround(1 / 65536));
@@ -216,6 +218,9 @@ class PlainGbdt {
       let packed = (qg << 16) | (qh & 0xffff);
       if (keep !== 0xffffffff && !(mix(noise + 0x5bd1e995) >>> 1 < keep >>> 1)) packed = 0;
       i32[g / 4 + r] = packed;
+      const sum = sums / 4 + 2 * Math.floor(r / this.tile);
+      i32[sum] += packed >> 16;
+      i32[sum + 1] += packed & 0xffff;
       if (histogram) this.addRow(this.bins + r * this.stride, this.privates, packed);
     }
     if (nodes) this.u8.fill(0, nodes, nodes + rows);

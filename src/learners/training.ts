@@ -2,7 +2,7 @@ import { listed, nearest, ShopaiError } from "../core/errors.js";
 import { version } from "../core/version.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
-import { ident, literal } from "../engine/sql.js";
+import { ident } from "../engine/sql.js";
 import {
   columnNamed,
   countRows,
@@ -11,8 +11,10 @@ import {
   unknownColumn,
   type Relation,
 } from "../table/relation.js";
+import type { Decision } from "./decision.js";
 import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
-import { roleHelp } from "./learner.js";
+import { checkFeatures } from "./design-matrix.js";
+import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
@@ -27,12 +29,14 @@ export interface TrainingAsk {
   /** The class that `score` is the probability of. */
   positive?: string;
   params?: Readonly<Record<string, ParamValue>>;
+  /** Rows to stop early by, for learners that do. */
+  valid?: Relation;
+  /** What becomes of the scores. */
+  decision?: Decision;
   /** For learners with parts: learners and model folders (`partsOf`). */
   parts?: readonly string[];
   /** For learners that use one: a table with a row per item. */
   items?: Relation;
-  /** For learners that can stop early: rows to watch, with the columns of training. */
-  valid?: Relation;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -74,6 +78,7 @@ export async function trainModel(
     target: data.target,
     classes: data.classes,
     positive: data.positive,
+    decision: ask.decision,
     seed: run.seed,
     rows: data.rows,
     inputs: [...relation.inputs],
@@ -108,10 +113,6 @@ async function besideRows(
   if (ask.parts && !learner.parts)
     throw new ShopaiError("usage", `${learner.name} has no parts`, {
       try: "leaving --parts out, or train hybrid",
-    });
-  if (ask.valid && !learner.valid)
-    throw new ShopaiError("usage", `${learner.name} does not watch validation rows`, {
-      try: "leaving --valid out",
     });
   if (ask.items && !learner.items)
     throw new ShopaiError("usage", `${learner.name} uses no table of items`, {
@@ -161,53 +162,38 @@ export async function trainingData(
       where: relation.name,
       try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
     });
-  const classNames = classes?.map(({ name }) => name);
   return {
     task,
-    valid: ask.valid && validRows(ask.valid, features, target, classNames, roles),
     relation: rows,
     rows: await countRows(rows),
     roles,
     features,
     target,
-    classes: classNames,
+    classes: classes?.map(({ name }) => name),
+    valid: ask.valid && (await validRows(ask.valid, features, target)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
 }
 
-/** The validation rows that can be measured. @throws ShopaiError "data" naming columns of training that are not there */
-function validRows(
+/** Validation rows, checked to have what the training rows have. */
+async function validRows(
   valid: Relation,
   features: readonly Field[],
   target: Field | undefined,
-  classes: readonly string[] | undefined,
-  { weight }: Roles,
-): Relation {
-  const known = valid.schema.map((field) => field.name);
-  const wanted = [
-    ...features.map(({ name }) => name),
-    ...(target ? [target.name] : []),
-    ...(weight ? [weight] : []),
-  ];
-  const missing = wanted.filter((name) => !known.includes(name));
-  if (missing.length > 0)
-    throw new ShopaiError("data", `the validation table lacks ${listed(missing)}`, {
-      where: valid.name,
-      try: "a table with the columns of training",
-    });
-  const other = features.find(
-    ({ name, type }) => isNumeric(type) && !isNumeric(columnNamed(valid, name).type),
-  );
-  if (other)
+): Promise<Relation> {
+  checkFeatures(valid, features);
+  if (!target) return valid;
+  const { name, type } = columnNamed(valid, target.name, "--target");
+  if (kindOf(type) !== kindOf(target.type) && !(isNumeric(type) && isNumeric(target.type)))
     throw new ShopaiError(
       "data",
-      `${other.name} is ${columnNamed(valid, other.name).type} in the validation table and ${other.type} in training`,
-      { where: valid.name, try: "clean with the same contract as for training" },
+      `the target ${name} is ${type} here and ${target.type} in the training rows`,
+      {
+        where: valid.name,
+        try: "clean with the same contract as for training",
+      },
     );
-  if (!target) return valid;
-  const name = ident(target.name);
-  const among = classes ? ` AND ${name}::VARCHAR IN (${classes.map(literal).join(", ")})` : "";
-  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${name} IS NOT NULL${among}` };
+  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(name)} IS NOT NULL` };
 }
 
 /**
@@ -238,9 +224,10 @@ export async function taskOf(
 
 function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
   const roles: Roles = {};
+  const needs = rolesOf(learner);
   for (const role of Object.keys(roleHelp) as RoleName[]) {
     const name = given[role];
-    const need = learner.roles[role];
+    const need = needs[role];
     if (name === undefined) {
       if (need === "required")
         throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
@@ -256,7 +243,7 @@ function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Role
     if (!need)
       throw new ShopaiError("usage", `${learner.name} does not use --${role}`, {
         try: `leaving it out (it uses ${
-          Object.keys(learner.roles)
+          Object.keys(needs)
             .map((known) => `--${known}`)
             .join(", ") || "no roles"
         })`,

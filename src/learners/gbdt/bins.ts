@@ -129,6 +129,7 @@ function quantileEdges(values: number[], counts: number[], total: number, most: 
 
 /** A number above `low` and not above `high`: the middle as a float32, if float32 can tell them apart. */
 function between(low: number, high: number): number {
+  if (high === Infinity) return low < above ? above : Number.MAX_VALUE;
   if (low === -Infinity) return Math.max(-above, -Math.abs(high) * 2 - 1);
   const middle = Math.fround(low / 2 + high / 2);
   if (middle > low && middle <= high) return middle;

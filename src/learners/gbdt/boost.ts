@@ -92,6 +92,8 @@ export async function boost(
   const g = rowFloats(kernel, data.rows);
   const h = rowFloats(kernel, data.rows);
   const partials = kernel.alloc((padded / block) * 64);
+  const tiles = Math.ceil(data.rows / workspace.tile);
+  const sums = kernel.alloc(tiles * 8);
   const sampled = params.rowShare < 1;
   const list = levels ? 0 : kernel.alloc(data.rows * 8);
   const spare = levels ? 0 : kernel.alloc(data.rows * 8);
@@ -137,8 +139,9 @@ export async function boost(
         keep,
         nodes,
         levels || !sampled ? 1 : 0,
+        sums,
       );
-      const totals = totalsOf(kernel, g, data.rows);
+      const totals = totalsOf(kernel, sums, tiles);
       let grown: Grown;
       if (levels) {
         const tree = growLevels(
@@ -227,13 +230,14 @@ function scalesOf(kernel: SharedKernel, partials: number, blocks: number, rows: 
   };
 }
 
-function totalsOf(kernel: SharedKernel, packed: number, rows: number): { G: number; H: number } {
-  const values = kernel.i32(packed, rows);
+/** Sums of what the tiles add up to. */
+function totalsOf(kernel: SharedKernel, sums: number, tiles: number): { G: number; H: number } {
+  const values = kernel.i32(sums, tiles * 2);
   let G = 0;
   let H = 0;
-  for (let i = 0; i < rows; i++) {
-    G += values[i] >> 16;
-    H += values[i] & 0xffff;
+  for (let i = 0; i < values.length; i += 2) {
+    G += values[i];
+    H += values[i + 1];
   }
   return { G, H };
 }

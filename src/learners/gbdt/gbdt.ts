@@ -1,5 +1,7 @@
 import { ShopaiError } from "../../core/errors.js";
 import type { Run } from "../../engine/run.js";
+import { ident, literal } from "../../engine/sql.js";
+import type { Relation } from "../../table/relation.js";
 import { breathe } from "../breathe.js";
 import { classScores } from "../classes.js";
 import {
@@ -28,7 +30,15 @@ import {
 } from "./objectives.js";
 import { predictions } from "./predict.js";
 import { readRows, type Reading, type ReadRows } from "./reading.js";
-import { firstTrees, loadTrees, saveTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
+import {
+  firstTrees,
+  loadTrees,
+  meanOf,
+  saveTrees,
+  treeCount,
+  type TreeEnsemble,
+  type TreeModel,
+} from "./trees.js";
 
 const params = {
   objective: choice({
@@ -146,7 +156,6 @@ export default defineLearner({
   source: "Friedman (2001), Annals of Statistics 29(5); Chen & Guestrin (2016), XGBoost, KDD",
   roles: { target: "required", weight: "optional" },
   features: true,
-  valid: true,
   params,
   async fit(data, params, run) {
     const objective = objectiveFor(data, params);
@@ -228,10 +237,10 @@ function objectiveFor({ task, classes, positive }: TrainingData, { objective }: 
   return "multiclass";
 }
 
-/** How many folds the training rows are dealt to, to find the number of trees: more where they are few. */
-function foldsFor(rows: number): number {
-  return rows <= 20_000 ? 5 : rows <= 200_000 ? 3 : 1;
-}
+/** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
+const fewRows = 50_000;
+/** Folds of few rows; of many, one of twice as many tells the number of rounds. */
+const folds = 5;
 
 /** The most rounds, where their number is found. */
 const mostRounds = 2000;
@@ -263,7 +272,7 @@ async function grown(
   };
 
   if (data.valid) {
-    const valid = await reading.other(data.valid);
+    const valid = await reading.other(knownClasses(data.valid, data));
     const { weights } = labelled(reading, valid, data, params);
     run.progress.stage("gbdt: boosting");
     const { trees, best, history } = await boosted(whole, params.trees || mostRounds, (of) => ({
@@ -276,46 +285,67 @@ async function grown(
       about: { rounds: best, valid_loss: history[best - 1] },
     };
   }
-  const rounds = params.trees || (await roundsByFolds(reading, whole, boosted, run));
+  if (params.trees === 0 && rows.rows <= fewRows) {
+    const found = await boostedFolds(reading, whole, folds, folds, boosted, run);
+    const trees = meanOf(found.map(({ trees, best }) => firstTrees(trees, best * trees.outputs)));
+    return {
+      trees,
+      about: { rounds: found.map(({ best }) => best), held_out_loss: mean(found.map(lossOf)) },
+    };
+  }
+  const found = params.trees > 0 ? [] : await boostedFolds(reading, whole, 2 * folds, 1, boosted, run);
+  const rounds = found.length > 0 ? found[0].best : params.trees;
   run.progress.stage("gbdt: boosting");
   const { trees } = await boosted(whole, rounds);
   run.progress.done(`${rounds} rounds`);
-  return { trees, about: { rounds } };
+  return { trees, about: { rounds, ...(found.length > 0 ? { held_out_loss: lossOf(found[0]) } : {}) } };
 }
 
-/** The number of rounds that does best on rows held out of training, by giving them no weight. */
-async function roundsByFolds(
-  reading: Reading,
+const lossOf = ({ history, best }: Boosted): number => history[best - 1];
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Rows whose class was seen in training. */
+function knownClasses(valid: Relation, { classes, target }: TrainingData): Relation {
+  if (!classes) return valid;
+  const among = classes.map(literal).join(", ");
+  return {
+    ...valid,
+    sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(target!.name)}::VARCHAR IN (${among})`,
+  };
+}
+
+/** Models of all rows but one part, which stop when they do best on that; its rows bear no weight. */
+async function boostedFolds(
+  { kernel }: Reading,
   whole: Labelled,
+  parts: number,
+  wanted: number,
   boosted: (data: Labelled, rounds: number, watch: (of: Objective) => Watch) => Promise<Boosted>,
   run: Run,
-): Promise<number> {
-  const { kernel } = reading;
+): Promise<Boosted[]> {
   const { rows, labels } = whole;
-  const folds = foldsFor(rows);
-  const parts = Math.max(folds, 5);
-  const foldOf = dealt(rows, labels, parts, run);
+  const partOf = dealt(rows, labels, parts, run);
   const mark = kernel.mark();
   const weightsAt = rowFloats(kernel, rows);
   const weights = kernel.f32(weightsAt, rows);
-  let sum = 0;
-  for (let fold = 0; fold < folds; fold++) {
-    run.progress.stage(`gbdt: finding the number of rounds, part ${fold + 1} of ${folds}`);
+  const found: Boosted[] = [];
+  for (let part = 0; part < wanted; part++) {
+    run.progress.stage(`gbdt: boosting, part ${part + 1} of ${wanted}`);
     const held = new Float32Array(rows);
     for (let r = 0; r < rows; r++) {
       const weight = whole.weights ? whole.weights[r] : 1;
-      weights[r] = foldOf[r] === fold ? 0 : weight;
-      held[r] = foldOf[r] === fold ? weight : 0;
+      weights[r] = partOf[r] === part ? 0 : weight;
+      held[r] = partOf[r] === part ? weight : 0;
     }
-    const { best } = await boosted({ ...whole, weights, weightsAt }, mostRounds, (of) => ({
-      loss: (scores) => of.loss(scores, labels, held),
-    }));
-    run.progress.done(`${best} rounds`);
-    sum += best;
+    found.push(
+      await boosted({ ...whole, weights, weightsAt }, mostRounds, (of) => ({
+        loss: (scores) => of.loss(scores, labels, held),
+      })),
+    );
+    run.progress.done(`${found[part].best} rounds`);
   }
   kernel.release(mark);
-  // All rows bear somewhat more rounds than the parts did.
-  return Math.max(1, Math.round((sum / folds) * (parts / (parts - 1)) ** 0.5));
+  return found;
 }
 
 /** Deals rows to parts at random, evenly within every class. */

@@ -11,7 +11,7 @@ import { codeSql, columnSql, isNumber, levelsOf, manyLevels, statistic, type Sta
 import type { TreeColumn } from "./trees.js";
 
 /** Rows that bin edges are found from; all rows while they are fewer. */
-const sampleRows = 1 << 17;
+const sampleRows = 1 << 16;
 /** Rows that are encoded at once. */
 const encodeRows = 1 << 15;
 
@@ -317,7 +317,8 @@ interface Encoder {
 function encoderOf(kernel: SharedKernel, layout: BinLayout): Encoder {
   const { stride, columns } = layout;
   const edges = kernel.alloc(stride * 2048);
-  const all = kernel.f64(edges, stride * 256).fill(Infinity);
+  // No value is at or above NaN.
+  const all = kernel.f64(edges, stride * 256).fill(NaN);
   columns.forEach((column, f) => all.set(column.edges, f * 256));
   return {
     kernel,
