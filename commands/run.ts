@@ -63,6 +63,7 @@ export default defineCommand({
       threads: o.threads,
       memory: o.memory,
       device: o.device,
+      allowSoftwareGpu: o.allowSoftwareGpu,
       engine: o.engine,
     });
     const release = o.dryRun

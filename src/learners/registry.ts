@@ -14,6 +14,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
+  sasrec: { task: "recommendation", load: () => import("./neural/sasrec.js") },
 };
 
 /** Names of the learners, in the order that listings show. */

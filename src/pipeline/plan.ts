@@ -55,6 +55,7 @@ export interface StageDefaults {
   threads?: number;
   memory?: string;
   device: string;
+  allowSoftwareGpu?: boolean;
   engine: string;
 }
 
