@@ -1,5 +1,5 @@
 import { describedLearner } from "../src/learners/listing.js";
-import { roleHelp, type Learner, type RoleName } from "../src/learners/learner.js";
+import { roleHelp, tasks, type Learner, type RoleName } from "../src/learners/learner.js";
 import { rangeOf } from "../src/learners/params.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { defineCommand, option, type Block } from "../src/pipeline/command.js";
@@ -17,16 +17,16 @@ export default defineCommand({
   },
   examples: ["shopai learners", "shopai learners ease", "shopai learners --task recommendation --json"],
   options: {
-    task: option
-      .choice("only learners for this task", ["classification", "regression", "recommendation", "clustering"])
-      .optional(),
+    task: option.choice("only learners for this task", tasks).optional(),
   },
   reads: () => [],
   writes: () => [],
   async run(o) {
     const named = o.in.length > 0;
     const all = await Promise.all((named ? o.in : learnerNames).map(learnerNamed));
-    const shown = all.filter((learner) => o.task === undefined || learner.task === o.task);
+    const shown = all.filter(
+      (learner) => o.task === undefined || (learner.tasks ?? [learner.task]).includes(o.task),
+    );
     return {
       json: shown.map(describedLearner),
       blocks: named ? shown.flatMap(inFull) : overview(shown),
@@ -49,7 +49,10 @@ function overview(learners: readonly Learner[]): Block[] {
 
 function inFull(learner: Learner): Block[] {
   return [
-    { kind: "title", text: `${learner.name} (${learner.task}): ${learner.summary}` },
+    {
+      kind: "title",
+      text: `${learner.name} (${(learner.tasks ?? [learner.task]).join(", ")}): ${learner.summary}`,
+    },
     { kind: "line", text: `  ${learner.source}` },
     {
       kind: "pairs",

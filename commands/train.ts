@@ -37,6 +37,9 @@ export default defineCommand({
   options: {
     out: option.path("model folder to write", { short: "o" }),
     ...roleOptions,
+    task: option
+      .choice("for learners of several tasks (default: the target tells)", ["classification", "regression"])
+      .optional(),
     features: option
       .names("feature columns: names and globs, -name excludes (default: all but the roles and split)")
       .optional(),

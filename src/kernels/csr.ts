@@ -37,3 +37,15 @@ export function transposed(matrix: Csr): Csr {
     }
   return { rows: cols, cols: rows, starts: outStarts, columns: outColumns, values: outValues };
 }
+
+/** Where a column stands in `columns[from..to)`, ascending, or -1: a binary search. */
+export function placeOf(columns: Int32Array, column: number, from: number, to: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (columns[middle] < column) low = middle + 1;
+    else high = middle;
+  }
+  return low < to && columns[low] === column ? low : -1;
+}

@@ -6,7 +6,7 @@ import { scoreOf } from "../metrics/scorecard.js";
 import { columnNamed, countRows, rowColumn, visible, type Relation } from "../table/relation.js";
 import type { Learner } from "./learner.js";
 import { measured } from "./measured.js";
-import { trainModel, type TrainingAsk } from "./training.js";
+import { taskOf, trainModel, type TrainingAsk } from "./training.js";
 
 /** What one metric was over the folds. */
 export interface FoldFigures {
@@ -75,7 +75,7 @@ export async function crossValidated(
 async function dealtTable(
   learner: Learner,
   relation: Relation,
-  { roles }: TrainingAsk,
+  ask: TrainingAsk,
   folds: number,
   run: Run,
 ): Promise<string> {
@@ -86,7 +86,9 @@ async function dealtTable(
       where: relation.name,
       try: `renaming ${clash.name}`,
     });
-  const stratum = learner.task === "classification" ? roles.target : roles.user;
+  const { roles } = ask;
+  const task = await taskOf(learner, relation, roles, ask);
+  const stratum = task === "classification" ? roles.target : roles.user;
   const within = stratum === undefined ? [] : [ident(columnNamed(relation, stratum).name)];
   const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
   const numbered = `SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${rowColumn} FROM (${relation.sql})`;

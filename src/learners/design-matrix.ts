@@ -44,7 +44,8 @@ export function featureAsks(features: readonly Field[]): ColumnAsk[] {
   return features.map(({ name, type }) => ({ name, as: isNumberLike(type) ? "f64" : "code" }));
 }
 
-function isNumberLike(type: string): boolean {
+/** Numbers and booleans, which are read as float64. */
+export function isNumberLike(type: string): boolean {
   return isNumeric(type) || kindOf(type) === "boolean";
 }
 
@@ -138,7 +139,8 @@ export function encode(frame: Frame, features: readonly Field[], encoding: Encod
   return { rows, width: encoding.width, numberWidth, numbers, starts, ones };
 }
 
-function refuseInfinities(frame: Frame, features: readonly Field[]): void {
+/** @throws ShopaiError "data" naming the columns that hold infinities */
+export function refuseInfinities(frame: Frame, features: readonly Field[]): void {
   const bad = features.filter(
     ({ name, type }) =>
       isNumberLike(type) && floats(frame, name).some((value) => value === Infinity || value === -Infinity),

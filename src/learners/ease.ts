@@ -8,6 +8,7 @@ import { breathe } from "./breathe.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, real, type Fitted } from "./learner.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
+import { fromProfiles } from "./scorer.js";
 
 /**
  * Embarrassingly shallow autoencoder: item weights B, zero on the diagonal, that rebuild every user's
@@ -46,20 +47,25 @@ export default defineLearner({
 
 /** @param weights B, items x items, row-major */
 function fitted(catalogue: Catalogue, weights: Float32Array): Fitted {
-  const { seen } = catalogue;
-  const items = seen.cols;
-  return recommender(
-    catalogue,
-    (user, into) => {
+  const items = catalogue.items.length;
+  const scorer = fromProfiles(catalogue, {
+    profile(profile, into) {
       into.fill(0);
-      for (let p = seen.starts[user]; p < seen.starts[user + 1]; p++) {
-        const row = seen.columns[p] * items;
-        const value = seen.values ? seen.values[p] : 1;
+      for (let p = 0; p < profile.items.length; p++) {
+        const row = profile.items[p] * items;
+        const value = profile.values ? profile.values[p] : 1;
         for (let i = 0; i < items; i++) into[i] += value * weights[row + i];
       }
     },
-    (folder) => folder.array("weights", weights, [items, items]),
-  );
+    similar(item, into) {
+      for (let other = 0; other < items; other++) into[other] = weights[item * items + other];
+    },
+    shares(profile, item, into) {
+      for (let p = 0; p < profile.items.length; p++)
+        into[p] = (profile.values ? profile.values[p] : 1) * weights[profile.items[p] * items + item];
+    },
+  });
+  return recommender(catalogue, scorer, (folder) => folder.array("weights", weights, [items, items]));
 }
 
 async function itemWeights(matrix: Csr, lambda: number, run: Run): Promise<Float32Array> {

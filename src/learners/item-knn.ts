@@ -1,10 +1,11 @@
 import type { Run } from "../engine/run.js";
-import { transposed, type Csr } from "../kernels/csr.js";
+import { placeOf, transposed, type Csr } from "../kernels/csr.js";
 import { topK } from "../kernels/top-k.js";
 import { breathe } from "./breathe.js";
 import { readInteractions } from "./interactions.js";
 import { choice, defineLearner, int, real, type Fitted } from "./learner.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
+import { fromProfiles } from "./scorer.js";
 
 /**
  * Items like those that the user had: a score is the sum of the similarities between an item and the
@@ -57,25 +58,36 @@ export default defineLearner({
 
 /** @param neighbours row j holds the items that have j among their nearest, and how similar they are */
 function fitted(catalogue: Catalogue, neighbours: Csr): Fitted {
-  const { seen } = catalogue;
+  const { starts, columns } = neighbours;
   const similarity = neighbours.values!;
-  return recommender(
-    catalogue,
-    (user, into) => {
+  let byItem: Csr | undefined;
+  const scorer = fromProfiles(catalogue, {
+    profile({ items, values }, into) {
       into.fill(0);
-      for (let p = seen.starts[user]; p < seen.starts[user + 1]; p++) {
-        const value = seen.values ? seen.values[p] : 1;
-        const item = seen.columns[p];
-        for (let q = neighbours.starts[item]; q < neighbours.starts[item + 1]; q++)
-          into[neighbours.columns[q]] += value * similarity[q];
+      for (let p = 0; p < items.length; p++) {
+        const value = values ? values[p] : 1;
+        for (let q = starts[items[p]]; q < starts[items[p] + 1]; q++)
+          into[columns[q]] += value * similarity[q];
       }
     },
-    (folder) => {
-      folder.array("neighbour-starts", neighbours.starts);
-      folder.array("neighbour-columns", neighbours.columns);
-      folder.array("neighbour-values", similarity);
+    similar(item, into) {
+      byItem ??= transposed(neighbours);
+      into.fill(0);
+      for (let q = byItem.starts[item]; q < byItem.starts[item + 1]; q++)
+        into[byItem.columns[q]] = byItem.values![q];
     },
-  );
+    shares({ items, values }, item, into) {
+      for (let p = 0; p < items.length; p++) {
+        const q = placeOf(columns, item, starts[items[p]], starts[items[p] + 1]);
+        into[p] = q < 0 ? 0 : (values ? values[p] : 1) * similarity[q];
+      }
+    },
+  });
+  return recommender(catalogue, scorer, (folder) => {
+    folder.array("neighbour-starts", neighbours.starts);
+    folder.array("neighbour-columns", neighbours.columns);
+    folder.array("neighbour-values", similarity);
+  });
 }
 
 interface Nearness {

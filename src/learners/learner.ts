@@ -3,14 +3,17 @@ import type { Run } from "../engine/run.js";
 import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
+import type { TreeModel } from "./gbdt/trees.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
 export { choice, flag, int, real } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
-export type Task = "classification" | "regression" | "recommendation" | "clustering";
+export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
+export type Task = (typeof tasks)[number];
 
 /** Columns with a meaning of their own: each is an option of `train` of the same name. */
 export const roleHelp = {
@@ -33,7 +36,10 @@ export interface Signature {
   features: readonly Field[];
   /** The column to predict, with its type in the table. */
   target?: Field;
-  /** Classification: the classes as texts, sorted in the order of the target's type; two or more. */
+  /**
+   * Classification: the classes as texts, sorted in the order of the target's type; two or more.
+   * Anomaly detection with a target: its two classes, for evaluation alone.
+   */
   classes?: readonly string[];
   /** Binary classification: the class that `score` is the probability of. */
   positive?: string;
@@ -41,6 +47,8 @@ export interface Signature {
 
 /** What a learner learns from: a checked relation, never empty. */
 export interface TrainingData extends Signature {
+  /** One of the learner's tasks. */
+  task: Task;
   relation: Relation;
   rows: number;
 }
@@ -53,6 +61,10 @@ export interface Ask {
   includeSeen?: boolean;
   /** Columns to carry over from the rows. */
   keep?: readonly string[];
+  /** Recommendations: also say where each comes from (`source`) and which of the user's items speak for it (`reason`). */
+  explain?: boolean;
+  /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
+  history?: Relation;
 }
 
 /** What a fit leaves behind. */
@@ -60,10 +72,18 @@ export interface Fitted {
   /** Figures of the fit that belong on the model card: iterations, loss, inertia. Deterministic. */
   about?: Record<string, unknown>;
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Recommenders: the users and items of the training rows, for coverage and novelty. */
+  /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
+  scorer?: Scorer;
+  /**
+   * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
+   * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
+   */
+  similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
+  /** Learners of trees: the trees behind the scores, for explanations and export. */
+  trees?: TreeModel;
   /** Writes everything that `load` needs; the card is written by the caller. */
   save(folder: FolderWriter): void;
 }
@@ -91,7 +111,7 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "space"> {
+export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space" | "trees"> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -100,8 +120,10 @@ export interface Model extends Pick<Fitted, "catalogue" | "space"> {
    *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
    * - regression: kept columns, `prediction`
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
+   * - anomaly: kept columns, `prediction` (true for rows that stand out), `score` (larger stands out more)
    * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for
-   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined
+   *   every distinct user of `rows`, or every user seen in training when `rows` is undefined; users that
+   *   training did not see are answered from their items in `rows` and `ask.history`, where there are any
    *
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
@@ -113,7 +135,10 @@ export interface Model extends Pick<Fitted, "catalogue" | "space"> {
 /** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
 export interface Learner<T extends ParamTable = ParamTable> {
   name: string;
+  /** What its predictions are; for a learner of several tasks, the first of them. */
   task: Task;
+  /** A learner of several tasks: all of them. `train --task` names one, else the target tells which. */
+  tasks?: readonly Task[];
   /** One line: what it gives a shop. */
   summary: string;
   /** Paper or manual, with its year. */

@@ -4,10 +4,11 @@ import { rangeOf } from "./params.js";
 
 /** A learner as `learners --json` tells it. */
 export function describedLearner(learner: Learner): Record<string, unknown> {
-  const { name, task, summary, source, features } = learner;
+  const { name, task, tasks = [task], summary, source, features } = learner;
   return {
     name,
     task,
+    tasks,
     summary,
     source,
     roles: Object.entries(learner.roles).map(([role, need]) => ({

@@ -70,6 +70,8 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
       return measuredNumbers(model, rows, ask, run);
     case "clustering":
       return measuredClusters(model, rows, ask, run);
+    case "anomaly":
+      return measuredAnomalies(model, rows, ask, run);
     case "recommendation":
       return measuredRanking(model, rows, ask, run);
   }
@@ -185,18 +187,60 @@ async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, ru
     probability: names.map((name) => probabilityOf(name, given, classes, positive, kept.length)),
   };
   const own = weights && taken(weights, kept);
-  const subjectOf = (part: ClassificationRows, partWeights?: Float64Array): Subject => ({
-    measure: measureClassification(part),
-    weights: partWeights,
-    subset: (units) => subjectOf(classificationSubset(part, units), partWeights && taken(partWeights, units)),
-  });
   const groups = ask.group === undefined ? undefined : slicing(ask.group, kept);
   return {
-    subject: subjectOf(data, own),
+    subject: classSubject(data, own),
     rows: kept.length,
     units: digestOf(names, data.truth),
     slicings: ask.by.map((name) => slicing(name, kept)),
     groups: groups && { data, slicing: groups, weights: own },
+  };
+}
+
+function classSubject(data: ClassificationRows, weights?: Float64Array): Subject {
+  return {
+    measure: measureClassification(data),
+    weights,
+    subset: (units) => classSubject(classificationSubset(data, units), weights && taken(weights, units)),
+  };
+}
+
+async function measuredAnomalies(model: Model, rows: Relation, ask: MeasureAsk, run: Run): Promise<Measured> {
+  const { classes = [], positive } = model.card;
+  if (!model.card.target)
+    throw new ShopaiError("usage", "the model does not know which column says what is an anomaly", {
+      where: rows.name,
+      try: "training it with --target: the column is not learned from, it is for evaluate",
+    });
+  const target = columnNamed(rows, model.card.target.name).name;
+  const { frame, weights, slicing } = await answered(
+    model,
+    rows,
+    ask,
+    [target],
+    [
+      { name: target, as: "code" },
+      { name: "prediction", as: "f64" },
+      { name: "score", as: "f64" },
+    ],
+    run,
+  );
+  const truth = codes(frame, target);
+  const yes = truth.levels.indexOf(positive!);
+  const kept = withTruth(frame.rows, (row) => truth.values[row] >= 0, target, rows.name, run);
+  const standsOut = floats(frame, "prediction");
+  const data: ClassificationRows = {
+    classes: [classes.find((name) => name !== positive)!, positive!],
+    positive: 1,
+    truth: Int32Array.from(kept, (row) => (truth.values[row] === yes ? 1 : 0)),
+    predicted: Int32Array.from(kept, (row) => standsOut[row]),
+    rankedBy: taken(floats(frame, "score"), kept),
+  };
+  return {
+    subject: classSubject(data, weights && taken(weights, kept)),
+    rows: kept.length,
+    units: digestOf([], data.truth),
+    slicings: ask.by.map((name) => slicing(name, kept)),
   };
 }
 

@@ -8,7 +8,10 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
   return {
     card,
     catalogue: fitted.catalogue,
+    scorer: fitted.scorer,
+    similar: fitted.similar,
     space: fitted.space,
+    trees: fitted.trees,
     predict: (rows, ask, run) => fitted.predict(rows, ask, run),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };

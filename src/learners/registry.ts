@@ -10,6 +10,7 @@ interface Entry {
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },

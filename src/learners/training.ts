@@ -11,7 +11,7 @@ import {
   unknownColumn,
   type Relation,
 } from "../table/relation.js";
-import type { Learner, Model, ModelCard, RoleName, Roles, TrainingData } from "./learner.js";
+import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
 import { roleHelp } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
@@ -20,6 +20,8 @@ import { checkParams, type ParamValue } from "./params.js";
 /** What a user says about the rows to learn from. */
 export interface TrainingAsk {
   roles: Roles;
+  /** For a learner of several tasks; by default the target tells (`taskOf`). */
+  task?: Task;
   /** Names and globs of feature columns, `-name` excludes; all but roles and `split` by default. */
   features?: readonly string[];
   /** The class that `score` is the probability of. */
@@ -53,7 +55,7 @@ export async function trainModel(
     format_version: formatVersion,
     version,
     learner: learner.name,
-    task: learner.task,
+    task: data.task,
     params: params as Record<string, ParamValue>,
     roles: data.roles,
     role_types: Object.fromEntries(
@@ -86,10 +88,11 @@ export async function trainingData(
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
       try: "leaving --features out",
     });
-  if (learner.task !== "classification" && ask.positive !== undefined)
+  const task = await taskOf(learner, relation, roles, ask);
+  if (task !== "classification" && task !== "anomaly" && ask.positive !== undefined)
     throw new ShopaiError(
       "usage",
-      `--positive is for classification, and ${learner.name} is for ${learner.task}`,
+      `--positive is for classification, and ${learner.tasks ? `this is ${task}` : `${learner.name} is for ${task}`}`,
       {
         try: "leaving --positive out",
       },
@@ -100,11 +103,19 @@ export async function trainingData(
       try: ask.where === undefined ? "a table with rows" : "another --where",
     });
   if (roles.weight) await checkWeights(relation, roles.weight);
-  const rows = roles.target ? await withTarget(relation, roles.target, run) : relation;
-  const target = roles.target ? columnNamed(rows, roles.target) : undefined;
-  if (target && learner.task === "regression") await checkNumericTarget(rows, target);
-  const classes = target && learner.task === "classification" ? await classesOf(rows, target) : undefined;
+  const target = roles.target ? columnNamed(relation, roles.target) : undefined;
+  // Detectors of anomalies do not learn from the target: rows without it are as good as others.
+  const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
+  if (target && task === "regression") await checkNumericTarget(rows, target);
+  const classes =
+    target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
+  if (task === "anomaly" && classes && classes.length > 2)
+    throw new ShopaiError("data", `the target ${target!.name} has ${classes.length} classes, not two`, {
+      where: relation.name,
+      try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
+    });
   return {
+    task,
     relation: rows,
     rows: await countRows(rows),
     roles,
@@ -113,6 +124,32 @@ export async function trainingData(
     classes: classes?.map(({ name }) => name),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+}
+
+/**
+ * What a learner is to do: its only task; or, of several, the one that was asked for; or what the target
+ * tells: classification for texts, booleans and columns of two values at most, regression for other numbers.
+ *
+ * @throws ShopaiError "usage" for a task that the learner does not have
+ */
+export async function taskOf(
+  learner: Learner,
+  relation: Relation,
+  roles: Roles,
+  { task }: Pick<TrainingAsk, "task">,
+): Promise<Task> {
+  const tasks = learner.tasks ?? [learner.task];
+  if (task !== undefined && !tasks.includes(task))
+    throw new ShopaiError("usage", `${learner.name} is for ${tasks.join(" and ")}, not for ${task}`, {
+      try: "shopai learners",
+    });
+  if (task !== undefined || tasks.length === 1 || roles.target === undefined) return task ?? tasks[0];
+  const target = columnNamed(relation, roles.target);
+  if (!isNumeric(target.type)) return "classification";
+  const [{ two }] = await relation.engine.rows<{ two: boolean }>(
+    `SELECT count(*) <= 2 AS two FROM (SELECT DISTINCT ${ident(target.name)} FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL LIMIT 3)`,
+  );
+  return two ? "classification" : "regression";
 }
 
 function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
@@ -279,7 +316,7 @@ async function classesOf(relation: Relation, target: Field): Promise<ClassCount[
       where: relation.name,
     });
   const counts = await relation.engine.rows<ClassCount>(
-    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
+    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
   );
   if (counts.length === 1)
     throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {

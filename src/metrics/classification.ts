@@ -90,6 +90,11 @@ export const classificationMetrics: MetricInfo[] = [
   },
 ];
 
+/** Those that need no probabilities. */
+export const anomalyMetrics = classificationMetrics.filter(
+  ({ name }) => !["log_loss", "brier", "ece"].includes(name),
+);
+
 export interface ClassificationRows {
   /** Names of the classes. */
   classes: readonly string[];
@@ -101,6 +106,8 @@ export interface ClassificationRows {
   predicted: Int32Array;
   /** Probability of every class, one array per class; undefined for models that give none. */
   probability?: readonly Float64Array[];
+  /** Of models without probabilities: what the positive class is ranked by, larger first. */
+  rankedBy?: Float64Array;
 }
 
 /** The same for some of the rows. */
@@ -110,6 +117,7 @@ export function classificationSubset(data: ClassificationRows, rows: Uint32Array
     truth: taken(data.truth, rows),
     predicted: taken(data.predicted, rows),
     probability: data.probability?.map((values) => taken(values, rows)),
+    rankedBy: data.rankedBy && taken(data.rankedBy, rows),
   };
 }
 
@@ -122,6 +130,13 @@ const leastProbability = 2 ** -52;
 export function measureClassification(data: ClassificationRows): Measure {
   const parts: Part[] = [decisions(data)];
   if (data.probability) parts.unshift(ranks(data, data.probability), probabilities(data, data.probability));
+  else if (data.rankedBy)
+    parts.unshift(
+      ranks(
+        data,
+        data.classes.map(() => data.rankedBy!),
+      ),
+    );
   const names = parts.flatMap((part) => part.names);
   return {
     family: classificationMetrics,

@@ -1,4 +1,4 @@
-import { classificationMetrics } from "./classification.js";
+import { anomalyMetrics, classificationMetrics } from "./classification.js";
 import { clusteringMetrics } from "./clustering.js";
 import { forecastMetrics } from "./forecast.js";
 import { unknownMetric, type Gate } from "./gates.js";
@@ -12,6 +12,7 @@ export const metricFamilies = {
   regression: regressionMetrics,
   recommendation: rankingMetrics,
   clustering: clusteringMetrics,
+  anomaly: anomalyMetrics,
   forecast: forecastMetrics,
 } satisfies Record<string, MetricInfo[]>;
 

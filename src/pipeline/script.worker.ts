@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import nodeModule from "node:module";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { type Table, tableFromArrays, tableFromIPC, tableToIPC, vectorFromArray } from "apache-arrow";
 import { packageFor } from "./packages.js";
@@ -31,7 +32,29 @@ interface DataFrame {
   column(name: string): { values: unknown[] };
 }
 
+/** Where Node reads TypeScript itself: `./rate.js` means `./rate.ts`, as TypeScript has it, when only that is there. */
+function findTypeScript(): void {
+  const { typescript } = process.features as { typescript?: string | false };
+  if (!typescript) return;
+  type Next = (specifier: string, context: object) => object;
+  const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: Resolve }) => void };
+  type Resolve = (specifier: string, context: object, next: Next) => object;
+  registerHooks?.({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (cause) {
+        const source = specifier.replace(/\.([mc]?)js$/, ".$1ts");
+        if (source === specifier || (cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND")
+          throw cause;
+        return next(source, context);
+      }
+    },
+  });
+}
+
 async function answerTo(task: ScriptTask): Promise<ScriptAnswer> {
+  findTypeScript();
   const module = (await import(task.module)) as { default?: unknown };
   if (typeof module.default !== "function")
     return { kind: "failed", message: "the module has no default export that is a function" };

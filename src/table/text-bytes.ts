@@ -6,6 +6,7 @@ import type iconv from "iconv-lite";
 import { Decompress } from "fzstd";
 import { nearest, ShopaiError } from "../core/errors.js";
 import type { Compression } from "./format.js";
+import { framePieces } from "./zstd-frames.js";
 
 export interface TextBytesOptions {
   encoding?: string;
@@ -89,8 +90,6 @@ export class TextBytes {
     if (!compression) return yield* bytes;
     try {
       if (compression === "gz") yield* throughTransform(bytes, zlib.createGunzip({ chunkSize: chunkBytes }));
-      else if (createZstdDecompress)
-        yield* throughTransform(bytes, createZstdDecompress({ chunkSize: chunkBytes }));
       else yield* unzstd(bytes);
     } catch (cause) {
       if (cause instanceof ShopaiError || (cause as Error).name === "AbortError") throw cause;
@@ -151,22 +150,36 @@ async function* throughTransform(
   }
 }
 
-/** What inflates zstd, and checks it: Node has it from 22.15 on. */
+/** What inflates a frame of zstd, and checks it: Node has it from 22.15 on. */
 const createZstdDecompress = (
   zlib as { createZstdDecompress?: (about: { chunkSize: number }) => zlib.Gunzip }
 ).createZstdDecompress;
 
+async function* unzstd(data: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const pieces = framePieces(data);
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    const first = next.value;
+    const frame = (async function* () {
+      yield first.bytes;
+      for (let { last } = first; !last;) {
+        const following = await pieces.next();
+        if (following.done) return;
+        yield following.value.bytes;
+        last = following.value.last;
+      }
+    })();
+    if (createZstdDecompress) yield* throughTransform(frame, createZstdDecompress({ chunkSize: chunkBytes }));
+    else yield* inflateFrame(frame);
+  }
+}
+
 /** Inflates zstd in JavaScript, for older Nodes; checksums of frames are not looked at. */
-async function* unzstd(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+async function* inflateFrame(frame: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   let ready: Buffer[] = [];
   const inflater = new Decompress((chunk) => {
     ready.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
   });
-  let started = false;
-  for await (const chunk of bytes) {
-    if (!started && chunk.length >= 4 && chunk.readUInt32LE(0) !== 0xfd2fb528)
-      throw new Error("invalid zstd data");
-    started = true;
+  for await (const chunk of frame) {
     inflater.push(chunk);
     yield* ready;
     ready = [];

@@ -123,11 +123,14 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
     expect(names).toEqual([
       "product",
       "prediction",
-      ...{ classification: ["score"], regression: [], clustering: ["distance"] }[learner.task],
+      ...{ classification: ["score"], regression: [], clustering: ["distance"], anomaly: ["score"] }[
+        learner.task
+      ],
     ]);
     const target = model.card.target;
     if (target)
       expect(predictions.schema[1].type).toBe(learner.task === "classification" ? target.type : "DOUBLE");
+    if (learner.task === "anomaly") expect(predictions.schema[1].type).toBe("BOOLEAN");
     const input = await rowsOf(table);
     expect(rows.map((row) => row.product)).toEqual(input.map((row) => row.product));
   });

@@ -1,0 +1,122 @@
+import { topK } from "../kernels/top-k.js";
+import type { Ask } from "./learner.js";
+import type { Catalogue } from "./recommendations.js";
+import { popularityRanks, sharesOf, trainingProfile, type Profile, type Scorer } from "./scorer.js";
+
+/** Where a list comes from: the user's training rows, rows that came later, or nothing but popularity. */
+export type Source = "model" | "history" | "popularity";
+
+/** The list of one user; the arrays are used again for the next. */
+export interface List {
+  source: Source;
+  /** Items by code, best first. */
+  items: Int32Array;
+  scores: Float64Array;
+  /** What the list was made from; undefined for strangers. */
+  profile?: Profile;
+}
+
+/** One user to make a list for: by code, by newer items, by both, or a stranger. */
+export interface Person {
+  /** Code among the users of training, or -1. */
+  user: number;
+  /** Items since training, oldest first, no item twice. */
+  newer?: { items: Int32Array; values?: Float32Array };
+}
+
+/**
+ * Makes lists, one user at a time: the k best items that are new to the user, equal scores in the order
+ * of popularity, then of the item column. Users of whom nothing is known get the most popular items.
+ */
+export function listMaker(
+  catalogue: Catalogue,
+  scorer: Scorer,
+  { k = 10, includeSeen }: Pick<Ask, "k" | "includeSeen">,
+): (person: Person) => List {
+  const size = catalogue.items.length;
+  const tie = popularityRanks(catalogue);
+  const scores = new Float64Array(size);
+  const best = new Int32Array(Math.min(k, size));
+  const bestScores = new Float64Array(best.length);
+  return (person) => {
+    const profile = profileOf(catalogue, person);
+    const source = sourceOf(scorer, profile);
+    if (source === "popularity") scores.set(catalogue.popularity);
+    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
+    else scorer.user(person.user, scores);
+    if (!includeSeen) for (const item of profile.items) scores[item] = -Infinity;
+    const found = topK(scores, tie, best);
+    for (let i = 0; i < found; i++) bestScores[i] = scores[best[i]];
+    return {
+      source,
+      items: best.subarray(0, found),
+      scores: bestScores.subarray(0, found),
+      profile: source === "popularity" ? undefined : profile,
+    };
+  };
+}
+
+function sourceOf(scorer: Scorer, profile: Profile): Source {
+  if (profile.user >= 0) return "model";
+  return profile.items.length > 0 && scorer.profile ? "history" : "popularity";
+}
+
+/** What a person had in training and since; an item of both counts as newer, its values added up. */
+export function profileOf(catalogue: Catalogue, { user, newer }: Person): Profile {
+  const before =
+    user >= 0
+      ? trainingProfile(catalogue, user)
+      : {
+          user,
+          items: new Int32Array(),
+          values: catalogue.seen.values && new Float32Array(),
+          fresh: 0,
+        };
+  if (!newer || newer.items.length === 0) return before;
+  const again = new Set(newer.items);
+  const kept = [...before.items.keys()].filter((p) => !again.has(before.items[p]));
+  const valueBefore = new Map(
+    before.values && [...before.items.keys()].map((p) => [before.items[p], before.values![p]]),
+  );
+  return {
+    user,
+    items: Int32Array.from([...kept.map((p) => before.items[p]), ...newer.items]),
+    values:
+      before.values &&
+      Float32Array.from([
+        ...kept.map((p) => before.values![p]),
+        ...Array.from(newer.items, (item, i) => (newer.values?.[i] ?? 1) + (valueBefore.get(item) ?? 0)),
+      ]),
+    fresh: kept.length,
+  };
+}
+
+/** Items of a reason: the strongest few. */
+const mostReasons = 3;
+
+/** Says in words why an item is on a list: the user's items that speak for it most, with their part of all that speaks for it. */
+export function reasonGiver(
+  catalogue: Catalogue,
+  scorer: Scorer,
+): (list: List, item: number) => string | null {
+  const shares = sharesOf(catalogue, scorer);
+  const ranks = popularityRanks(catalogue);
+  let parts = new Float64Array(64);
+  return ({ profile }, item) => {
+    if (!profile) return `popular: place ${ranks[item] + 1} of ${ranks.length}`;
+    if (!shares) return null;
+    const count = profile.items.length;
+    if (parts.length < count) parts = new Float64Array(2 * count);
+    shares(profile, item, parts);
+    let all = 0;
+    for (let p = 0; p < count; p++) all += Math.max(0, parts[p]);
+    const strongest = [...profile.items.keys()]
+      .filter((p) => parts[p] > 0)
+      .sort((a, b) => parts[b] - parts[a] || a - b)
+      .slice(0, mostReasons);
+    if (strongest.length === 0) return null;
+    return strongest
+      .map((p) => `${catalogue.items[profile.items[p]]} (${Math.round((100 * parts[p]) / all)} %)`)
+      .join(", ");
+  };
+}
