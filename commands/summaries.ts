@@ -9,6 +9,7 @@ export const summaries = {
   forecast: "forecast many series at once, with backtest and intervals",
   report: "gather results in one self-contained page",
   run: "run the stages of a pipeline that are out of date",
+  doctor: "show devices, drivers, self-tests and measured speed",
   generate: "make a seeded synthetic shop with known truth",
   learners: "list the learners by task, with every parameter",
   schema: "print JSON Schema for editors, or the command reference",

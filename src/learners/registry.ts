@@ -10,6 +10,10 @@ interface Entry {
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  mlp: { task: "classification", load: () => import("./neural/mlp.js") },
+  "wide-deep": { task: "classification", load: () => import("./neural/wide-deep.js") },
+  deepfm: { task: "classification", load: () => import("./neural/deepfm.js") },
+  dcn: { task: "classification", load: () => import("./neural/dcn.js") },
   ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },

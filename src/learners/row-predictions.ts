@@ -23,7 +23,7 @@ export async function predictRows(
   features: readonly Field[],
   ask: Ask,
   run: Run,
-  score: (frame: Frame) => Map<string, Column>,
+  score: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>> = {},
 ): Promise<Relation> {
   checkFeatures(rows, features);
@@ -46,7 +46,7 @@ export async function predictRows(
       `SELECT * FROM ${ident(staged)} WHERE ${row} >= ${from} AND ${row} < ${from + batch} ORDER BY ${row}`,
       featureAsks(features),
     );
-    const columns = score(frame);
+    const columns = await score(frame);
     given = [...columns.keys()];
     refuseClash(kept, given);
     const part = from === 0 ? scored : engine.fresh("scored_part");

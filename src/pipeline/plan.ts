@@ -60,7 +60,7 @@ export interface StageDefaults {
 }
 
 /** Commands that say something about shopai itself, or that run pipelines. */
-const notStages = new Set(["run", "completion", "schema", "learners"]);
+const notStages = new Set(["run", "completion", "schema", "learners", "doctor"]);
 /** The common options that a stage may set; the others are about a terminal. */
 export const stageOptions = ["seed", "threads", "memory", "device", "engine"] as const;
 /** The kinds of stage that are no command of their own. */

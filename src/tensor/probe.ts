@@ -8,9 +8,10 @@ import { bundleFile } from "../core/bundle-file.js";
 import { ShopaiError } from "../core/errors.js";
 import { sha256, stableJson } from "../core/hash.js";
 import { version } from "../core/version.js";
-import type { Device } from "../engine/device.js";
+import type { Device, DeviceName } from "../engine/device.js";
 import { writeAtomically } from "../table/atomic.js";
 import { writeFile } from "node:fs/promises";
+import type { Speed } from "./measure.js";
 import type { SelfTest } from "./self-test.js";
 
 /** What another process found when it opened a device and ran its self-test. */
@@ -18,11 +19,20 @@ export interface Probe {
   /** Undefined when the device could not be opened. */
   found?: Pick<Device, "name" | "backend" | "adapter" | "driver" | "software" | "largestTensor">;
   selfTest?: SelfTest;
+  /** When it was asked for. */
+  speed?: Speed;
   refused?: { message: string; where?: string; try?: string };
   seconds: number;
 }
 
 export type Probed = "cuda" | "webgpu";
+
+/** Tests a device and measures it, in another process, whatever is kept; what it found is kept then. */
+export async function examine(name: DeviceName, allowSoftware: boolean): Promise<Probe> {
+  const found = await ask(name, allowSoftware, true);
+  if (name !== "cpu") await keep(probeKey(name, allowSoftware), found);
+  return found;
+}
 
 /** How long a probe may take: a software adapter compiles its pipelines slowly, and a hung driver never ends. */
 const limitMs = { hardware: 120_000, software: 600_000 };
@@ -37,13 +47,13 @@ export async function probe(name: Probed, allowSoftware: boolean, fresh = false)
   const key = probeKey(name, allowSoftware);
   const kept = fresh ? undefined : readKept()[key];
   if (kept) return kept;
-  const found = await ask(name, allowSoftware);
+  const found = await ask(name, allowSoftware, false);
   await keep(key, found);
   return found;
 }
 
 /** @throws ShopaiError "engine" when a probe says that the device is not to be used */
-export function mustPass(name: Probed, { refused, selfTest, found }: Probe): void {
+export function mustPass(name: DeviceName, { refused, selfTest, found }: Probe): void {
   if (refused) throw new ShopaiError("engine", refused.message, refused);
   const failed = selfTest?.failed ?? [];
   if (failed.length > 0)
@@ -57,14 +67,14 @@ export function mustPass(name: Probed, { refused, selfTest, found }: Probe): voi
     );
 }
 
-function ask(name: Probed, allowSoftware: boolean): Promise<Probe> {
+function ask(name: DeviceName, allowSoftware: boolean, measure: boolean): Promise<Probe> {
   const began = performance.now();
   const script = fileURLToPath(bundleFile("probe.worker"));
   const timeout = allowSoftware ? limitMs.software : limitMs.hardware;
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [script, name, String(allowSoftware)],
+      [script, name, String(allowSoftware), String(measure)],
       { timeout, killSignal: "SIGKILL", maxBuffer: 16e6 },
       (error, stdout, stderr) => {
         const seconds = Math.round((performance.now() - began) / 100) / 10;

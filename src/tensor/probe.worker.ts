@@ -1,17 +1,25 @@
 // Opens a device, tests it, tells what it found as one line of JSON and ends, whatever the driver leaves running.
-import { ShopaiError } from "../core/errors.js";
-import type { Device } from "../engine/device.js";
+import type { ShopaiError } from "../core/errors.js";
+import type { Device, DeviceName } from "../engine/device.js";
+import { openCpu } from "./cpu.js";
 import { startCuda } from "./cuda.js";
+import { measureSpeed } from "./measure.js";
 import type { Probe } from "./probe.js";
 import { selfTest } from "./self-test.js";
 import { startWebGpu } from "./webgpu.js";
 
-const [name, allowSoftware] = process.argv.slice(2);
+const [name, allowSoftware, measure] = process.argv.slice(2);
+
+const start: Record<DeviceName, () => Promise<Device>> = {
+  cpu: openCpu,
+  cuda: startCuda,
+  webgpu: () => startWebGpu(allowSoftware === "true"),
+};
 
 async function probed(): Promise<Omit<Probe, "seconds">> {
   let device: Device;
   try {
-    device = name === "cuda" ? await startCuda() : await startWebGpu(allowSoftware === "true");
+    device = await start[name as DeviceName]();
   } catch (cause) {
     const { message, where, try: advice } = cause as ShopaiError;
     return { refused: { message, where, try: advice } };
@@ -20,6 +28,7 @@ async function probed(): Promise<Omit<Probe, "seconds">> {
   return {
     found: { name: device.name, backend, adapter, driver, software, largestTensor },
     selfTest: await selfTest(),
+    speed: measure === "true" ? await measureSpeed() : undefined,
   };
 }
 

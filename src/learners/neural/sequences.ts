@@ -17,15 +17,17 @@ export interface Sequences {
  */
 export async function readSequences(data: TrainingData, { users, items }: Catalogue): Promise<Sequences> {
   const { relation, roles } = data;
-  const user = ident(roles.user!);
-  const item = ident(roles.item!);
+  // Named with their table, so that no column of the result is meant.
+  const column = (name: string): string => `r.${ident(name)}`;
+  const user = column(roles.user!);
+  const item = column(roles.item!);
   const order = [
     user,
-    ...(roles.time ? [`${ident(roles.time)} NULLS FIRST`] : []),
-    ...relation.key.map(ident),
+    ...(roles.time ? [`${column(roles.time)} NULLS FIRST`] : []),
+    ...relation.key.map(column),
   ];
   const frame = await relation.engine.frame(
-    `SELECT ${user}::VARCHAR AS "user", ${item}::VARCHAR AS "item" FROM (${relation.sql}) WHERE ${user} IS NOT NULL AND ${item} IS NOT NULL ORDER BY ${order.join(", ")}`,
+    `SELECT ${user}::VARCHAR AS "user", ${item}::VARCHAR AS "item" FROM (${relation.sql}) r WHERE ${user} IS NOT NULL AND ${item} IS NOT NULL ORDER BY ${order.join(", ")}`,
     [
       { name: "user", as: "code" },
       { name: "item", as: "code" },
