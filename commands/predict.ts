@@ -1,10 +1,21 @@
 import { join } from "node:path";
+import { streamLines } from "../src/cli/stream-lines.js";
 import { ShopaiError } from "../src/core/errors.js";
 import { sha256OfFile } from "../src/core/hash.js";
 import { grouped } from "../src/core/quantity.js";
-import type { Ask, Task } from "../src/learners/learner.js";
+import type { Run } from "../src/engine/run.js";
+import type { Ask, Model, Task } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
-import { defineCommand, option, readingOptions, telling, type Cell } from "../src/pipeline/command.js";
+import { answererOf } from "../src/learners/stream.js";
+import {
+  defineCommand,
+  option,
+  OptionError,
+  readingOptions,
+  telling,
+  type Cell,
+  type Result,
+} from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
 import { materialised, selectOrdered } from "../src/table/relation.js";
@@ -25,9 +36,10 @@ const predict = defineCommand({
     "shopai predict model/ -o recommendations.csv --k 10",
     "shopai predict model/ new-visitors.ndjson -o recommendations.csv --explain",
     "shopai predict model/ -o similar.csv --similar --k 5",
+    "shopai predict model/ --stream < requests.ndjson > answers.ndjson",
   ],
   options: {
-    out: option.path("table to write", { short: "o", table: true }),
+    out: option.path("table to write (needed but with --stream)", { short: "o", table: true }).optional(),
     k: option.integer("recommendations per user (default: 10)", { min: 1, max: 1_000_000 }).optional(),
     includeSeen: option.flag("recommend items that the user has already").default(false),
     explain: option.flag("also say why: source and reason of every recommendation").default(false),
@@ -38,19 +50,24 @@ const predict = defineCommand({
       })
       .optional(),
     keep: option.names("columns to carry over").optional(),
+    stream: option
+      .flag("answer requests: JSON objects, one a line, on stdin; answers in their order on stdout")
+      .default(false),
     ...readingOptions,
   },
   reads: (o) => [...o.in, ...(o.history === undefined ? [] : [o.history])],
-  writes: (o) => [o.out],
+  writes: (o) => (o.stream ? [] : [outOf(o)]),
   async run(o, run) {
     const [path, ...tables] = o.in;
     const model = await loadModel(path);
     const { learner, task } = model.card;
     refuseForeign(o, task, path);
+    if (o.stream) return streamed(model, o, run);
+    const out = outOf(o);
     if (tables.length === 0 && task !== "recommendation")
       throw new ShopaiError("usage", `a model for ${task} needs a table to score`, {
         where: path,
-        try: `shopai predict ${path} table.parquet -o ${o.out}`,
+        try: `shopai predict ${path} table.parquet -o ${out}`,
       });
     if (tables.length === 0 && o.where !== undefined)
       throw new ShopaiError("usage", "--where filters a table, and none is named", {
@@ -73,33 +90,77 @@ const predict = defineCommand({
       ...(rows?.inputs ?? []),
       ...(history?.inputs ?? []),
     ]);
-    const written = await writeTable(predictions, o.out, provenance, o);
+    const written = await writeTable(predictions, out, provenance, o);
     const head = await engine.rows<Record<string, Cell>>(`${selectOrdered(predictions)} LIMIT 5`);
     return {
       json: {
-        out: o.out,
+        out,
         rows: written.rows,
         learner,
         task,
         columns: predictions.schema,
       },
       blocks: [
-        { kind: "title", text: `${learner}: ${grouped(written.rows)} predictions → ${o.out}` },
+        { kind: "title", text: `${learner}: ${grouped(written.rows)} predictions → ${out}` },
         {
           kind: "table",
           head: predictions.schema.map((field) => field.name),
           rows: head.map((row) => predictions.schema.map((field) => row[field.name])),
         },
       ],
-      wroteStdout: o.out === "-",
+      wroteStdout: out === "-",
     };
   },
 });
 export default predict;
 
+/** @throws OptionError "usage" where an output is needed and none is named */
+function outOf({ out }: { out?: string }): string {
+  if (out !== undefined) return out;
+  throw new OptionError("out", "missing", "predict needs -o, --out <path>", {
+    try: predict.examples[0],
+    must: "a path",
+  });
+}
+
+/** Answers stdin line by line until it ends. */
+async function streamed(
+  model: Model,
+  o: Omit<Ask, "history"> & { in: string[]; similar: boolean; out?: string; where?: string },
+  run: Run,
+): Promise<Result> {
+  const [path, table] = o.in;
+  const other = table ?? (o.out === undefined ? undefined : `-o ${o.out}`) ?? (o.where && "--where");
+  if (other !== undefined)
+    throw new ShopaiError(
+      "usage",
+      `--stream reads stdin and writes stdout, and ${other} is given beside it`,
+      {
+        where: path,
+        try: `shopai predict ${path} --stream < requests.ndjson`,
+      },
+    );
+  const { k, includeSeen, explain, keep, similar } = o;
+  const asked = { k, includeSeen, explain, keep, similar };
+  run.progress.stage("answering the lines of stdin");
+  const { answered, refused } = await streamLines(answererOf(model, asked, run), run.signal);
+  run.progress.done(`${grouped(answered)} answers`);
+  if (refused > 0)
+    run.warn(`${grouped(refused)} of ${grouped(answered)} requests got an error for an answer`);
+  return {
+    json: { answered, refused },
+    blocks: [{ kind: "title", text: `${model.card.learner}: ${grouped(answered)} answers` }],
+    wroteStdout: true,
+  };
+}
+
 /** Refuses what goes with recommendations on other models, and what does not go together. */
 function refuseForeign(
-  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> & { similar: boolean; history?: string },
+  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> & {
+    similar: boolean;
+    stream: boolean;
+    history?: string;
+  },
   task: Task,
   path: string,
 ): void {
@@ -118,6 +179,10 @@ function refuseForeign(
   const beside = [...given, ...(o.keep ? ["--keep"] : [])].find(
     (name) => name !== "--similar" && name !== "--k",
   );
+  if (o.stream && o.history !== undefined)
+    throw new ShopaiError("usage", "--history is a table, and with --stream the requests hold it", {
+      try: `{"user": 7, "item": ["newest last"]}`,
+    });
   if (o.similar && beside !== undefined)
     throw new ShopaiError("usage", `${beside} is about users, and --similar about items`, {
       try: "one of the two",

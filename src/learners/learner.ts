@@ -4,6 +4,8 @@ import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { TreeModel } from "./gbdt/trees.js";
+import type { Decision } from "./decision.js";
+import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Scorer } from "./scorer.js";
@@ -21,10 +23,11 @@ export const roleHelp = {
   user: "column of the user (customer, session)",
   item: "column of the item (product)",
   rating: "column of the strength of an interaction: stars, units, 0 or more",
-  time: "column of the time of an interaction: date, timestamp or number of seconds",
+  time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
 } as const;
 export type RoleName = keyof typeof roleHelp;
+export type RoleNeeds = Partial<Record<RoleName, "required" | "optional">>;
 /** Column names by role, spelled as in the table. */
 export type Roles = Partial<Record<RoleName, string>>;
 
@@ -51,6 +54,12 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
+  valid?: Relation;
+  /** Learners with parts: the recommenders to work with. */
+  parts?: readonly Part[];
+  /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
+  items?: Relation;
 }
 
 /** What is asked of a model beside the rows. */
@@ -75,6 +84,8 @@ export interface Fitted {
   /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
   scorer?: Scorer;
+  /** Opens what the scorer works with, where it needs more than was loaded; `predict` does so by itself. */
+  prepare?(run: Run): Promise<void>;
   /**
    * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
    * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
@@ -97,11 +108,15 @@ export interface ModelCard extends Signature {
   learner: string;
   task: Task;
   params: Record<string, ParamValue>;
+  /** Learners with parts: the parts as they were named. */
+  parts?: readonly string[];
   /** Types of the role columns in the training table. */
   role_types: Partial<Record<RoleName, string>>;
   seed: number;
   /** Rows it was fitted on. */
   rows: number;
+  /** Classification: how scores become probabilities and decisions. */
+  decision?: Decision;
   /** The files that those rows came from, and the predicate that chose them. */
   inputs: InputRecord[];
   where?: string;
@@ -111,7 +126,10 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space" | "trees"> {
+export interface Model extends Pick<
+  Fitted,
+  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "trees"
+> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -130,6 +148,8 @@ export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" |
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
   /** Writes the model folder, atomically. */
   save(path: string): Promise<void>;
+  /** Writes everything but the card into the folder of a model that holds this one. */
+  store(folder: FolderWriter): void;
 }
 
 /** One way to learn. A new one is a file (or folder) of this room and its line in registry.ts. */
@@ -143,17 +163,29 @@ export interface Learner<T extends ParamTable = ParamTable> {
   summary: string;
   /** Paper or manual, with its year. */
   source: string;
-  roles: Partial<Record<RoleName, "required" | "optional">>;
+  roles: RoleNeeds;
   /** Whether it learns from feature columns beside its roles. */
   features: boolean;
   params: T;
+  /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
+  parts?: readonly string[];
+  /** Whether it can use a table of items (`train --items`). */
+  items?: boolean;
   /**
    * @param data   checked rows, roles and features
    * @param params every parameter of the table, in range
    * @param run    the only source of random numbers, threads and progress
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
-  load(folder: FolderReader): Fitted;
+  load(folder: FolderReader): Fitted | Promise<Fitted>;
+}
+
+/**
+ * The roles of a learner: its own, and for those that learn a target from features the time of a row, which
+ * they do not learn from: alerts are counted by day, and what is newer than the row is warned of.
+ */
+export function rolesOf({ roles, features }: Pick<Learner, "roles" | "features">): RoleNeeds {
+  return features && roles.target ? { time: "optional", ...roles } : roles;
 }
 
 /** Declares a learner; nothing but a place for the types to meet. */

@@ -1,4 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
+import { decided } from "./decision.js";
 import type { Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
 import { learnerNamed, registry } from "./registry.js";
@@ -9,10 +10,15 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     card,
     catalogue: fitted.catalogue,
     scorer: fitted.scorer,
+    prepare: fitted.prepare,
     similar: fitted.similar,
     space: fitted.space,
     trees: fitted.trees,
-    predict: (rows, ask, run) => fitted.predict(rows, ask, run),
+    predict: (rows, ask, run) =>
+      card.decision && rows
+        ? decided(card, fitted.predict.bind(fitted), rows, ask, run)
+        : fitted.predict(rows, ask, run),
+    store: (folder) => fitted.save(folder),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };
 }
@@ -31,5 +37,5 @@ export async function loadModel(path: string): Promise<Model> {
       try: `shopai ${version}`,
     });
   const learner = await learnerNamed(name);
-  return modelOf(folder.card, learner.load(folder));
+  return modelOf(folder.card, await learner.load(folder));
 }

@@ -20,6 +20,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
   sasrec: { task: "recommendation", load: () => import("./neural/sasrec.js") },
+  hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
 
 /** Names of the learners, in the order that listings show. */

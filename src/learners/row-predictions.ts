@@ -27,6 +27,7 @@ export async function predictRows(
   types: Readonly<Record<string, string>> = {},
 ): Promise<Relation> {
   checkFeatures(rows, features);
+  if (rows.memory) return inMemory(rows, rows.memory, ask, score, types);
   const { engine } = rows;
   const kept = (ask.keep ?? []).map((name) => columnNamed(rows, name, "--keep").name);
   const names = [...new Set([...features.map((field) => field.name), ...kept])];
@@ -76,6 +77,29 @@ export async function predictRows(
     { key: [rowColumn], inputs: rows.inputs, name: rows.name },
   );
 }
+
+/** Predictions of rows that are in memory; kept columns are the caller's. */
+async function inMemory(
+  rows: Relation,
+  frame: Frame,
+  ask: Ask,
+  score: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
+  types: Readonly<Record<string, string>>,
+): Promise<Relation> {
+  const columns = await score(frame);
+  refuseClash(ask.keep ?? [], [...columns.keys()]);
+  const schema = [...columns].map(([name, { kind }]) => ({ name, type: types[name] ?? engineType[kind] }));
+  return { ...rows, schema, memory: { rows: frame.rows, columns } };
+}
+
+const engineType: Record<Column["kind"], string> = {
+  f64: "DOUBLE",
+  f32: "FLOAT",
+  i32: "INTEGER",
+  i64: "BIGINT",
+  code: "VARCHAR",
+  text: "VARCHAR",
+};
 
 function refuseClash(kept: readonly string[], given: readonly string[]): void {
   const clash = kept.find((name) => given.includes(name));

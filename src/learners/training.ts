@@ -11,8 +11,10 @@ import {
   unknownColumn,
   type Relation,
 } from "../table/relation.js";
+import type { Decision } from "./decision.js";
 import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
-import { roleHelp } from "./learner.js";
+import { checkFeatures } from "./design-matrix.js";
+import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
@@ -27,6 +29,14 @@ export interface TrainingAsk {
   /** The class that `score` is the probability of. */
   positive?: string;
   params?: Readonly<Record<string, ParamValue>>;
+  /** Rows to stop early by, for learners that do. */
+  valid?: Relation;
+  /** What becomes of the scores. */
+  decision?: Decision;
+  /** For learners with parts: learners and model folders (`partsOf`). */
+  parts?: readonly string[];
+  /** For learners that use one: a table with a row per item. */
+  items?: Relation;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -47,8 +57,10 @@ export async function trainModel(
   ask: TrainingAsk,
   run: Run,
 ): Promise<Model> {
-  const params = checkParams(learner.name, learner.params, ask.params ?? {});
-  const data = await trainingData(learner, relation, ask, run);
+  const { own, ofParts } = divided(learner, ask.params ?? {});
+  const params = checkParams(learner.name, learner.params, own);
+  const checked = await trainingData(learner, relation, ask, run);
+  const data = { ...checked, ...(await besideRows(learner, relation, checked.roles, ask)) };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -56,7 +68,8 @@ export async function trainModel(
     version,
     learner: learner.name,
     task: data.task,
-    params: params as Record<string, ParamValue>,
+    params: { ...(params as Record<string, ParamValue>), ...ofParts },
+    parts: learner.parts && (ask.parts ?? learner.parts),
     roles: data.roles,
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
@@ -65,6 +78,7 @@ export async function trainModel(
     target: data.target,
     classes: data.classes,
     positive: data.positive,
+    decision: ask.decision,
     seed: run.seed,
     rows: data.rows,
     inputs: [...relation.inputs],
@@ -73,6 +87,40 @@ export async function trainModel(
     files: {},
   };
   return modelOf(card, fitted);
+}
+
+/** Parameters of a learner, and those of its parts: `near.k`. */
+function divided(
+  learner: Learner,
+  given: Readonly<Record<string, ParamValue>>,
+): Record<"own" | "ofParts", Record<string, ParamValue>> {
+  const entries = Object.entries(given);
+  const isOfPart = ([name]: [string, ParamValue]): boolean =>
+    learner.parts !== undefined && name.includes(".");
+  return {
+    own: Object.fromEntries(entries.filter((entry) => !isOfPart(entry))),
+    ofParts: Object.fromEntries(entries.filter(isOfPart)),
+  };
+}
+
+/** What a learner works with beside the rows: its parts, the table of items. */
+async function besideRows(
+  learner: Learner,
+  relation: Relation,
+  roles: Roles,
+  ask: TrainingAsk,
+): Promise<Pick<TrainingData, "parts" | "items">> {
+  if (ask.parts && !learner.parts)
+    throw new ShopaiError("usage", `${learner.name} has no parts`, {
+      try: "leaving --parts out, or train hybrid",
+    });
+  if (ask.items && !learner.items)
+    throw new ShopaiError("usage", `${learner.name} uses no table of items`, {
+      try: "leaving --items out, or train content",
+    });
+  const parts =
+    learner.parts && (await (await import("./ensemble/parts.js")).partsOf(learner, relation, roles, ask));
+  return { parts, items: ask.items };
 }
 
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
@@ -122,8 +170,30 @@ export async function trainingData(
     features,
     target,
     classes: classes?.map(({ name }) => name),
+    valid: ask.valid && (await validRows(ask.valid, features, target)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+}
+
+/** Validation rows, checked to have what the training rows have. */
+async function validRows(
+  valid: Relation,
+  features: readonly Field[],
+  target: Field | undefined,
+): Promise<Relation> {
+  checkFeatures(valid, features);
+  if (!target) return valid;
+  const { name, type } = columnNamed(valid, target.name, "--target");
+  if (kindOf(type) !== kindOf(target.type) && !(isNumeric(type) && isNumeric(target.type)))
+    throw new ShopaiError(
+      "data",
+      `the target ${name} is ${type} here and ${target.type} in the training rows`,
+      {
+        where: valid.name,
+        try: "clean with the same contract as for training",
+      },
+    );
+  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(name)} IS NOT NULL` };
 }
 
 /**
@@ -154,9 +224,10 @@ export async function taskOf(
 
 function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
   const roles: Roles = {};
+  const needs = rolesOf(learner);
   for (const role of Object.keys(roleHelp) as RoleName[]) {
     const name = given[role];
-    const need = learner.roles[role];
+    const need = needs[role];
     if (name === undefined) {
       if (need === "required")
         throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
@@ -172,7 +243,7 @@ function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Role
     if (!need)
       throw new ShopaiError("usage", `${learner.name} does not use --${role}`, {
         try: `leaving it out (it uses ${
-          Object.keys(learner.roles)
+          Object.keys(needs)
             .map((known) => `--${known}`)
             .join(", ") || "no roles"
         })`,

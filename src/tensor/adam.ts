@@ -125,5 +125,9 @@ export class Adam {
 }
 
 function normOf(gradients: readonly Tensor[]): Tensor {
-  return tf.addN(gradients.map((gradient) => gradient.square().sum())).sqrt();
+  // Not addN: one program may read no more than eight buffers on WebGPU.
+  return gradients
+    .map((gradient) => gradient.square().sum())
+    .reduce((sum, squares) => sum.add(squares))
+    .sqrt();
 }

@@ -24,11 +24,15 @@ async function probed(): Promise<Omit<Probe, "seconds">> {
     const { message, where, try: advice } = cause as ShopaiError;
     return { refused: { message, where, try: advice } };
   }
+  const tested = await selfTest();
+  const speed = measure === "true" ? await measureSpeed(device) : undefined;
+  const failed = device.failure();
+  if (failed) tested.failed.push({ what: "the device", why: failed.message });
   const { backend, adapter, driver, software, largestTensor } = device;
   return {
     found: { name: device.name, backend, adapter, driver, software, largestTensor },
-    selfTest: await selfTest(),
-    speed: measure === "true" ? await measureSpeed() : undefined,
+    selfTest: tested,
+    speed,
   };
 }
 

@@ -154,6 +154,8 @@ async function oneEpoch<B>(
   let rested = performance.now();
   const before = curve.length > 0 ? `, loss ${curve[curve.length - 1].loss.toPrecision(4)}` : "";
   const read = async (): Promise<void> => {
+    const failed = device.failure();
+    if (failed) throw failed;
     for (const { loss, size, step } of pending.splice(0)) {
       const [value] = await loss.data();
       loss.dispose();

@@ -7,6 +7,12 @@ import { tf, type Tf } from "./tf.js";
 interface GpuDevice {
   lost: Promise<{ reason: string; message: string }>;
   destroy(): void;
+  addEventListener(name: "uncapturederror", heard: (event: Refused) => void): void;
+}
+interface Refused {
+  error: { message: string };
+  /** Keeps it from being printed on stdout. */
+  preventDefault(): void;
 }
 interface GpuAdapter {
   features: Set<string>;
@@ -38,6 +44,7 @@ const limits = [
   "maxBufferSize",
   "maxComputeWorkgroupSizeX",
   "maxComputeInvocationsPerWorkgroup",
+  "maxStorageBuffersPerShaderStage",
 ];
 
 /**
@@ -77,7 +84,17 @@ export async function startWebGpu(allowSoftware: boolean): Promise<Device> {
         where: `${name}${reason ? ` (${reason})` : ""}`,
       });
   });
+  // A command that is refused leaves its result as it was: what follows would be wrong without a word.
+  device.addEventListener("uncapturederror", (event) => {
+    event.preventDefault();
+    lost ??= new ShopaiError("engine", `the GPU refused a command: ${event.error.message.split("\n")[0]}`, {
+      where: name,
+      try: "--device cpu",
+    });
+  });
   const { WebGPUBackend } = backendPackage();
+  // The package registers a device of its own, which we could neither watch nor release.
+  if (tf.engine().registryFactory.webgpu) tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 3);
   if (!(await tf.setBackend("webgpu")))
     throw new ShopaiError("engine", "the WebGPU backend of TensorFlow.js does not start", { where: name });

@@ -1,5 +1,6 @@
 import type { Run } from "../../engine/run.js";
 import { embed, softmaxLoss } from "../../tensor/ops.js";
+import { openCpu } from "../../tensor/cpu.js";
 import { scorerOf } from "../../tensor/scorer.js";
 import { tf, type Tensor } from "../../tensor/tf.js";
 import { train, type Schedule } from "../../tensor/train.js";
@@ -188,17 +189,70 @@ async function heldNdcg(
   return gain / users.length;
 }
 
-/** What every user should have next, after all that the model knows of them: users x factors. */
-export async function userVectors(encoder: Encoder, model: SequentialModel, run: Run): Promise<Float32Array> {
+export interface OpenedSequential {
+  /** What every user of training should have next, after all that the model knows of them: users x factors. */
+  users: Float32Array;
+  /** What should come next after some items, oldest first: one vector, at once, on the CPU. */
+  after(items: Int32Array): Float32Array;
+}
+
+/** Opens a saved network on the device of the run. */
+export async function openSequential(
+  encoder: Encoder,
+  model: SequentialModel,
+  run: Run,
+): Promise<OpenedSequential> {
   const { catalogue, sequences, params } = model;
-  await run.device();
+  const device = await run.device();
   const weights = declared(encoder, catalogue.items.length, params.factors);
-  try {
-    if (weights.size !== model.weights.length) throw damagedWeights();
-    weights.assign(model.weights);
-    const all = Int32Array.from(catalogue.users, (_, user) => user);
-    return await nextVectors(encoder, weights, params, sequences, all, sequences.starts.subarray(1));
-  } finally {
-    weights.dispose();
-  }
+  if (weights.size !== model.weights.length) throw damagedWeights();
+  weights.assign(model.weights);
+  const all = Int32Array.from(catalogue.users, (_, user) => user);
+  const users = await nextVectors(encoder, weights, params, sequences, all, sequences.starts.subarray(1));
+  // A GPU cannot be read from at once: single histories are answered by the CPU.
+  const beside = device.backend === "webgpu" ? await cpuBeside(encoder, model) : { weights, on: now };
+  return {
+    users,
+    after: (items) =>
+      beside.on(() => {
+        const latest = items.subarray(Math.max(0, items.length - params.length));
+        const length = latest.length;
+        const batch: SequenceBatch = {
+          count: 1,
+          length,
+          inputs: latest,
+          places: Int32Array.from(latest, (_, t) => length - 1 - t),
+          at: Int32Array.of(length - 1),
+          targets: new Int32Array(),
+        };
+        return tf.tidy(() => hiddenOf(encoder, beside.weights, params, batch).dataSync() as Float32Array);
+      }),
+  };
+}
+
+const now = <T>(work: () => T): T => work();
+
+/** The same network on the CPU, beside the device in use. */
+async function cpuBeside(
+  encoder: Encoder,
+  model: SequentialModel,
+): Promise<{ weights: Weights; on: <T>(work: () => T) => T }> {
+  const device = tf.getBackend();
+  await openCpu();
+  const cpu = tf.getBackend();
+  const weights = declared(encoder, model.catalogue.items.length, model.params.factors);
+  weights.assign(model.weights);
+  await tf.setBackend(device);
+  return {
+    weights,
+    on(work) {
+      // Both are open: switching takes effect before the promise is settled.
+      void tf.setBackend(cpu);
+      try {
+        return work();
+      } finally {
+        void tf.setBackend(device);
+      }
+    },
+  };
 }
