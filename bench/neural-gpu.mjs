@@ -172,7 +172,16 @@ function trained({ name, words, params }, device) {
 function crossed(name, table) {
   const scores = (model, device) => {
     const out = join(folder, `${name}-scores-${device[1]}.csv`);
-    const told = call(["predict", join(folder, model), table, "--where", "split = 'test'", "-o", out, ...device]);
+    const told = call([
+      "predict",
+      join(folder, model),
+      table,
+      "--where",
+      "split = 'test'",
+      "-o",
+      out,
+      ...device,
+    ]);
     if (told.status !== 0) return told.stderr;
     return readFileSync(out, "utf8")
       .trim()
@@ -182,15 +191,22 @@ function crossed(name, table) {
   };
   const [here, there] = [scores(`${name}-webgpu`, gpu), scores(`${name}-webgpu`, ["--device", "cpu"])];
   if (typeof here === "string" || typeof there === "string") return { failed: [here, there] };
-  return { rows: here.length, largest_difference: Math.max(...here.map((value, i) => Math.abs(value - there[i]))) };
+  return {
+    rows: here.length,
+    largest_difference: Math.max(...here.map((value, i) => Math.abs(value - there[i]))),
+  };
 }
 
 mkdirSync(env.XDG_CACHE_HOME, { recursive: true });
 const result = {
   machine: {
     node: process.version,
-    nvidia: shell("nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>&1 | head -4"),
-    libraries: shell("ldconfig -p 2>/dev/null | grep -E 'libvulkan|libGLX_nvidia|libEGL_nvidia|libcuda\\.' | head -12"),
+    nvidia: shell(
+      "nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>&1 | head -4",
+    ),
+    libraries: shell(
+      "ldconfig -p 2>/dev/null | grep -E 'libvulkan|libGLX_nvidia|libEGL_nvidia|libcuda\\.' | head -12",
+    ),
     icd: shell("ls /usr/share/vulkan/icd.d /etc/vulkan/icd.d 2>/dev/null"),
     steering: process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES,
   },

@@ -46,7 +46,10 @@ export default defineCommand({
           kind: "pairs",
           rows: [
             ["shopai", `${version}, Node ${process.version}, ${process.platform}-${process.arch}`],
-            ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, ${gigabytes(totalmem())}`],
+            [
+              "processor",
+              `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, ${gigabytes(totalmem())}`,
+            ],
             ...graphics.map(({ name, driver, memory }): [string, Cell] => [
               "graphics",
               `${name}, driver ${driver}, ${memory}`,
@@ -67,7 +70,10 @@ export default defineCommand({
 
 const usable = ({ refused, selfTest }: Probe): boolean => !refused && selfTest!.failed.length === 0;
 
-function told(device: DeviceName, { found, selfTest, speed, refused, seconds }: Probe): Record<string, unknown> {
+function told(
+  device: DeviceName,
+  { found, selfTest, speed, refused, seconds }: Probe,
+): Record<string, unknown> {
   return {
     device,
     usable: usable({ found, selfTest, refused, seconds }),

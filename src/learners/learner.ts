@@ -164,8 +164,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Paper or manual, with its year. */
   source: string;
   roles: RoleNeeds;
-  /** Whether it learns from feature columns beside its roles. */
-  features: boolean;
+  /** Whether it learns from feature columns beside its roles; optional: only from those that are named. */
+  features: boolean | "optional";
   params: T;
   /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
   parts?: readonly string[];

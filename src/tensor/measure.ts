@@ -102,5 +102,8 @@ async function learning(weights: Weights, loss: () => Tf.Scalar): Promise<number
 
 function normal(name: string, shape: [number, number]): Tf.Tensor2D {
   const rng = seededRng(1, name);
-  return tf.tensor2d(Float32Array.from({ length: shape[0] * shape[1] }, () => rng.normal()), shape);
+  return tf.tensor2d(
+    Float32Array.from({ length: shape[0] * shape[1] }, () => rng.normal()),
+    shape,
+  );
 }

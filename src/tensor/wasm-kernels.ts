@@ -102,6 +102,21 @@ function kernelsOn(heap: Heap): Record<string, KernelOf> {
       return out;
     },
 
+    /** A stretch of rows, without the copy of the whole source that the stock kernel begins with. */
+    Slice(call, stock) {
+      const { x } = call.inputs;
+      const [begin, size] = tf.slice_util.parseSliceParams(
+        { shape: x.shape } as Tf.Tensor,
+        call.attrs.begin as number[],
+        call.attrs.size as number[],
+      );
+      if (x.dtype !== "float32" || !tf.slice_util.isSliceContinous(x.shape, begin, size)) return stock(call);
+      const out = make(size);
+      const from = tf.slice_util.computeFlatOffset(begin, tf.util.computeStrides(x.shape));
+      heap.view(out).set(heap.view(x).subarray(from, from + product(size)));
+      return out;
+    },
+
     /** Over leading axes: the gradient of every bias. */
     Sum(call, stock) {
       const { x } = call.inputs;

@@ -140,7 +140,12 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
     for (const [param, about] of Object.entries(learner.params))
       for (const value of valuesOf(about)) {
         const full = sampleAsk(learner, true);
-        const fitted = await trainModel(learner, table, { ...full, params: { [param]: value } }, run);
+        const fitted = await trainModel(
+          learner,
+          table,
+          { ...full, params: { ...full.params, [param]: value } },
+          run,
+        );
         expect(await rowsOf(await fitted.predict(table, {}, run)), `${param}=${value}`).not.toEqual([]);
       }
   });
@@ -186,7 +191,7 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
   });
 
   test("a column that the model needs and the table lacks is named", async () => {
-    const needed = learner.features ? "visits" : "customer";
+    const needed = learner.features === true ? "visits" : "customer";
     const error = await refused(model.predict(await without(table, needed), {}, run));
     expect([error.kind, error.message]).toEqual(["data", expect.stringContaining(needed)]);
   });

@@ -9,10 +9,11 @@ import {
   joinedInputs,
   output,
 } from "./tabular-layers.js";
-import type { CrossParams, TabularNetworkOf } from "./tabular-network.js";
+import { fitColumns } from "./columns-encoding.js";
+import type { CrossParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
 
 /** Wang et al. (2021), eq. 1: x_{l+1} = x_0 ⊙ (W x_l + b) + x_l beside a deep part, side by side into the output. */
-export const dcnNetwork: TabularNetworkOf<CrossParams> = (params, shape) => {
+const network: TabularNetworkOf<CrossParams> = (params, shape) => {
   const width = inputWidth(shape, params.factors);
   return {
     declare(weights) {
@@ -32,4 +33,9 @@ export const dcnNetwork: TabularNetworkOf<CrossParams> = (params, shape) => {
       return output(weights, tf.concat([x, deep(weights, "deep", first, params, seed)], 1));
     },
   };
+};
+
+export const dcn: TabularParts<CrossParams & { levels: number }> = {
+  fitEncoding: ({ relation, features }, { levels }, run) => fitColumns(relation, features, levels, run),
+  network,
 };

@@ -1,6 +1,13 @@
 import { defineLearner, int } from "../learner.js";
 import type { CrossParams } from "./tabular-network.js";
-import { deepParams, tabularLearner, trainingParams, type TabularParams } from "./tabular.js";
+import {
+  balancedParam,
+  deepParams,
+  levelsParam,
+  tabularLearner,
+  trainingParams,
+  type TabularParams,
+} from "./tabular.js";
 
 export default defineLearner({
   name: "dcn",
@@ -10,9 +17,19 @@ export default defineLearner({
   roles: { target: "required", weight: "optional" },
   features: true,
   params: {
-    crosses: int({ default: 2, min: 1, max: 10, help: "cross layers: columns are multiplied up to crosses + 1 times" }),
+    crosses: int({
+      default: 2,
+      min: 1,
+      max: 10,
+      help: "cross layers: columns are multiplied up to crosses + 1 times",
+    }),
     ...deepParams,
+    levels: levelsParam,
     ...trainingParams,
+    balanced: balancedParam,
   },
-  ...tabularLearner<CrossParams & TabularParams>("dcn", async () => (await import("./dcn-net.js")).dcnNetwork),
+  ...tabularLearner<CrossParams & TabularParams & { levels: number }>(
+    "dcn",
+    async () => (await import("./dcn-net.js")).dcn,
+  ),
 });

@@ -10,13 +10,14 @@ import {
   numberInputs,
   output,
 } from "./tabular-layers.js";
-import type { VectorParams, TabularNetworkOf } from "./tabular-network.js";
+import { fitColumns } from "./columns-encoding.js";
+import type { VectorParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
 
 /**
  * Guo et al. (2017): a factorisation machine (eq. 2, its pairs as in Rendle 2010) and a deep part over
  * the same vectors, added up. A number is a field whose vector is multiplied by its value.
  */
-export const deepfmNetwork: TabularNetworkOf<VectorParams> = (params, shape) => {
+const network: TabularNetworkOf<VectorParams> = (params, shape) => {
   const fields = shape.numbers + shape.fields;
   const { factors } = params;
   return {
@@ -44,4 +45,9 @@ export const deepfmNetwork: TabularNetworkOf<VectorParams> = (params, shape) => 
       ]);
     },
   };
+};
+
+export const deepfm: TabularParts<VectorParams & { levels: number }> = {
+  fitEncoding: ({ relation, features }, { levels }, run) => fitColumns(relation, features, levels, run),
+  network,
 };

@@ -1,6 +1,13 @@
 import { defineLearner } from "../learner.js";
 import type { VectorParams } from "./tabular-network.js";
-import { deepParams, tabularLearner, trainingParams, type TabularParams } from "./tabular.js";
+import {
+  balancedParam,
+  deepParams,
+  levelsParam,
+  tabularLearner,
+  trainingParams,
+  type TabularParams,
+} from "./tabular.js";
 
 export default defineLearner({
   name: "deepfm",
@@ -9,6 +16,9 @@ export default defineLearner({
   source: "Guo et al. (2017), DeepFM: A Factorization-Machine based Neural Network for CTR Prediction, IJCAI",
   roles: { target: "required", weight: "optional" },
   features: true,
-  params: { ...deepParams, ...trainingParams },
-  ...tabularLearner<VectorParams & TabularParams>("deepfm", async () => (await import("./deepfm-net.js")).deepfmNetwork),
+  params: { ...deepParams, levels: levelsParam, ...trainingParams, balanced: balancedParam },
+  ...tabularLearner<VectorParams & TabularParams & { levels: number }>(
+    "deepfm",
+    async () => (await import("./deepfm-net.js")).deepfm,
+  ),
 });

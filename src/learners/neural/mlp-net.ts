@@ -7,10 +7,11 @@ import {
   joinedInputs,
   output,
 } from "./tabular-layers.js";
-import type { VectorParams, TabularNetworkOf } from "./tabular-network.js";
+import { fitColumns } from "./columns-encoding.js";
+import type { VectorParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
 
 /** Numbers and vectors of levels through layers of rectified units. */
-export const mlpNetwork: TabularNetworkOf<VectorParams> = (params, shape) => ({
+const network: TabularNetworkOf<VectorParams> = (params, shape) => ({
   declare(weights) {
     declareInputs(weights, shape, params.factors);
     const last = declareDeep(weights, "deep", inputWidth(shape, params.factors), params);
@@ -19,3 +20,8 @@ export const mlpNetwork: TabularNetworkOf<VectorParams> = (params, shape) => ({
   forward: (weights, rows, seed) =>
     output(weights, deep(weights, "deep", joinedInputs(weights, shape, rows, params.factors), params, seed)),
 });
+
+export const mlp: TabularParts<VectorParams & { levels: number }> = {
+  fitEncoding: ({ relation, features }, { levels }, run) => fitColumns(relation, features, levels, run),
+  network,
+};

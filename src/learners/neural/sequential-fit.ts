@@ -1,7 +1,6 @@
 import type { Run } from "../../engine/run.js";
 import { embed, softmaxLoss } from "../../tensor/ops.js";
-import { openCpu } from "../../tensor/cpu.js";
-import { scorerOf } from "../../tensor/scorer.js";
+import { answering } from "../../tensor/answering.js";
 import { tf, type Tensor } from "../../tensor/tf.js";
 import { train, type Schedule } from "../../tensor/train.js";
 import { Weights } from "../../tensor/weights.js";
@@ -11,7 +10,9 @@ import { catalogueOf } from "../recommendations.js";
 import { sampledCandidates } from "./candidates.js";
 import type { Encoder } from "./encoder.js";
 import { damagedWeights } from "./saved.js";
-import { block, type SequentialModel, type SequentialParams } from "./sequential.js";
+import { heldNdcg } from "./held-out.js";
+import type { SequentialModel, SequentialParams } from "./sequential.js";
+import type { OpenedVectors } from "./vector-recommender.js";
 import {
   batchCount,
   historyBatches,
@@ -79,8 +80,14 @@ export async function fitSequential(
             : {
                 name: "ndcg@10",
                 larger: true,
-                measure: () =>
-                  heldNdcg(encoder, weights, params, sequences, held, ends, catalogue.items.length),
+                async measure() {
+                  const vectors = await nextVectors(encoder, weights, params, sequences, held, ends);
+                  const table = (await weights.get(itemWeights).data()) as Float32Array;
+                  return heldNdcg(vectors, table, params.factors, (at) => ({
+                    held: items[ends[held[at]]],
+                    had: items.subarray(starts[held[at]], ends[held[at]]),
+                  }));
+                },
               },
         params: shaping(params),
         batchParam: { name: "batch", value: params.batch },
@@ -158,50 +165,12 @@ async function nextVectors(
   return vectors;
 }
 
-/** NDCG@10 of the held-out items among all items that a user has not had. */
-async function heldNdcg(
-  encoder: Encoder,
-  weights: Weights,
-  params: SequentialParams,
-  sequences: Sequences,
-  users: Int32Array,
-  ends: Int32Array,
-  items: number,
-): Promise<number> {
-  const vectors = await nextVectors(encoder, weights, params, sequences, users, ends);
-  const table = (await weights.get(itemWeights).data()) as Float32Array;
-  const score = scorerOf(table, params.factors, block);
-  let gain = 0;
-  for (let from = 0; from < users.length; from += block) {
-    const to = Math.min(users.length, from + block);
-    const scores = score(vectors.subarray(from * params.factors, to * params.factors));
-    for (let u = from; u < to; u++) {
-      const own = scores.subarray((u - from) * items, (u - from + 1) * items);
-      const held = sequences.items[ends[users[u]]];
-      const mark = own[held];
-      for (let p = sequences.starts[users[u]]; p < ends[users[u]]; p++) own[sequences.items[p]] = -Infinity;
-      own[held] = mark;
-      let better = 0;
-      for (let i = 0; i < items; i++) if (own[i] > mark) better++;
-      if (better < 10) gain += 1 / Math.log2(better + 2);
-    }
-  }
-  return gain / users.length;
-}
-
-export interface OpenedSequential {
-  /** What every user of training should have next, after all that the model knows of them: users x factors. */
-  users: Float32Array;
-  /** What should come next after some items, oldest first: one vector, at once, on the CPU. */
-  after(items: Int32Array): Float32Array;
-}
-
 /** Opens a saved network on the device of the run. */
 export async function openSequential(
   encoder: Encoder,
   model: SequentialModel,
   run: Run,
-): Promise<OpenedSequential> {
+): Promise<OpenedVectors> {
   const { catalogue, sequences, params } = model;
   const device = await run.device();
   const weights = declared(encoder, catalogue.items.length, params.factors);
@@ -210,8 +179,11 @@ export async function openSequential(
   const all = Int32Array.from(catalogue.users, (_, user) => user);
   const users = await nextVectors(encoder, weights, params, sequences, all, sequences.starts.subarray(1));
   // A GPU cannot be read from at once: single histories are answered by the CPU.
-  const beside = device.backend === "webgpu" ? await cpuBeside(encoder, model) : { weights, on: now };
+  const beside = await answering(device, weights, () =>
+    declared(encoder, catalogue.items.length, params.factors),
+  );
   return {
+    items: model.weights.subarray(0, catalogue.items.length * params.factors),
     users,
     after: (items) =>
       beside.on(() => {
@@ -227,32 +199,5 @@ export async function openSequential(
         };
         return tf.tidy(() => hiddenOf(encoder, beside.weights, params, batch).dataSync() as Float32Array);
       }),
-  };
-}
-
-const now = <T>(work: () => T): T => work();
-
-/** The same network on the CPU, beside the device in use. */
-async function cpuBeside(
-  encoder: Encoder,
-  model: SequentialModel,
-): Promise<{ weights: Weights; on: <T>(work: () => T) => T }> {
-  const device = tf.getBackend();
-  await openCpu();
-  const cpu = tf.getBackend();
-  const weights = declared(encoder, model.catalogue.items.length, model.params.factors);
-  weights.assign(model.weights);
-  await tf.setBackend(device);
-  return {
-    weights,
-    on(work) {
-      // Both are open: switching takes effect before the promise is settled.
-      void tf.setBackend(cpu);
-      try {
-        return work();
-      } finally {
-        void tf.setBackend(device);
-      }
-    },
   };
 }

@@ -1,7 +1,7 @@
 import { dense, dropout, embed } from "../../tensor/ops.js";
 import { tf, type Tensor } from "../../tensor/tf.js";
 import type { Weights } from "../../tensor/weights.js";
-import type { EncodedRows } from "./tabular-encoding.js";
+import type { EncodedRows } from "./encoded-rows.js";
 import type { DeepParams, TabularShape } from "./tabular-network.js";
 
 /** Numbers of a batch: [rows, numbers]. */
@@ -19,20 +19,34 @@ export function declareInputs(weights: Weights, { levels }: TabularShape, factor
   if (levels > 0) weights.add("levels", [levels, factors], { normal: 0.05 });
 }
 
-export function joinedInputs(weights: Weights, shape: TabularShape, rows: EncodedRows, factors: number): Tensor {
+export function joinedInputs(
+  weights: Weights,
+  shape: TabularShape,
+  rows: EncodedRows,
+  factors: number,
+): Tensor {
   const parts: Tensor[] = [];
   if (shape.numbers > 0) parts.push(numberInputs(rows, shape.numbers));
   if (shape.fields > 0)
     parts.push(
-      embed(weights.get("levels"), codeInputs(rows, shape.fields)).reshape([rows.rows, shape.fields * factors]),
+      embed(weights.get("levels"), codeInputs(rows, shape.fields)).reshape([
+        rows.rows,
+        shape.fields * factors,
+      ]),
     );
   return parts.length === 1 ? parts[0] : tf.concat(parts, 1);
 }
 
-export const inputWidth = ({ numbers, fields }: TabularShape, factors: number): number => numbers + fields * factors;
+export const inputWidth = ({ numbers, fields }: TabularShape, factors: number): number =>
+  numbers + fields * factors;
 
 /** Layers of rectified units, declared under a name. @returns the width of the last */
-export function declareDeep(weights: Weights, name: string, into: number, { layers, width }: DeepParams): number {
+export function declareDeep(
+  weights: Weights,
+  name: string,
+  into: number,
+  { layers, width }: DeepParams,
+): number {
   let from = into;
   for (let layer = 0; layer < layers; layer++) {
     weights.add(`${name}/${layer}`, [from, width], "he");
@@ -74,6 +88,7 @@ export function declareLinear(weights: Weights, { numbers, levels, outputs }: Ta
 export function linear(weights: Weights, shape: TabularShape, rows: EncodedRows): Tensor[] {
   const parts: Tensor[] = [];
   if (shape.numbers > 0) parts.push(dense(numberInputs(rows, shape.numbers), weights.get("linear-numbers")));
-  if (shape.fields > 0) parts.push(embed(weights.get("linear-levels"), codeInputs(rows, shape.fields)).sum(1));
+  if (shape.fields > 0)
+    parts.push(embed(weights.get("linear-levels"), codeInputs(rows, shape.fields)).sum(1));
   return parts;
 }

@@ -1,6 +1,9 @@
 import type { Tensor } from "../../tensor/tf.js";
 import type { Weights } from "../../tensor/weights.js";
-import type { EncodedRows } from "./tabular-encoding.js";
+import type { Run } from "../../engine/run.js";
+import type { TrainingData } from "../learner.js";
+import type { Encoding } from "./encodings.js";
+import type { EncodedRows } from "./encoded-rows.js";
 
 /** What a network over columns is fed with. */
 export interface TabularShape {
@@ -40,3 +43,9 @@ export interface TabularNetwork {
 }
 
 export type TabularNetworkOf<P> = (params: P, shape: TabularShape) => TabularNetwork;
+
+/** What makes a learner of rows: how they are encoded, and what they go through. */
+export interface TabularParts<P> {
+  fitEncoding(data: TrainingData, params: P, run: Run): Promise<Encoding>;
+  network: TabularNetworkOf<P>;
+}

@@ -4,7 +4,8 @@ import { ident, literal } from "../../engine/sql.js";
 import { visible } from "../../table/relation.js";
 import { featureAsks } from "../design-matrix.js";
 import type { TrainingData } from "../learner.js";
-import { encodeRows, type EncodedRows, type TabularEncoding } from "./tabular-encoding.js";
+import type { EncodedRows, RowShape } from "./encoded-rows.js";
+import { encodeRows, type Encoding } from "./encodings.js";
 
 /** Inputs with what is to be learned from them. */
 export interface LabelledRows extends EncodedRows {
@@ -36,7 +37,7 @@ const place = ident("_shopai_place");
  */
 export async function stagedRows(
   data: TrainingData,
-  encoding: TabularEncoding,
+  encoding: Encoding,
   seed: number,
   ownWeight: ((truth: number) => number) | undefined,
 ): Promise<RowSource> {
@@ -55,7 +56,7 @@ export async function stagedRows(
     ...(weight ? [{ name: weight, as: "f64" as const }] : []),
   ];
   const kept = new Map<number, LabelledRows>();
-  const rowBytes = 4 * (encoding.width + encoding.categories.length + 2);
+  const rowBytes = 4 * (encoding.width + encoding.fields + 2);
 
   async function block(number: number): Promise<LabelledRows> {
     const known = kept.get(number);
@@ -71,7 +72,10 @@ export async function stagedRows(
       truth,
       weight:
         given || ownWeight
-          ? Float32Array.from(truth, (value, r) => (given ? given[r] : 1) * (ownWeight ? ownWeight(value) : 1))
+          ? Float32Array.from(
+              truth,
+              (value, r) => (given ? given[r] : 1) * (ownWeight ? ownWeight(value) : 1),
+            )
           : undefined,
     };
     if ((kept.size + 1) * blockRows * rowBytes <= keptBytes) kept.set(number, encoded);
@@ -100,7 +104,8 @@ export async function stagedRows(
       const rows = await block(numbers[i]);
       const chosen = Int32Array.from({ length: high - low }, (_, r) => low + r);
       rng?.shuffle(chosen);
-      for (let at = 0; at < chosen.length; at += size) yield picked(rows, chosen.subarray(at, at + size), encoding);
+      for (let at = 0; at < chosen.length; at += size)
+        yield picked(rows, chosen.subarray(at, at + size), encoding);
     }
   }
 
@@ -116,12 +121,7 @@ export async function stagedRows(
 }
 
 /** Some rows of a block, in the order they are named. */
-export function picked(
-  from: LabelledRows,
-  chosen: Int32Array,
-  { width, categories }: Pick<TabularEncoding, "width" | "categories">,
-): LabelledRows {
-  const fields = categories.length;
+export function picked(from: LabelledRows, chosen: Int32Array, { width, fields }: RowShape): LabelledRows {
   const rows = chosen.length;
   const numbers = new Float32Array(rows * width);
   const ids = new Int32Array(rows * fields);

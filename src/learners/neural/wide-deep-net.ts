@@ -1,6 +1,6 @@
 import { embed } from "../../tensor/ops.js";
 import { tf } from "../../tensor/tf.js";
-import type { EncodedRows } from "./tabular-encoding.js";
+import type { EncodedRows } from "./encoded-rows.js";
 import {
   declareDeep,
   declareInputs,
@@ -12,13 +12,11 @@ import {
   linear,
   output,
 } from "./tabular-layers.js";
-import type { CrossParams, TabularNetworkOf } from "./tabular-network.js";
+import { fitColumns } from "./columns-encoding.js";
+import type { CrossParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
 
 /** Cheng et al. (2016), eq. 3: a linear model over levels and pairs of levels beside a deep one, added up. */
-export const wideDeepNetwork: TabularNetworkOf<CrossParams> = (
-  params,
-  shape,
-) => {
+const network: TabularNetworkOf<CrossParams> = (params, shape) => {
   const pairs = (shape.fields * (shape.fields - 1)) / 2;
   const crossed = pairs > 0 && params.crosses > 0;
   return {
@@ -48,9 +46,15 @@ function crossCodes({ rows, codes }: EncodedRows, fields: number, buckets: numbe
   for (let r = 0; r < rows; r++)
     for (let a = 0; a < fields; a++)
       for (let b = a + 1; b < fields; b++) {
-        let h = Math.imul(codes[r * fields + a] + 1, 0x9e3779b1) ^ Math.imul(codes[r * fields + b] + 1, 0x85ebca6b);
+        let h =
+          Math.imul(codes[r * fields + a] + 1, 0x9e3779b1) ^ Math.imul(codes[r * fields + b] + 1, 0x85ebca6b);
         h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
         crosses[at++] = ((h ^ (h >>> 16)) >>> 0) % buckets;
       }
   return crosses;
 }
+
+export const wideDeep: TabularParts<CrossParams & { levels: number }> = {
+  fitEncoding: ({ relation, features }, { levels }, run) => fitColumns(relation, features, levels, run),
+  network,
+};

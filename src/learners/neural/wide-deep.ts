@@ -1,6 +1,13 @@
 import { defineLearner, int } from "../learner.js";
 import type { CrossParams } from "./tabular-network.js";
-import { deepParams, tabularLearner, trainingParams, type TabularParams } from "./tabular.js";
+import {
+  balancedParam,
+  deepParams,
+  levelsParam,
+  tabularLearner,
+  trainingParams,
+  type TabularParams,
+} from "./tabular.js";
 
 export default defineLearner({
   name: "wide-deep",
@@ -17,7 +24,12 @@ export default defineLearner({
       help: "buckets that pairs of levels are hashed to; 0 for no pairs",
     }),
     ...deepParams,
+    levels: levelsParam,
     ...trainingParams,
+    balanced: balancedParam,
   },
-  ...tabularLearner<CrossParams & TabularParams>("wide-deep", async () => (await import("./wide-deep-net.js")).wideDeepNetwork),
+  ...tabularLearner<CrossParams & TabularParams & { levels: number }>(
+    "wide-deep",
+    async () => (await import("./wide-deep-net.js")).wideDeep,
+  ),
 });

@@ -5,15 +5,13 @@ import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { finite } from "../../features/exact.js";
 import { isNumeric, kindOf, type Relation } from "../../table/relation.js";
+import type { EncodedRows, RowShape } from "./encoded-rows.js";
 
-/** How feature columns become the inputs of a network; fitted on the training rows and stored with the model. */
-export interface TabularEncoding {
+/** Numbers and vectors of levels from columns of any kind. */
+export interface ColumnsEncoding extends RowShape {
+  kind: "columns";
   numbers: NumberInput[];
   categories: CategoryInput[];
-  /** Columns of numbers: one per number, then one per column that lacked values in training. */
-  width: number;
-  /** Levels of all categories together, each column's unknown one included. */
-  levels: number;
 }
 
 interface NumberInput {
@@ -32,15 +30,6 @@ interface CategoryInput {
   start: number;
 }
 
-/** Rows as inputs. */
-export interface EncodedRows {
-  rows: number;
-  /** rows x encoding.width, row-major. */
-  numbers: Float32Array;
-  /** rows x categories, row-major: codes among all levels. */
-  codes: Int32Array;
-}
-
 /** Parts that the quantiles cut a column to. */
 const parts = 64;
 
@@ -50,12 +39,12 @@ const parts = 64;
  *
  * @param levels most levels kept of one column
  */
-export async function fitTabularEncoding(
+export async function fitColumns(
   relation: Relation,
   features: readonly Field[],
   levels: number,
   run: Run,
-): Promise<TabularEncoding> {
+): Promise<ColumnsEncoding> {
   const plain = features.filter(isNumberLike);
   const texts = features.filter((field) => !isNumberLike(field));
   let width = plain.length;
@@ -71,7 +60,7 @@ export async function fitTabularEncoding(
     categories.push({ name, levels: kept, start });
     start += kept.length + 1;
   }
-  return { numbers, categories, width, levels: start };
+  return { kind: "columns", numbers, categories, width, fields: categories.length, levels: start };
 }
 
 const isNumberLike = ({ type }: Field): boolean => isNumeric(type) || kindOf(type) === "boolean";
@@ -92,7 +81,7 @@ async function ranksOf(
   const knots: number[] = [];
   const scores: number[] = [];
   const all = quantiles ?? [];
-  for (let from = 0; from < all.length; ) {
+  for (let from = 0; from < all.length;) {
     let to = from;
     while (to + 1 < all.length && all[to + 1] === all[from]) to++;
     // A value that many rows share stands at the middle of their ranks.
@@ -108,7 +97,9 @@ async function ranksOf(
 function normalScore(p: number): number {
   if (p > 0.5) return -normalScore(1 - p);
   const t = Math.sqrt(-2 * Math.log(p));
-  return (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+  return (
+    (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
+  );
 }
 
 async function levelsOf(relation: Relation, name: string, most: number, run: Run): Promise<string[]> {
@@ -127,7 +118,7 @@ async function levelsOf(relation: Relation, name: string, most: number, run: Run
 }
 
 /** The rows of a frame as inputs: what is missing counts as the middle, a level never seen as unknown. */
-export function encodeRows(frame: Frame, { numbers, categories, width }: TabularEncoding): EncodedRows {
+export function encodeColumns(frame: Frame, { numbers, categories, width }: ColumnsEncoding): EncodedRows {
   const { rows } = frame;
   const inputs = new Float32Array(rows * width);
   numbers.forEach(({ name, knots, scores, missing }, at) => {
