@@ -47,19 +47,30 @@ function packA(m: i32, k: i32, a: usize, aRow: i32, aCol: i32, to: usize): void 
       continue;
     }
     const row = a + ((<usize>r * aRow) << 2);
-    for (let p = 0; p < k; p++) store<f32>(to + (p << 4) + (r << 2), load<f32>(row + ((<usize>p * aCol) << 2)));
+    for (let p = 0; p < k; p++)
+      store<f32>(to + (p << 4) + (r << 2), load<f32>(row + ((<usize>p * aCol) << 2)));
   }
 }
 
 /** c[4, 8] (+)= strip of A times panel of B; `cRow` in bytes. */
 function tile(k: i32, pa: usize, pb: usize, c: usize, cRow: usize, add: bool): void {
-  let a0 = f32x4.splat(0), a1 = f32x4.splat(0), b0 = f32x4.splat(0), b1 = f32x4.splat(0);
-  let c0 = f32x4.splat(0), c1 = f32x4.splat(0), d0 = f32x4.splat(0), d1 = f32x4.splat(0);
+  let a0 = f32x4.splat(0),
+    a1 = f32x4.splat(0),
+    b0 = f32x4.splat(0),
+    b1 = f32x4.splat(0);
+  let c0 = f32x4.splat(0),
+    c1 = f32x4.splat(0),
+    d0 = f32x4.splat(0),
+    d1 = f32x4.splat(0);
   if (add) {
-    a0 = v128.load(c); a1 = v128.load(c, 16);
-    b0 = v128.load(c + cRow); b1 = v128.load(c + cRow, 16);
-    c0 = v128.load(c + 2 * cRow); c1 = v128.load(c + 2 * cRow, 16);
-    d0 = v128.load(c + 3 * cRow); d1 = v128.load(c + 3 * cRow, 16);
+    a0 = v128.load(c);
+    a1 = v128.load(c, 16);
+    b0 = v128.load(c + cRow);
+    b1 = v128.load(c + cRow, 16);
+    c0 = v128.load(c + 2 * cRow);
+    c1 = v128.load(c + 2 * cRow, 16);
+    d0 = v128.load(c + 3 * cRow);
+    d1 = v128.load(c + 3 * cRow, 16);
   }
   for (let p = 0; p < k; p++) {
     const left = v128.load(pb);
@@ -79,10 +90,14 @@ function tile(k: i32, pa: usize, pb: usize, c: usize, cRow: usize, add: bool): v
     pa += 16;
     pb += 32;
   }
-  v128.store(c, a0); v128.store(c, a1, 16);
-  v128.store(c + cRow, b0); v128.store(c + cRow, b1, 16);
-  v128.store(c + 2 * cRow, c0); v128.store(c + 2 * cRow, c1, 16);
-  v128.store(c + 3 * cRow, d0); v128.store(c + 3 * cRow, d1, 16);
+  v128.store(c, a0);
+  v128.store(c, a1, 16);
+  v128.store(c + cRow, b0);
+  v128.store(c + cRow, b1, 16);
+  v128.store(c + 2 * cRow, c0);
+  v128.store(c + 2 * cRow, c1, 16);
+  v128.store(c + 3 * cRow, d0);
+  v128.store(c + 3 * cRow, d1, 16);
 }
 
 /**
@@ -90,10 +105,18 @@ function tile(k: i32, pa: usize, pb: usize, c: usize, cRow: usize, add: bool): v
  * strides exchanged; C is row-major with stride n.
  */
 export function gemm(
-  m: i32, n: i32, k: i32,
-  a: usize, aRow: i32, aCol: i32,
-  b: usize, bRow: i32, bCol: i32,
-  c: usize, add: bool, scratch: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  aRow: i32,
+  aCol: i32,
+  b: usize,
+  bRow: i32,
+  bCol: i32,
+  c: usize,
+  add: bool,
+  scratch: usize,
 ): void {
   const packedB = scratch;
   const packedA = packedB + KB * NB * 4;
@@ -113,7 +136,7 @@ export function gemm(
           const panel = packedB + ((<usize>j * kb) << 2);
           const to = c + ((<usize>i * n + j0 + j) << 2);
           if (high == MR && wide == NR) {
-            tile(kb, packedA, panel, to, <usize>n << 2, adding);
+            tile(kb, packedA, panel, to, (<usize>n) << 2, adding);
             continue;
           }
           tile(kb, packedA, panel, edge, NR * 4, false);
@@ -131,26 +154,43 @@ export function gemm(
 
 /** Many products of one shape, `aBatch`, `bBatch` elements apart; 0 repeats the same matrix. */
 export function gemmBatch(
-  batches: i32, aBatch: i32, bBatch: i32,
-  m: i32, n: i32, k: i32,
-  a: usize, aRow: i32, aCol: i32,
-  b: usize, bRow: i32, bCol: i32,
-  c: usize, scratch: usize,
+  batches: i32,
+  aBatch: i32,
+  bBatch: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  aRow: i32,
+  aCol: i32,
+  b: usize,
+  bRow: i32,
+  bCol: i32,
+  c: usize,
+  scratch: usize,
 ): void {
   for (let i = 0; i < batches; i++)
     gemm(
-      m, n, k,
-      a + ((<usize>i * aBatch) << 2), aRow, aCol,
-      b + ((<usize>i * bBatch) << 2), bRow, bCol,
-      c + ((<usize>i * m * n) << 2), false, scratch,
+      m,
+      n,
+      k,
+      a + ((<usize>i * aBatch) << 2),
+      aRow,
+      aCol,
+      b + ((<usize>i * bBatch) << 2),
+      bRow,
+      bCol,
+      c + ((<usize>i * m * n) << 2),
+      false,
+      scratch,
     );
 }
 
 /** out[r] = table[ids[r]], rows of `d` floats. Returns the first place whose id is out of range, else -1. */
 export function gather(n: i32, d: i32, rows: i32, table: usize, ids: usize, out: usize): i32 {
-  const bytes = <usize>d << 2;
+  const bytes = (<usize>d) << 2;
   for (let r = 0; r < n; r++) {
-    const id = load<i32>(ids + (<usize>r << 2));
+    const id = load<i32>(ids + ((<usize>r) << 2));
     if (<u32>id >= <u32>rows) return r;
     memory.copy(out + <usize>r * bytes, table + <usize>id * bytes, bytes);
   }
@@ -159,30 +199,29 @@ export function gather(n: i32, d: i32, rows: i32, table: usize, ids: usize, out:
 
 /** out[ids[r]] += x[r]; out is zeroed first. Ids that are out of range are left out, as tfjs does. */
 export function segmentSum(n: i32, d: i32, segments: i32, x: usize, ids: usize, out: usize): void {
-  const bytes = <usize>d << 2;
+  const bytes = (<usize>d) << 2;
   memory.fill(out, 0, <usize>segments * bytes);
   for (let r = 0; r < n; r++) {
-    const id = load<i32>(ids + (<usize>r << 2));
+    const id = load<i32>(ids + ((<usize>r) << 2));
     if (<u32>id < <u32>segments) addRow(d, out + <usize>id * bytes, x + <usize>r * bytes);
   }
 }
 
-@inline
 function addRow(d: i32, to: usize, from: usize): void {
   let i = 0;
   for (; i + 4 <= d; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     v128.store(to + at, f32x4.add(v128.load(to + at), v128.load(from + at)));
   }
   for (; i < d; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     store<f32>(to + at, load<f32>(to + at) + load<f32>(from + at));
   }
 }
 
 /** out[c] = sum over rows of x[r, c]. */
 export function columnSums(rows: i32, d: i32, x: usize, out: usize): void {
-  memory.fill(out, 0, <usize>d << 2);
+  memory.fill(out, 0, (<usize>d) << 2);
   for (let r = 0; r < rows; r++) addRow(d, out, x + ((<usize>r * d) << 2));
 }
 
@@ -194,14 +233,16 @@ export function squares(n: i32, x: usize): f64 {
     let part = f32x4.splat(0);
     let i = from;
     for (; i + 4 <= to; i += 4) {
-      const v = v128.load(x + (<usize>i << 2));
+      const v = v128.load(x + ((<usize>i) << 2));
       part = f32x4.add(part, f32x4.mul(v, v));
     }
     let sum: f64 =
-      <f64>f32x4.extract_lane(part, 0) + <f64>f32x4.extract_lane(part, 1) +
-      <f64>f32x4.extract_lane(part, 2) + <f64>f32x4.extract_lane(part, 3);
+      <f64>f32x4.extract_lane(part, 0) +
+      <f64>f32x4.extract_lane(part, 1) +
+      <f64>f32x4.extract_lane(part, 2) +
+      <f64>f32x4.extract_lane(part, 3);
     for (; i < to; i++) {
-      const v = <f64>load<f32>(x + (<usize>i << 2));
+      const v = <f64>load<f32>(x + ((<usize>i) << 2));
       sum += v * v;
     }
     total += sum;
@@ -214,16 +255,32 @@ export function squares(n: i32, x: usize): f64 {
  * c1, c2: 1 / (1 - beta^t); factor multiplies the gradient (clipping); decay: rate x weight decay.
  */
 export function adam(
-  n: i32, w: usize, g: usize, m: usize, v: usize,
-  rate: f32, beta1: f32, beta2: f32, eps: f32, c1: f32, c2: f32, factor: f32, decay: f32,
+  n: i32,
+  w: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  rate: f32,
+  beta1: f32,
+  beta2: f32,
+  eps: f32,
+  c1: f32,
+  c2: f32,
+  factor: f32,
+  decay: f32,
 ): void {
-  const vb1 = f32x4.splat(beta1), vb2 = f32x4.splat(beta2);
-  const vo1 = f32x4.splat(1 - beta1), vo2 = f32x4.splat(1 - beta2);
-  const vc1 = f32x4.splat(c1 * rate), vc2 = f32x4.splat(c2);
-  const veps = f32x4.splat(eps), vf = f32x4.splat(factor), keep = f32x4.splat(1 - decay);
+  const vb1 = f32x4.splat(beta1),
+    vb2 = f32x4.splat(beta2);
+  const vo1 = f32x4.splat(1 - beta1),
+    vo2 = f32x4.splat(1 - beta2);
+  const vc1 = f32x4.splat(c1 * rate),
+    vc2 = f32x4.splat(c2);
+  const veps = f32x4.splat(eps),
+    vf = f32x4.splat(factor),
+    keep = f32x4.splat(1 - decay);
   let i = 0;
   for (; i + 4 <= n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const grad = f32x4.mul(v128.load(g + at), vf);
     const first = f32x4.add(f32x4.mul(vb1, v128.load(m + at)), f32x4.mul(vo1, grad));
     const second = f32x4.add(f32x4.mul(vb2, v128.load(v + at)), f32x4.mul(vo2, f32x4.mul(grad, grad)));
@@ -233,7 +290,7 @@ export function adam(
     v128.store(w + at, f32x4.sub(f32x4.mul(v128.load(w + at), keep), step));
   }
   for (; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const grad = load<f32>(g + at) * factor;
     const first = beta1 * load<f32>(m + at) + (1 - beta1) * grad;
     const second = beta2 * load<f32>(v + at) + (1 - beta2) * (grad * grad);
@@ -244,7 +301,6 @@ export function adam(
   }
 }
 
-@inline
 function hashed(index: v128, seed: v128): v128 {
   let h = v128.xor(i32x4.mul(index, i32x4.splat(0x9e3779b1)), seed);
   h = v128.xor(h, i32x4.shr_u(h, 16));
@@ -256,29 +312,37 @@ function hashed(index: v128, seed: v128): v128 {
 
 /** out = x * scale where the hash of seed and index, 31 bits, is `dropped` or more, else 0. Works in place. */
 export function dropout(n: i32, x: usize, out: usize, seed: i32, dropped: i32, scale: f32): void {
-  const vseed = i32x4.splat(seed), vdropped = i32x4.splat(dropped), vscale = f32x4.splat(scale);
+  const vseed = i32x4.splat(seed),
+    vdropped = i32x4.splat(dropped),
+    vscale = f32x4.splat(scale);
   let index = i32x4(0, 1, 2, 3);
   const four = i32x4.splat(4);
   let i = 0;
   for (; i + 4 <= n; i += 4) {
     const kept = i32x4.ge_s(i32x4.shr_u(hashed(index, vseed), 1), vdropped);
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     v128.store(out + at, v128.and(f32x4.mul(v128.load(x + at), vscale), kept));
     index = i32x4.add(index, four);
   }
   if (i == n) return;
   const kept = i32x4.ge_s(i32x4.shr_u(hashed(index, vseed), 1), vdropped);
   for (let r = 0; i < n; i++, r++) {
-    const at = <usize>i << 2;
-    const keep = r == 0 ? i32x4.extract_lane(kept, 0) : r == 1 ? i32x4.extract_lane(kept, 1) : i32x4.extract_lane(kept, 2);
+    const at = (<usize>i) << 2;
+    const keep =
+      r == 0
+        ? i32x4.extract_lane(kept, 0)
+        : r == 1
+          ? i32x4.extract_lane(kept, 1)
+          : i32x4.extract_lane(kept, 2);
     store<f32>(out + at, keep != 0 ? load<f32>(x + at) * scale : 0);
   }
 }
 
-@inline
 function lanes(v: v128): f32 {
   return (
-    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 1) +
+    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
   );
 }
 
@@ -287,32 +351,40 @@ function dot(d: i32, x: usize, y: usize): f32 {
   let sum = f32x4.splat(0);
   let i = 0;
   for (; i + 4 <= d; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     sum = f32x4.add(sum, f32x4.mul(v128.load(x + at), v128.load(y + at)));
   }
   let total = lanes(sum);
-  for (; i < d; i++) total += load<f32>(x + (<usize>i << 2)) * load<f32>(y + (<usize>i << 2));
+  for (; i < d; i++) total += load<f32>(x + ((<usize>i) << 2)) * load<f32>(y + ((<usize>i) << 2));
   return total;
 }
 
 /** out = (x - mean) / sqrt(var + eps) * gamma + beta by row; `normal` receives the normalised x, `spread` 1 / sqrt(var + eps). */
 export function layerNorm(
-  rows: i32, d: i32, x: usize, gamma: usize, beta: usize, eps: f32, out: usize, normal: usize, spread: usize,
+  rows: i32,
+  d: i32,
+  x: usize,
+  gamma: usize,
+  beta: usize,
+  eps: f32,
+  out: usize,
+  normal: usize,
+  spread: usize,
 ): void {
   for (let r = 0; r < rows; r++) {
     const row = x + ((<usize>r * d) << 2);
     let sum: f32 = 0;
-    for (let i = 0; i < d; i++) sum += load<f32>(row + (<usize>i << 2));
+    for (let i = 0; i < d; i++) sum += load<f32>(row + ((<usize>i) << 2));
     const mean = sum / <f32>d;
     let squared: f32 = 0;
     for (let i = 0; i < d; i++) {
-      const off = load<f32>(row + (<usize>i << 2)) - mean;
+      const off = load<f32>(row + ((<usize>i) << 2)) - mean;
       squared += off * off;
     }
     const inverse = <f32>1 / sqrt<f32>(squared / <f32>d + eps);
-    store<f32>(spread + (<usize>r << 2), inverse);
+    store<f32>(spread + ((<usize>r) << 2), inverse);
     for (let i = 0; i < d; i++) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       const unit = (load<f32>(row + at) - mean) * inverse;
       store<f32>(normal + ((<usize>r * d) << 2) + at, unit);
       store<f32>(out + ((<usize>r * d) << 2) + at, unit * load<f32>(gamma + at) + load<f32>(beta + at));
@@ -322,16 +394,25 @@ export function layerNorm(
 
 /** The three gradients of `layerNorm`. */
 export function layerNormBack(
-  rows: i32, d: i32, dy: usize, normal: usize, spread: usize, gamma: usize, dx: usize, dgamma: usize, dbeta: usize,
+  rows: i32,
+  d: i32,
+  dy: usize,
+  normal: usize,
+  spread: usize,
+  gamma: usize,
+  dx: usize,
+  dgamma: usize,
+  dbeta: usize,
 ): void {
-  memory.fill(dgamma, 0, <usize>d << 2);
-  memory.fill(dbeta, 0, <usize>d << 2);
+  memory.fill(dgamma, 0, (<usize>d) << 2);
+  memory.fill(dbeta, 0, (<usize>d) << 2);
   for (let r = 0; r < rows; r++) {
     const up = dy + ((<usize>r * d) << 2);
     const unit = normal + ((<usize>r * d) << 2);
-    let sum: f32 = 0, along: f32 = 0;
+    let sum: f32 = 0,
+      along: f32 = 0;
     for (let i = 0; i < d; i++) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       const g = load<f32>(up + at);
       const u = load<f32>(unit + at);
       const scaled = g * load<f32>(gamma + at);
@@ -342,9 +423,9 @@ export function layerNormBack(
     }
     sum /= <f32>d;
     along /= <f32>d;
-    const inverse = load<f32>(spread + (<usize>r << 2));
+    const inverse = load<f32>(spread + ((<usize>r) << 2));
     for (let i = 0; i < d; i++) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       const scaled = load<f32>(up + at) * load<f32>(gamma + at);
       store<f32>(dx + ((<usize>r * d) << 2) + at, (scaled - sum - load<f32>(unit + at) * along) * inverse);
     }
@@ -352,14 +433,13 @@ export function layerNormBack(
 }
 
 /** e^x to 2 units in the last place, 0 below -87 (Cephes expf: Moshier 1992). */
-@inline
 function exp4(x: v128): v128 {
   const low = f32x4.lt(x, f32x4.splat(-87));
   x = f32x4.max(f32x4.splat(-87), f32x4.min(f32x4.splat(88), x));
   const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504)));
   x = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
-  x = f32x4.add(x, f32x4.mul(n, f32x4.splat(2.12194440e-4)));
-  let p = f32x4.splat(1.9875691500e-4);
+  x = f32x4.add(x, f32x4.mul(n, f32x4.splat(2.1219444e-4)));
+  let p = f32x4.splat(1.98756915e-4);
   p = f32x4.add(f32x4.mul(p, x), f32x4.splat(1.3981999507e-3));
   p = f32x4.add(f32x4.mul(p, x), f32x4.splat(8.3334519073e-3));
   p = f32x4.add(f32x4.mul(p, x), f32x4.splat(4.1665795894e-2));
@@ -370,7 +450,6 @@ function exp4(x: v128): v128 {
   return v128.andnot(f32x4.mul(p, power), low);
 }
 
-@inline
 function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
@@ -378,20 +457,20 @@ function exp1(x: f32): f32 {
 /** Replaces x[0, n) by e^(x - max); returns their sum, and leaves the maximum at `top`. */
 function exponentials(n: i32, x: usize, top: usize): f32 {
   let most: f32 = -f32.MAX_VALUE;
-  for (let i = 0; i < n; i++) most = max(most, load<f32>(x + (<usize>i << 2)));
+  for (let i = 0; i < n; i++) most = max(most, load<f32>(x + ((<usize>i) << 2)));
   store<f32>(top, most);
   const vmost = f32x4.splat(most);
   let sums = f32x4.splat(0);
   let i = 0;
   for (; i + 4 <= n; i += 4) {
-    const e = exp4(f32x4.sub(v128.load(x + (<usize>i << 2)), vmost));
-    v128.store(x + (<usize>i << 2), e);
+    const e = exp4(f32x4.sub(v128.load(x + ((<usize>i) << 2)), vmost));
+    v128.store(x + ((<usize>i) << 2), e);
     sums = f32x4.add(sums, e);
   }
   let sum = lanes(sums);
   for (; i < n; i++) {
-    const e = exp1(load<f32>(x + (<usize>i << 2)) - most);
-    store<f32>(x + (<usize>i << 2), e);
+    const e = exp1(load<f32>(x + ((<usize>i) << 2)) - most);
+    store<f32>(x + ((<usize>i) << 2), e);
     sum += e;
   }
   return sum;
@@ -400,18 +479,19 @@ function exponentials(n: i32, x: usize, top: usize): f32 {
 function scaleRow(n: i32, x: usize, by: f32): void {
   const vby = f32x4.splat(by);
   let i = 0;
-  for (; i + 4 <= n; i += 4) v128.store(x + (<usize>i << 2), f32x4.mul(v128.load(x + (<usize>i << 2)), vby));
-  for (; i < n; i++) store<f32>(x + (<usize>i << 2), load<f32>(x + (<usize>i << 2)) * by);
+  for (; i + 4 <= n; i += 4)
+    v128.store(x + ((<usize>i) << 2), f32x4.mul(v128.load(x + ((<usize>i) << 2)), vby));
+  for (; i < n; i++) store<f32>(x + ((<usize>i) << 2), load<f32>(x + ((<usize>i) << 2)) * by);
 }
 
 /** Softmax of scale * x over the columns up to the row's own number (mod `length`), 0 beyond: causal attention. */
 export function causalSoftmax(rows: i32, length: i32, scale: f32, x: usize, out: usize, top: usize): void {
-  const bytes = <usize>length << 2;
+  const bytes = (<usize>length) << 2;
   for (let r = 0; r < rows; r++) {
     const to = out + <usize>r * bytes;
     const open = (r % length) + 1;
-    memory.copy(to, x + <usize>r * bytes, <usize>open << 2);
-    memory.fill(to + (<usize>open << 2), 0, bytes - (<usize>open << 2));
+    memory.copy(to, x + <usize>r * bytes, (<usize>open) << 2);
+    memory.fill(to + ((<usize>open) << 2), 0, bytes - ((<usize>open) << 2));
     scaleRow(open, to, scale);
     const sum = exponentials(open, to, top);
     scaleRow(open, to, 1 / sum);
@@ -420,16 +500,16 @@ export function causalSoftmax(rows: i32, length: i32, scale: f32, x: usize, out:
 
 /** dx = scale * y * (dy - sum(dy * y)) by row, 0 beyond the row's own number. */
 export function causalSoftmaxBack(rows: i32, length: i32, scale: f32, y: usize, dy: usize, dx: usize): void {
-  const bytes = <usize>length << 2;
+  const bytes = (<usize>length) << 2;
   for (let r = 0; r < rows; r++) {
     const at = <usize>r * bytes;
     const open = (r % length) + 1;
     const along = dot(open, y + at, dy + at);
     for (let i = 0; i < open; i++) {
-      const p = at + (<usize>i << 2);
+      const p = at + ((<usize>i) << 2);
       store<f32>(dx + p, scale * load<f32>(y + p) * (load<f32>(dy + p) - along));
     }
-    memory.fill(dx + at + (<usize>open << 2), 0, bytes - (<usize>open << 2));
+    memory.fill(dx + at + ((<usize>open) << 2), 0, bytes - ((<usize>open) << 2));
   }
 }
 
@@ -450,9 +530,20 @@ export function lossScratch(m: i32): i32 {
  * @param losses receives per row: target's logit, maximum, sum of exponentials (3 n floats)
  */
 export function softmaxLoss(
-  n: i32, m: i32, d: i32,
-  h: usize, rows: usize, shift: usize, target: usize, weight: usize, hits: usize, owner: usize,
-  dh: usize, drows: usize, losses: usize, scratch: usize,
+  n: i32,
+  m: i32,
+  d: i32,
+  h: usize,
+  rows: usize,
+  shift: usize,
+  target: usize,
+  weight: usize,
+  hits: usize,
+  owner: usize,
+  dh: usize,
+  drows: usize,
+  losses: usize,
+  scratch: usize,
 ): void {
   const logits = scratch + <usize>gemmScratch();
   const top = logits + ((<usize>TILE * m) << 2);
@@ -464,20 +555,21 @@ export function softmaxLoss(
     for (let r = 0; r < high; r++) {
       const row = logits + ((<usize>r * m) << 2);
       addRow(m, row, shift);
-      const own = load<i32>(target + (<usize>(from + r) << 2));
+      const own = load<i32>(target + ((<usize>(from + r)) << 2));
       if (hits) {
-        const id = load<i32>(owner + (<usize>(from + r) << 2));
+        const id = load<i32>(owner + ((<usize>(from + r)) << 2));
         for (let j = 0; j < m; j++)
-          if (j != own && load<i32>(hits + (<usize>j << 2)) == id) store<f32>(row + (<usize>j << 2), -1e30);
+          if (j != own && load<i32>(hits + ((<usize>j) << 2)) == id)
+            store<f32>(row + ((<usize>j) << 2), -1e30);
       }
       const at = losses + ((<usize>(from + r) * 3) << 2);
-      store<f32>(at, load<f32>(row + (<usize>own << 2)));
+      store<f32>(at, load<f32>(row + ((<usize>own) << 2)));
       const sum = exponentials(m, row, top);
       store<f32>(at, load<f32>(top), 4);
       store<f32>(at, sum, 8);
-      const counted = load<f32>(weight + (<usize>(from + r) << 2));
+      const counted = load<f32>(weight + ((<usize>(from + r)) << 2));
       scaleRow(m, row, counted / sum);
-      store<f32>(row + (<usize>own << 2), load<f32>(row + (<usize>own << 2)) - counted);
+      store<f32>(row + ((<usize>own) << 2), load<f32>(row + ((<usize>own) << 2)) - counted);
     }
     gemm(high, d, m, logits, m, 1, rows, d, 1, dh + ((<usize>from * d) << 2), false, scratch);
     gemm(m, d, high, logits, 1, m, tileH, d, 1, drows, true, scratch);
@@ -489,11 +581,22 @@ export function softmaxLoss(
  * 0 outside.
  */
 export function patches(
-  images: i32, high: i32, wide: i32, channels: i32, outHigh: i32, outWide: i32,
-  kernelHigh: i32, kernelWide: i32, strideY: i32, strideX: i32, top: i32, left: i32,
-  x: usize, cols: usize,
+  images: i32,
+  high: i32,
+  wide: i32,
+  channels: i32,
+  outHigh: i32,
+  outWide: i32,
+  kernelHigh: i32,
+  kernelWide: i32,
+  strideY: i32,
+  strideX: i32,
+  top: i32,
+  left: i32,
+  x: usize,
+  cols: usize,
 ): void {
-  const bytes = <usize>channels << 2;
+  const bytes = (<usize>channels) << 2;
   for (let b = 0; b < images; b++)
     for (let oy = 0; oy < outHigh; oy++)
       for (let ox = 0; ox < outWide; ox++)
@@ -511,11 +614,22 @@ export function patches(
 
 /** The gradient of `patches`: adds the columns back to where they came from. */
 export function patchesBack(
-  images: i32, high: i32, wide: i32, channels: i32, outHigh: i32, outWide: i32,
-  kernelHigh: i32, kernelWide: i32, strideY: i32, strideX: i32, top: i32, left: i32,
-  cols: usize, dx: usize,
+  images: i32,
+  high: i32,
+  wide: i32,
+  channels: i32,
+  outHigh: i32,
+  outWide: i32,
+  kernelHigh: i32,
+  kernelWide: i32,
+  strideY: i32,
+  strideX: i32,
+  top: i32,
+  left: i32,
+  cols: usize,
+  dx: usize,
 ): void {
-  const bytes = <usize>channels << 2;
+  const bytes = (<usize>channels) << 2;
   memory.fill(dx, 0, <usize>(images * high * wide) * bytes);
   for (let b = 0; b < images; b++)
     for (let oy = 0; oy < outHigh; oy++)
