@@ -67,7 +67,9 @@ export function sampleAsk(learner: Learner, all = false): TrainingAsk {
 
 /** A pixel is a number, and an image is square. */
 function featuresOf(learner: string): string[] {
-  return learner === "cnn" ? ["price", "visits", "stars", "customer"] : ["price", "visits", "country", "member"];
+  return learner === "cnn"
+    ? ["price", "visits", "stars", "customer"]
+    : ["price", "visits", "country", "member"];
 }
 
 /** Networks that are trained in a moment. */
