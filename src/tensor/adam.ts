@@ -15,21 +15,26 @@ const epsilon = 1e-8;
 
 /**
  * Adam (Kingma & Ba 2015) with decoupled decay (Loshchilov & Hutter 2019) and clipping by the norm of
- * all gradients (Pascanu et al. 2013). One pass over every weight where our kernels run.
+ * all gradients (Pascanu et al. 2013). One pass over every weight where our kernels run; elsewhere one
+ * over all weights joined, because every op that is started on a GPU costs more than it does.
  */
 export class Adam {
   #steps = 0;
-  readonly #first = new Map<string, Tensor>();
-  readonly #second = new Map<string, Tensor>();
+  /** Running means of the gradients and of their squares, all weights one after the other. */
+  #first: Tensor;
+  #second: Tensor;
+  /** 1 where weights decay. */
+  readonly #decaying: Tensor;
 
   constructor(
     readonly weights: Weights,
     readonly ask: AdamAsk,
   ) {
-    for (const [name, weight] of weights.entries()) {
-      this.#first.set(name, tf.keep(tf.zerosLike(weight)));
-      this.#second.set(name, tf.keep(tf.zerosLike(weight)));
-    }
+    this.#first = tf.keep(tf.zeros([weights.size]));
+    this.#second = tf.keep(tf.zeros([weights.size]));
+    const decaying = new Float32Array(weights.size);
+    weights.split(decaying, (_, part, shape) => part.fill(shape.length > 1 ? 1 : 0));
+    this.#decaying = tf.keep(tf.tensor1d(decaying));
   }
 
   /** Steps taken so far. */
@@ -41,7 +46,7 @@ export class Adam {
   step(gradients: Readonly<Record<string, Tensor>>, rate: number): void {
     this.#steps++;
     if (ownHeap()) this.#onHeap(gradients, rate);
-    else tf.tidy(() => this.#plain(gradients, rate));
+    else tf.tidy(() => this.#joined(gradients, rate));
   }
 
   #onHeap(gradients: Readonly<Record<string, Tensor>>, rate: number): void {
@@ -54,44 +59,47 @@ export class Adam {
       factor = Math.min(1, this.ask.clip / Math.max(Math.sqrt(squares), 1e-12));
     }
     const [c1, c2] = this.#corrections();
+    let offset = 0;
     for (const [name, weight] of this.weights.entries()) {
       const gradient = gradients[name];
-      if (!gradient) continue;
       // In place: nothing but our own kernels reads weights, and those keep no copies.
-      heap.call(
-        "adam",
-        ...[weight.size, heap.at(weight), heap.at(gradient)],
-        ...[heap.at(this.#first.get(name)!), heap.at(this.#second.get(name)!)],
-        ...[rate, beta1, beta2, epsilon, c1, c2, factor, weight.rank > 1 ? this.ask.decay * rate : 0],
-      );
+      if (gradient)
+        heap.call(
+          "adam",
+          ...[weight.size, heap.at(weight), heap.at(gradient)],
+          ...[heap.at(this.#first) + offset, heap.at(this.#second) + offset],
+          ...[rate, beta1, beta2, epsilon, c1, c2, factor, weight.rank > 1 ? this.ask.decay * rate : 0],
+        );
+      offset += 4 * weight.size;
     }
   }
 
-  #plain(gradients: Readonly<Record<string, Tensor>>, rate: number): void {
-    const factor =
-      this.ask.clip > 0
-        ? tf.minimum(1, tf.div(this.ask.clip, tf.maximum(normOf(Object.values(gradients)), 1e-12)))
-        : undefined;
+  #joined(gradients: Readonly<Record<string, Tensor>>, rate: number): void {
+    const weights = [...this.weights.entries()];
+    const raw = tf.concat(
+      weights.map(([name, weight]) => (gradients[name] ?? tf.zerosLike(weight)).flatten()),
+    );
+    const norm = this.ask.clip > 0 ? tf.maximum(raw.square().sum().sqrt(), 1e-12) : undefined;
+    const gradient = norm ? raw.mul(tf.minimum(1, tf.div(this.ask.clip, norm))) : raw;
     const [c1, c2] = this.#corrections();
-    for (const [name, weight] of this.weights.entries()) {
-      const raw = gradients[name];
-      if (!raw) continue;
-      const gradient = factor ? raw.mul(factor) : raw;
-      const first = this.#first.get(name)!;
-      const second = this.#second.get(name)!;
-      const newFirst = first.mul(beta1).add(gradient.mul(1 - beta1));
-      const newSecond = second.mul(beta2).add(gradient.square().mul(1 - beta2));
-      const step = newFirst.mul(c1 * rate).div(newSecond.mul(c2).sqrt().add(epsilon));
-      const decayed = weight.rank > 1 ? weight.mul(1 - this.ask.decay * rate) : weight;
-      weight.assign(decayed.sub(step));
-      this.#replace(this.#first, name, newFirst);
-      this.#replace(this.#second, name, newSecond);
+    const first = this.#first.mul(beta1).add(gradient.mul(1 - beta1));
+    const second = this.#second.mul(beta2).add(gradient.square().mul(1 - beta2));
+    const step = first.mul(c1 * rate).div(second.mul(c2).sqrt().add(epsilon));
+    const before = tf.concat(weights.map(([, weight]) => weight.flatten()));
+    const kept = this.ask.decay > 0 ? before.mul(this.#decaying.mul(-this.ask.decay * rate).add(1)) : before;
+    const after = kept.sub(step);
+    let at = 0;
+    for (const [name, weight] of weights) {
+      if (gradients[name]) weight.assign(after.slice([at], [weight.size]).reshape(weight.shape));
+      at += weight.size;
     }
+    this.#replace(first, second);
   }
 
-  #replace(of: Map<string, Tensor>, name: string, value: Tensor): void {
-    of.get(name)!.dispose();
-    of.set(name, tf.keep(value));
+  #replace(first: Tensor, second: Tensor): void {
+    tf.dispose([this.#first, this.#second]);
+    this.#first = tf.keep(first);
+    this.#second = tf.keep(second);
   }
 
   #corrections(): [number, number] {
@@ -100,34 +108,16 @@ export class Adam {
 
   /** Everything that the next step depends on, for a checkpoint. */
   async state(): Promise<{ steps: number; first: Float32Array; second: Float32Array }> {
-    return {
-      steps: this.#steps,
-      first: await this.weights.joined((name) => this.#first.get(name)!),
-      second: await this.weights.joined((name) => this.#second.get(name)!),
-    };
+    const [first, second] = await Promise.all([this.#first.data(), this.#second.data()]);
+    return { steps: this.#steps, first: first as Float32Array, second: second as Float32Array };
   }
 
-  restore(state: { steps: number; first: Float32Array; second: Float32Array }): void {
-    this.#steps = state.steps;
-    for (const [of, values] of [
-      [this.#first, state.first],
-      [this.#second, state.second],
-    ] as const)
-      this.weights.split(values, (name, part, shape) => {
-        of.get(name)!.dispose();
-        of.set(name, tf.keep(tf.tensor(part, [...shape])));
-      });
+  restore({ steps, first, second }: { steps: number; first: Float32Array; second: Float32Array }): void {
+    this.#steps = steps;
+    this.#replace(tf.tensor1d(first), tf.tensor1d(second));
   }
 
   dispose(): void {
-    for (const tensor of [...this.#first.values(), ...this.#second.values()]) tensor.dispose();
+    tf.dispose([this.#first, this.#second, this.#decaying]);
   }
-}
-
-function normOf(gradients: readonly Tensor[]): Tensor {
-  // Not addN: one program may read no more than eight buffers on WebGPU.
-  return gradients
-    .map((gradient) => gradient.square().sum())
-    .reduce((sum, squares) => sum.add(squares))
-    .sqrt();
 }

@@ -44,7 +44,6 @@ const limits = [
   "maxBufferSize",
   "maxComputeWorkgroupSizeX",
   "maxComputeInvocationsPerWorkgroup",
-  "maxStorageBuffersPerShaderStage",
 ];
 
 /**

@@ -68,12 +68,12 @@ export class Weights {
     return [...this.#held].map(([name, { shape }]) => ({ name, shape: [...shape], dtype: "float32" }));
   }
 
-  /** One array of all weights (or of another tensor for each), one after the other. */
-  async joined(of: (name: string) => Tensor = (name) => this.get(name)): Promise<Float32Array> {
+  /** One array of all weights, one after the other. */
+  async joined(): Promise<Float32Array> {
     const all = new Float32Array(this.size);
     let at = 0;
-    for (const name of this.#held.keys()) {
-      const values = (await of(name).data()) as Float32Array;
+    for (const weight of this.#held.values()) {
+      const values = (await weight.data()) as Float32Array;
       all.set(values, at);
       at += values.length;
     }

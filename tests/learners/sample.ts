@@ -73,7 +73,7 @@ function featuresOf(learner: string): string[] {
 }
 
 /** Networks that are trained in a moment. */
-const tiny: Record<string, number> = { epochs: 2, width: 8, factors: 16, length: 6, batch: 64, patience: 1 };
+const tiny: Record<string, number> = { epochs: 1, width: 8, factors: 16, length: 6, batch: 64, patience: 1 };
 
 function tinyParams({ params }: Learner): Record<string, number> | undefined {
   if (!("epochs" in params)) return undefined;

@@ -14,5 +14,4 @@ test("every op, forward and gradient, is the plain CPU backend's on WebAssembly"
   const found = await selfTest();
   expect(found.failed).toEqual([]);
   expect(found.worst.difference).toBeLessThan(tolerance);
-  console.log(found);
 });
