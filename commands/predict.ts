@@ -35,6 +35,7 @@ const predict = defineCommand({
     "shopai predict model/ sessions.parquet -o scores.parquet --keep session_id",
     "shopai predict model/ -o recommendations.csv --k 10",
     "shopai predict model/ new-visitors.ndjson -o recommendations.csv --explain",
+    "shopai predict model/ sessions.parquet -o scores.parquet --explain --reasons 5",
     "shopai predict model/ -o similar.csv --similar --k 5",
     "shopai predict model/ --stream < requests.ndjson > answers.ndjson",
   ],
@@ -42,7 +43,15 @@ const predict = defineCommand({
     out: option.path("table to write (needed but with --stream)", { short: "o", table: true }).optional(),
     k: option.integer("recommendations per user (default: 10)", { min: 1, max: 1_000_000 }).optional(),
     includeSeen: option.flag("recommend items that the user has already").default(false),
-    explain: option.flag("also say why: source and reason of every recommendation").default(false),
+    explain: option
+      .flag("also say why: reasons of every score in words; source and reason of every recommendation")
+      .default(false),
+    reasons: option
+      .integer("reasons per row of --explain, the strongest (default: 3)", { min: 1, max: 1000 })
+      .optional(),
+    contributions: option
+      .flag("with --explain: every feature's part of the score as a number")
+      .default(false),
     similar: option.flag("the items most alike to each item of the table, or to every item").default(false),
     history: option
       .path("interactions since training, in its columns: users are answered from these too", {
@@ -140,8 +149,8 @@ async function streamed(
         try: `shopai predict ${path} --stream < requests.ndjson`,
       },
     );
-  const { k, includeSeen, explain, keep, similar } = o;
-  const asked = { k, includeSeen, explain, keep, similar };
+  const { k, includeSeen, explain, reasons, contributions, keep, similar } = o;
+  const asked = { k, includeSeen, explain, reasons, contributions, keep, similar };
   run.progress.stage("answering the lines of stdin");
   const { answered, refused } = await streamLines(answererOf(model, asked, run), run.signal);
   run.progress.done(`${grouped(answered)} answers`);
@@ -156,7 +165,7 @@ async function streamed(
 
 /** Refuses what goes with recommendations on other models, and what does not go together. */
 function refuseForeign(
-  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> & {
+  o: Pick<Ask, "k" | "includeSeen" | "explain" | "reasons" | "contributions" | "keep"> & {
     similar: boolean;
     stream: boolean;
     history?: string;
@@ -167,7 +176,6 @@ function refuseForeign(
   const given = [
     ...(o.k !== undefined ? ["--k"] : []),
     ...(o.includeSeen ? ["--include-seen"] : []),
-    ...(o.explain ? ["--explain"] : []),
     ...(o.similar ? ["--similar"] : []),
     ...(o.history !== undefined ? ["--history"] : []),
   ];
@@ -176,7 +184,15 @@ function refuseForeign(
       where: path,
       try: "leaving it out",
     });
-  const beside = [...given, ...(o.keep ? ["--keep"] : [])].find(
+  const detail = o.reasons !== undefined ? "--reasons" : o.contributions ? "--contributions" : undefined;
+  if (detail && task === "recommendation")
+    throw new ShopaiError("usage", `${detail} is about scores of rows, and ${path} is a model for ${task}`, {
+      where: path,
+      try: "--explain alone",
+    });
+  if (detail && !o.explain)
+    throw new ShopaiError("usage", `${detail} goes with --explain`, { try: `--explain ${detail}` });
+  const beside = [...given, ...(o.explain ? ["--explain"] : []), ...(o.keep ? ["--keep"] : [])].find(
     (name) => name !== "--similar" && name !== "--k",
   );
   if (o.stream && o.history !== undefined)

@@ -8,6 +8,7 @@ import { frameOf } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
 import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
 /** The widest matrix whose products are worked out. */
@@ -89,6 +90,7 @@ function fitted(
         const values = Float64Array.from({ length: x.rows }, (_, r) => predicted(x, r, weights));
         return new Map<string, Column>([["prediction", { kind: "f64", values }]]);
       }),
+    explainer: async () => linearExplainer(features, encoding, weights),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

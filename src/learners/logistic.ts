@@ -6,6 +6,7 @@ import { breathe } from "./breathe.js";
 import { classFrame, classScores } from "./classes.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
 import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
 /**
@@ -111,6 +112,7 @@ function fitted(
         (frame) => classScores(probabilities(frame), classes!, positive),
         { prediction: target!.type },
       ),
+    explainer: async () => linearExplainer(features, encoding, weights, "log-odds"),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

@@ -1,21 +1,43 @@
 import { ShopaiError } from "../core/errors.js";
-import type { Fitted, Model, ModelCard } from "./learner.js";
+import type { Run } from "../engine/run.js";
+import type { Explainer } from "./explanation.js";
+import type { Ask, Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
 import { learnerNamed, registry } from "./registry.js";
 
 /** A card and what was fitted, as one model. */
 export function modelOf(card: ModelCard, fitted: Fitted): Model {
+  let explainer: Promise<Explainer> | undefined;
+  const withReasons = async (ask: Ask, run: Run): Promise<Ask> => {
+    if (!ask.explain || card.task === "recommendation") return ask;
+    const { reasonColumns } = await import("./reasons.js");
+    const why = await (explainer ??= explainerOf(card, fitted, run));
+    return { ...ask, also: (frame) => reasonColumns(why, frame, card.features, ask) };
+  };
   return {
     card,
     catalogue: fitted.catalogue,
     scorer: fitted.scorer,
     similar: fitted.similar,
     space: fitted.space,
+    explainer: fitted.explainer,
     trees: fitted.trees,
-    predict: (rows, ask, run) => fitted.predict(rows, ask, run),
+    predict: async (rows, ask, run) => fitted.predict(rows, await withReasons(ask, run), run),
     store: (folder) => fitted.save(folder),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };
+}
+
+/** @throws ShopaiError "usage" for a learner that cannot say why */
+export async function explainerOf(
+  { learner }: ModelCard,
+  { explainer }: Pick<Fitted, "explainer">,
+  run: Run,
+): Promise<Explainer> {
+  if (explainer) return explainer(run);
+  throw new ShopaiError("usage", `${learner} cannot say what moved a score`, {
+    try: "leaving --explain out, or a learner of trees, linear or logistic",
+  });
 }
 
 /**
