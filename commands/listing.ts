@@ -12,6 +12,7 @@ const loaders: Record<keyof typeof summaries, () => Promise<{ default: Command }
   forecast: () => import("./forecast.js"),
   report: () => import("./report.js"),
   run: () => import("./run.js"),
+  models: () => import("./models.js"),
   generate: () => import("./generate.js"),
   learners: () => import("./learners.js"),
   schema: () => import("./schema.js"),

@@ -9,6 +9,7 @@ export const summaries = {
   forecast: "forecast many series at once, with backtest and intervals",
   report: "gather results in one self-contained page",
   run: "run the stages of a pipeline that are out of date",
+  models: "export models of trees to XGBoost, LightGBM and ONNX, and import theirs",
   generate: "make a seeded synthetic shop with known truth",
   learners: "list the learners by task, with every parameter",
   schema: "print JSON Schema for editors, or the command reference",

@@ -1,6 +1,7 @@
 import { seededRng } from "../../src/core/rng.js";
 import type { Passport } from "../../src/learners/gbdt/exchange/foreign.js";
 import { writeLightgbm } from "../../src/learners/gbdt/exchange/lightgbm-out.js";
+import { writeOnnx } from "../../src/learners/gbdt/exchange/onnx-out.js";
 import { writeXgboost } from "../../src/learners/gbdt/exchange/xgboost-out.js";
 import type { TreeModel } from "../../src/learners/gbdt/trees.js";
 import { columnsOf, randomRows, randomTrees, type Shape } from "./random-trees.js";
@@ -76,6 +77,13 @@ export const exports: Record<string, Exported> = {
     { ...shape, outputs: 2, trees: 4, depth: 3 },
     { link: "identity", objective: "gini", classes: ["a", "b"] },
   ),
+  "level statistics": withStatistic(
+    exported(
+      "statistics",
+      { columns: 4, trees: 4, depth: 4, categories: 2 },
+      { link: "logistic", objective: "binary", classes: ["no", "yes"] },
+    ),
+  ),
   "no trees": exported(
     "none",
     { columns: 3, trees: 0, depth: 0 },
@@ -83,7 +91,28 @@ export const exports: Record<string, Exported> = {
   ),
 };
 
+/** Its last column is made of the levels of a text. */
+function withStatistic({ model, passport, rows }: Exported): Exported {
+  const columns: TreeModel["columns"] = model.columns.map((column, c) =>
+    c === 3
+      ? { kind: "statistic", name: column.name, levels: ["a", "b"], values: [-0.5, 0.4], other: 0.1 }
+      : column,
+  );
+  rows.forEach((value, i) => {
+    if (i % 4 === 3 && !Number.isNaN(value)) rows[i] = value < -0.3 ? -0.5 : value < 0.3 ? 0.1 : 0.4;
+  });
+  return { model: { ...model, columns }, passport: { ...passport, columns: [...columns] }, rows };
+}
+
 /** The files of every model, by name. */
-export function files({ model, passport }: Exported): Record<"xgboost" | "lightgbm", string> {
-  return { xgboost: writeXgboost(model, passport), lightgbm: writeLightgbm(model, passport) };
+export function files({ model, passport }: Exported): {
+  xgboost: string;
+  lightgbm: string;
+  onnx: Uint8Array;
+} {
+  return {
+    xgboost: writeXgboost(model, passport),
+    lightgbm: writeLightgbm(model, passport),
+    onnx: writeOnnx(model, passport),
+  };
 }
