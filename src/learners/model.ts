@@ -1,5 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Run } from "../engine/run.js";
+import { decided } from "./decision.js";
 import type { Explainer } from "./explanation.js";
 import type { Ask, Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
@@ -22,7 +23,12 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     space: fitted.space,
     explainer: fitted.explainer,
     trees: fitted.trees,
-    predict: async (rows, ask, run) => fitted.predict(rows, await withReasons(ask, run), run),
+    predict: async (rows, asked, run) => {
+      const ask = await withReasons(asked, run);
+      return card.decision && rows
+        ? decided(card, fitted.predict.bind(fitted), rows, ask, run)
+        : fitted.predict(rows, ask, run);
+    },
     store: (folder) => fitted.save(folder),
     save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
   };
