@@ -1,30 +1,45 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { nearest, ShopaiError } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
+import type { Run } from "../src/engine/run.js";
+import { effects } from "../src/learners/effects.js";
 import { exported, exportFormats, imported } from "../src/learners/gbdt/exchange/exchange.js";
 import { loadModel } from "../src/learners/model.js";
 import { writeModelFolder } from "../src/learners/model-folder.js";
-import { defineCommand, option, OptionError, type Result } from "../src/pipeline/command.js";
+import {
+  defineCommand,
+  option,
+  OptionError,
+  readingOptions,
+  telling,
+  type Cell,
+  type Result,
+} from "../src/pipeline/command.js";
 import { writeAtomically } from "../src/table/atomic.js";
+import { openTable } from "../src/table/open.js";
+import { provenanceOf } from "../src/table/provenance.js";
+import { selectOrdered } from "../src/table/relation.js";
+import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
 const models = defineCommand({
   name: "models",
   summary: summaries.models,
   inputs: {
-    usage: "export|import <path>",
+    usage: "export|import|explain <path> [table...]",
     min: 2,
-    max: 2,
-    help: "export and a model folder, or import and a file that XGBoost or LightGBM saved",
-    choices: ["export", "import"],
+    max: Infinity,
+    help: "export and a model folder; import and a file that XGBoost or LightGBM saved; explain, a model folder and tables",
+    choices: ["export", "import", "explain"],
   },
   examples: [
     "shopai models export model/ --format xgboost -o model.json",
     "shopai models export model/ --format onnx -o model.onnx",
     "shopai models import booster.json -o model/ --target bought --classes no,yes",
+    "shopai models explain model/ orders.parquet --features price,country -o effects.parquet",
   ],
   options: {
-    out: option.path("file, or model folder, to write", { short: "o" }),
+    out: option.path("file, table or model folder to write", { short: "o" }),
     format: option.choice("export: format to write", exportFormats).optional(),
     target: option.text("import: name of the column that is predicted", { arg: "<column>" }).optional(),
     classes: option
@@ -33,14 +48,26 @@ const models = defineCommand({
     positive: option
       .text("import: the class that score is the probability of (default: the second)", { arg: "<class>" })
       .optional(),
-    features: option.names("import: names of the feature columns, in their order").optional(),
+    features: option
+      .names("import: names of the feature columns, in their order; explain: features to vary (default: all)")
+      .optional(),
+    grid: option.integer("explain: values of every feature (default: 20)", { min: 1, max: 1000 }).optional(),
+    rows: option
+      .integer("explain: rows to average over, drawn by the seed (default: 1000)", { min: 1 })
+      .optional(),
+    ice: option.integer("explain: rows whose own curves are given too (default: 0)", { min: 0 }).optional(),
+    where: readingOptions.where,
   },
   reads: (o) => o.in.slice(1),
   writes: (o) => [o.out],
-  async run(o) {
-    const [action, path] = o.in;
+  async run(o, run) {
+    const [action, path, ...tables] = o.in;
     if (!Object.hasOwn(actions, action)) throw unknownAction(action);
-    return actions[action](path, o);
+    if (action !== "explain" && tables.length > 0)
+      throw new ShopaiError("usage", `models ${action} takes one path, got ${tables.length + 1}`, {
+        try: models.examples[0],
+      });
+    return actions[action]([path, ...tables], o, run);
   },
 });
 export default models;
@@ -53,16 +80,24 @@ interface Asked {
   classes?: string[];
   positive?: string;
   features?: string[];
+  grid?: number;
+  rows?: number;
+  ice?: number;
+  where?: string;
 }
 
-const actions: Record<string, (path: string, o: Asked) => Promise<Result>> = {
-  async export(path, o) {
+const ofExport = ["format"] as const;
+const ofImport = ["target", "classes", "positive"] as const;
+const ofExplain = ["grid", "rows", "ice", "where"] as const;
+
+const actions: Record<string, (paths: string[], o: Asked, run: Run) => Promise<Result>> = {
+  async export([path], o) {
     const { format, out } = o;
     if (format === undefined)
       throw new OptionError("format", "missing", "models export needs --format <xgboost|lightgbm|onnx>", {
         try: models.examples[0],
       });
-    refuse(o, ["target", "classes", "positive", "features"], "import");
+    refuse(o, [...ofImport, ...ofExplain, "features"], "export");
     const model = await loadModel(path);
     const content = exported(model, format, path);
     await writeAtomically(out, async (temporary) => writeFileSync(temporary, content));
@@ -72,8 +107,8 @@ const actions: Record<string, (path: string, o: Asked) => Promise<Result>> = {
       blocks: [{ kind: "title", text: `${path} → ${out} (${format}, ${grouped(bytes)} bytes)` }],
     };
   },
-  async import(path, o) {
-    refuse(o, ["format"], "export");
+  async import([path], o) {
+    refuse(o, [...ofExport, ...ofExplain], "import");
     const { card, tool, save } = imported(readModelFile(path), path, o);
     await writeModelFolder(o.out, card, save);
     return {
@@ -90,6 +125,33 @@ const actions: Record<string, (path: string, o: Asked) => Promise<Result>> = {
           ],
         },
       ],
+    };
+  },
+  async explain([path, ...tables], o, run) {
+    refuse(o, [...ofExport, ...ofImport], "explain");
+    if (tables.length === 0)
+      throw new ShopaiError("usage", "models explain needs a table to average over", {
+        where: path,
+        try: `shopai models explain ${path} table.parquet -o ${o.out}`,
+      });
+    const model = await loadModel(path);
+    const rows = await openTable(await run.engine(), tables, { where: o.where, signal: run.signal });
+    const ask = { features: o.features, grid: o.grid ?? 20, rows: o.rows ?? 1000, ice: o.ice ?? 0 };
+    const found = await effects(model, rows, ask, run);
+    const provenance = provenanceOf("models", telling(models, { ...o }), o.seed, rows.inputs);
+    const written = await writeTable(found, o.out, provenance, {});
+    const head = await found.engine.rows<Record<string, Cell>>(`${selectOrdered(found)} LIMIT 10`);
+    return {
+      json: { out: o.out, rows: written.rows, columns: found.schema },
+      blocks: [
+        { kind: "title", text: `${path}: effects of its features → ${o.out}` },
+        {
+          kind: "table",
+          head: found.schema.map(({ name }) => name),
+          rows: head.map((row) => found.schema.map(({ name }) => row[name])),
+        },
+      ],
+      wroteStdout: o.out === "-",
     };
   },
 };
