@@ -18,7 +18,7 @@ import {
 } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
-import { materialised, selectOrdered } from "../src/table/relation.js";
+import { materialised, selectOrdered, type Relation } from "../src/table/relation.js";
 import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
@@ -52,6 +52,11 @@ const predict = defineCommand({
     contributions: option
       .flag("with --explain: every feature's part of the score as a number")
       .default(false),
+    background: option
+      .path("with --explain: rows that scores are compared with (default: the training rows on average)", {
+        arg: "<table>",
+      })
+      .optional(),
     similar: option.flag("the items most alike to each item of the table, or to every item").default(false),
     history: option
       .path("interactions since training, in its columns: users are answered from these too", {
@@ -64,7 +69,7 @@ const predict = defineCommand({
       .default(false),
     ...readingOptions,
   },
-  reads: (o) => [...o.in, ...(o.history === undefined ? [] : [o.history])],
+  reads: (o) => [...o.in, ...[o.history, o.background].filter((path) => path !== undefined)],
   writes: (o) => (o.stream ? [] : [outOf(o)]),
   async run(o, run) {
     const [path, ...tables] = o.in;
@@ -85,19 +90,22 @@ const predict = defineCommand({
     const engine = await run.engine();
     const rows =
       tables.length > 0 ? await openTable(engine, tables, { ...o, signal: run.signal }) : undefined;
-    const history =
-      o.history === undefined
+    const opened = async (path: string | undefined): Promise<Relation | undefined> =>
+      path === undefined
         ? undefined
-        : await openTable(engine, [o.history], { ...o, where: undefined, signal: run.signal });
+        : openTable(engine, [path], { ...o, where: undefined, signal: run.signal });
+    const history = await opened(o.history);
+    const background = await opened(o.background);
     const answers = o.similar
       ? await model.similar!(rows, o, run)
-      : await model.predict(rows, { ...o, history }, run);
+      : await model.predict(rows, { ...o, history, background }, run);
     const predictions = await materialised(answers, "predictions");
     const card = { path: join(path, "model.json"), sha256: await sha256OfFile(join(path, "model.json")) };
     const provenance = provenanceOf("predict", telling(predict, o), o.seed, [
       card,
       ...(rows?.inputs ?? []),
       ...(history?.inputs ?? []),
+      ...(background?.inputs ?? []),
     ]);
     const written = await writeTable(predictions, out, provenance, o);
     const head = await engine.rows<Record<string, Cell>>(`${selectOrdered(predictions)} LIMIT 5`);
@@ -135,7 +143,7 @@ function outOf({ out }: { out?: string }): string {
 /** Answers stdin line by line until it ends. */
 async function streamed(
   model: Model,
-  o: Omit<Ask, "history"> & { in: string[]; similar: boolean; out?: string; where?: string },
+  o: Omit<Ask, "history" | "background"> & { in: string[]; similar: boolean; out?: string; where?: string },
   run: Run,
 ): Promise<Result> {
   const [path, table] = o.in;
@@ -169,6 +177,7 @@ function refuseForeign(
     similar: boolean;
     stream: boolean;
     history?: string;
+    background?: string;
   },
   task: Task,
   path: string,
@@ -184,7 +193,10 @@ function refuseForeign(
       where: path,
       try: "leaving it out",
     });
-  const detail = o.reasons !== undefined ? "--reasons" : o.contributions ? "--contributions" : undefined;
+  const detail =
+    (o.reasons !== undefined && "--reasons") ||
+    (o.contributions && "--contributions") ||
+    (o.background !== undefined && "--background");
   if (detail && task === "recommendation")
     throw new ShopaiError("usage", `${detail} is about scores of rows, and ${path} is a model for ${task}`, {
       where: path,
@@ -195,6 +207,10 @@ function refuseForeign(
   const beside = [...given, ...(o.explain ? ["--explain"] : []), ...(o.keep ? ["--keep"] : [])].find(
     (name) => name !== "--similar" && name !== "--k",
   );
+  if (o.stream && o.background !== undefined)
+    throw new ShopaiError("usage", "--background is for tables, and --stream answers line by line", {
+      try: "--explain without --background",
+    });
   if (o.stream && o.history !== undefined)
     throw new ShopaiError("usage", "--history is a table, and with --stream the requests hold it", {
       try: `{"user": 7, "item": ["newest last"]}`,

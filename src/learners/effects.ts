@@ -4,9 +4,10 @@ import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { quantileOfSorted } from "../metrics/bootstrap.js";
-import { countRows, frameOf, isNumeric, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { frameOf, isNumeric, relationOf, rowColumn, type Relation } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import { checkFeatures } from "./design-matrix.js";
+import { drawn } from "./draw.js";
 import type { Model, ModelCard } from "./learner.js";
 
 export interface EffectsAsk {
@@ -115,28 +116,21 @@ async function sampled(
   run: Run,
 ): Promise<{ table: string; rows: number; numbers: Float64Array }> {
   const { engine } = rows;
-  const count = await countRows(rows);
-  const drawn = run
-    .rng("effects")
-    .shuffle(Int32Array.from({ length: count }, (_, row) => row))
-    .subarray(0, most)
-    .sort();
-  const [picked, table] = [engine.fresh("picked"), engine.fresh("sampled")];
-  const place = Int32Array.from(drawn, (_, i) => i);
-  await engine.load(picked, {
-    rows: drawn.length,
-    columns: new Map([
-      ["number", { kind: "i32", values: drawn }],
-      ["place", { kind: "i32", values: place }],
-    ]),
-  });
-  const order = rows.key.length > 0 ? `ORDER BY ${rows.key.map(ident).join(", ")}` : "";
+  const some = await drawn(rows, most, run);
+  const table = engine.fresh("sampled");
   const names = card.features.map(({ name }) => ident(name)).join(", ");
   await engine.run(
-    `CREATE TABLE ${ident(table)} AS SELECT p.place, r.* EXCLUDE (number) FROM (SELECT row_number() OVER (${order}) - 1 AS number, ${names} FROM (${rows.sql})) r JOIN ${ident(picked)} p USING (number)`,
+    `CREATE TABLE ${ident(table)} AS SELECT row_number() OVER (ORDER BY ${ident(rowColumn)}) - 1 AS place, ${ident(rowColumn)} AS ${ident(numberColumn)}, ${names} FROM (${some.sql})`,
   );
-  return { table, rows: drawn.length, numbers: Float64Array.from(drawn, (row) => row + 1) };
+  const frame = await engine.frame(`SELECT ${ident(numberColumn)} FROM ${ident(table)} ORDER BY place`, [
+    { name: numberColumn, as: "f64" },
+  ]);
+  const numbers = floats(frame, numberColumn);
+  return { table, rows: frame.rows, numbers: numbers.map((row) => row + 1) };
 }
+
+/** A name that no feature has. */
+const numberColumn = "_shopai_number";
 
 interface GridValue {
   text: string | null;

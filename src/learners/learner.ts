@@ -80,6 +80,8 @@ export interface Ask extends ReasonsAsk {
   explain?: boolean;
   /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
   history?: Relation;
+  /** Explanations: rows that scores are compared with, instead of the training rows on average. */
+  background?: Relation;
   /** Columns beside the predictions of rows, worked out from a frame of features. */
   also?(frame: Frame): Map<string, Column>;
 }
@@ -99,8 +101,12 @@ export interface Fitted {
   similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
-  /** Learners whose scores can be split among the features exactly. */
-  explainer?(run: Run): Promise<Explainer>;
+  /**
+   * Learners whose scores can be split among the features exactly.
+   *
+   * @param background features of rows that scores are compared with; by default the training rows on average
+   */
+  explainer?(run: Run, background?: Frame): Promise<Explainer>;
   /** Learners of trees: the trees behind the scores, for explanations and export. */
   trees?: TreeModel;
   /** Writes everything that `load` needs; the card is written by the caller. */

@@ -1,5 +1,6 @@
 import type { Field } from "../engine/engine.js";
 import type { Frame } from "../engine/frame.js";
+import { addRow, type DesignMatrix } from "../kernels/design.js";
 import { encode, type Encoding } from "./design-matrix.js";
 import type { Explainer } from "./explanation.js";
 
@@ -9,33 +10,30 @@ import type { Explainer } from "./explanation.js";
  * features are independent (Štrumbelj & Kononenko 2014, Knowledge and Information Systems 41:647-665,
  * eq. 13). Missing values count as the mean, so what contributes there is the indicator beside them.
  *
- * @param weights outputs x (width + 1): of the columns of the matrix, then the intercept
+ * @param weights    outputs x (width + 1): of the columns of the matrix, then the intercept
+ * @param background rows whose means are taken instead of those of the training rows
  */
 export function linearExplainer(
   features: readonly Field[],
   encoding: Encoding,
   weights: Float64Array,
+  background: Frame | undefined,
   unit?: Explainer["unit"],
 ): Explainer {
   const stride = encoding.width + 1;
   const outputs = weights.length / stride;
   const names = features.map(({ name }) => name);
   const owner = new Int32Array(encoding.width);
-  const means = new Float64Array(encoding.width);
-  encoding.numbers.forEach(({ name, missing, missingShare }, at) => {
+  encoding.numbers.forEach(({ name, missing }, at) => {
     owner[at] = names.indexOf(name);
-    if (missing === undefined) return;
-    owner[missing] = owner[at];
-    means[missing] = missingShare!;
+    if (missing !== undefined) owner[missing] = owner[at];
   });
-  for (const { name, start, shares, missing, missingShare } of encoding.categories) {
-    owner.fill(names.indexOf(name), start, start + shares.length);
-    means.set(shares, start);
-    if (missing === undefined) continue;
-    owner[missing] = names.indexOf(name);
-    means[missing] = missingShare!;
+  for (const { name, start, levels, missing } of encoding.categories) {
+    owner.fill(names.indexOf(name), start, start + levels.length);
+    if (missing !== undefined) owner[missing] = names.indexOf(name);
   }
-  /** Contributions of a row whose numbers are at their means and whose levels are none. */
+  const means = background ? meansOf(encode(background, features, encoding)) : trainingMeans(encoding);
+  /** Contributions of a row whose numbers are 0 in the matrix and whose levels are none. */
   const none = new Float64Array(outputs * names.length);
   const expected = new Float64Array(outputs);
   for (let o = 0; o < outputs; o++) {
@@ -62,4 +60,21 @@ export function linearExplainer(
     return out;
   };
   return { names, outputs, expected, unit, of };
+}
+
+/** Means of the columns of the matrix over the training rows: 0 for numbers, shares for indicators. */
+function trainingMeans({ numbers, categories, width }: Encoding): Float64Array {
+  const means = new Float64Array(width);
+  for (const { missing, missingShare } of numbers) if (missing !== undefined) means[missing] = missingShare!;
+  for (const { start, shares, missing, missingShare } of categories) {
+    means.set(shares, start);
+    if (missing !== undefined) means[missing] = missingShare!;
+  }
+  return means;
+}
+
+function meansOf(x: DesignMatrix): Float64Array {
+  const means = new Float64Array(x.width);
+  for (let r = 0; r < x.rows; r++) addRow(x, r, 1 / x.rows, means);
+  return means;
 }

@@ -90,7 +90,7 @@ function fitted(
         const values = Float64Array.from({ length: x.rows }, (_, r) => predicted(x, r, weights));
         return new Map<string, Column>([["prediction", { kind: "f64", values }]]);
       }),
-    explainer: async () => linearExplainer(features, encoding, weights),
+    explainer: async (_, background) => linearExplainer(features, encoding, weights, background),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

@@ -112,7 +112,7 @@ function fitted(
         (frame) => classScores(probabilities(frame), classes!, positive),
         { prediction: target!.type },
       ),
-    explainer: async () => linearExplainer(features, encoding, weights, "log-odds"),
+    explainer: async (_, background) => linearExplainer(features, encoding, weights, background, "log-odds"),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

@@ -1,6 +1,9 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Run } from "../engine/run.js";
+import { frameOf, type Relation } from "../table/relation.js";
 import { decided } from "./decision.js";
+import { checkFeatures, featureAsks } from "./design-matrix.js";
+import { drawn } from "./draw.js";
 import type { Explainer } from "./explanation.js";
 import type { Ask, Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
@@ -12,7 +15,7 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
   const withReasons = async (ask: Ask, run: Run): Promise<Ask> => {
     if (!ask.explain || card.task === "recommendation") return ask;
     const { reasonColumns } = await import("./reasons.js");
-    const why = await (explainer ??= explainerOf(card, fitted, run));
+    const why = await (explainer ??= explainerOf(card, fitted, ask.background, run));
     return { ...ask, also: (frame) => reasonColumns(why, frame, card.features, ask) };
   };
   return {
@@ -34,16 +37,26 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
   };
 }
 
+/** Background rows that a score is compared with at most; more say hardly anything else. */
+const mostBackground = 1000;
+
 /** @throws ShopaiError "usage" for a learner that cannot say why */
-export async function explainerOf(
-  { learner }: ModelCard,
-  { explainer }: Pick<Fitted, "explainer">,
+async function explainerOf(
+  { learner, features }: ModelCard,
+  { explainer }: Fitted,
+  background: Relation | undefined,
   run: Run,
 ): Promise<Explainer> {
-  if (explainer) return explainer(run);
-  throw new ShopaiError("usage", `${learner} cannot say what moved a score`, {
-    try: "leaving --explain out, or a learner of trees, linear or logistic",
-  });
+  if (!explainer)
+    throw new ShopaiError("usage", `${learner} cannot say what moved a score`, {
+      try: "leaving --explain out, or a learner of trees, linear or logistic",
+    });
+  if (!background) return explainer(run);
+  checkFeatures(background, features);
+  const frame = await frameOf(await drawn(background, mostBackground, run), featureAsks(features));
+  if (frame.rows === 0)
+    throw new ShopaiError("data", "there are no background rows", { where: background.name });
+  return explainer(run, frame);
 }
 
 /**
