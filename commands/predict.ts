@@ -4,6 +4,7 @@ import { ShopaiError } from "../src/core/errors.js";
 import { sha256OfFile } from "../src/core/hash.js";
 import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
+import { withCounterfactuals } from "../src/learners/counterfactual.js";
 import type { Ask, Model, Task } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
 import { answererOf } from "../src/learners/stream.js";
@@ -53,10 +54,17 @@ const predict = defineCommand({
       .flag("with --explain: every feature's part of the score as a number")
       .default(false),
     background: option
-      .path("with --explain: rows that scores are compared with (default: the training rows on average)", {
-        arg: "<table>",
-      })
+      .path(
+        "with --explain: rows that scores are compared with (default: the training rows on average); with --counterfactual: rows that values are taken from",
+        {
+          arg: "<table>",
+        },
+      )
       .optional(),
+    counterfactual: option
+      .flag("the smallest change found that would turn each decision (classifiers, up to 1000 rows)")
+      .default(false),
+    freeze: option.names("with --counterfactual: features that may not change").optional(),
     similar: option.flag("the items most alike to each item of the table, or to every item").default(false),
     history: option
       .path("interactions since training, in its columns: users are answered from these too", {
@@ -99,7 +107,11 @@ const predict = defineCommand({
     const answers = o.similar
       ? await model.similar!(rows, o, run)
       : await model.predict(rows, { ...o, history, background }, run);
-    const predictions = await materialised(answers, "predictions");
+    const changed =
+      o.counterfactual && rows
+        ? await withCounterfactuals(model, rows, answers, { freeze: o.freeze, background }, run)
+        : answers;
+    const predictions = await materialised(changed, "predictions");
     const card = { path: join(path, "model.json"), sha256: await sha256OfFile(join(path, "model.json")) };
     const provenance = provenanceOf("predict", telling(predict, o), o.seed, [
       card,
@@ -178,6 +190,8 @@ function refuseForeign(
     stream: boolean;
     history?: string;
     background?: string;
+    counterfactual: boolean;
+    freeze?: readonly string[];
   },
   task: Task,
   path: string,
@@ -196,7 +210,7 @@ function refuseForeign(
   const detail =
     (o.reasons !== undefined && "--reasons") ||
     (o.contributions && "--contributions") ||
-    (o.background !== undefined && "--background");
+    (o.background !== undefined && !o.counterfactual && "--background");
   if (detail && task === "recommendation")
     throw new ShopaiError("usage", `${detail} is about scores of rows, and ${path} is a model for ${task}`, {
       where: path,
@@ -207,6 +221,16 @@ function refuseForeign(
   const beside = [...given, ...(o.explain ? ["--explain"] : []), ...(o.keep ? ["--keep"] : [])].find(
     (name) => name !== "--similar" && name !== "--k",
   );
+  if (o.freeze && !o.counterfactual)
+    throw new ShopaiError("usage", "--freeze goes with --counterfactual", { try: "--counterfactual" });
+  if (o.counterfactual && (task !== "classification" || o.stream))
+    throw new ShopaiError(
+      "usage",
+      o.stream
+        ? "--counterfactual looks at many rows, and --stream answers line by line"
+        : `--counterfactual turns decisions, and ${path} is a model for ${task}`,
+      { where: path, try: "leaving it out" },
+    );
   if (o.stream && o.background !== undefined)
     throw new ShopaiError("usage", "--background is for tables, and --stream answers line by line", {
       try: "--explain without --background",

@@ -201,6 +201,9 @@ test("float32 thresholds as float64 thresholds, and back", () => {
         expect(x < threshold).toBe(Math.fround(x) < single);
     }),
   );
+  for (const single of [Infinity, -Infinity, 3.4028234663852886e38, -3.4028234663852886e38])
+    for (const x of [3.5e38, 3.40282352e38, -3.40282352e38, -3.5e38, 1])
+      expect(x < doubleThreshold(single), `${x} < ${single}`).toBe(Math.fround(x) < single);
   // Between two float32 values, and just behind one: both stay on their sides.
   expect(floatThreshold(2.5)).toBe(2.5);
   expect(Math.fround(3) < floatThreshold(doubleAbove(3))).toBe(true);

@@ -215,6 +215,17 @@ export function levelCounts({ columns, trees }: TreeModel): number[] {
   return counts;
 }
 
+/** Names that differ, for tools that want such: several columns may be made of one feature. */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let i = 2; taken.has(unique); i++) unique = `${name}_${i}`;
+    taken.add(unique);
+    return unique;
+  });
+}
+
 /** Trees in rounds of one tree per output, in their order; -1 where an output has fewer. */
 export function rounds({ outputs, output }: TreeEnsemble): number[][] {
   const byOutput = Array.from({ length: outputs }, () => [] as number[]);

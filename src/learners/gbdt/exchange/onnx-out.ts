@@ -185,7 +185,7 @@ function membersOf(trees: TreeEnsemble, node: number, columns: readonly TreeColu
 /** Gathers the nodes of an ONNX graph under names that no feature has. */
 class Graph {
   private readonly nodes: Message[] = [];
-  private readonly inputs: Message[] = [];
+  private readonly inputs = new Map<string, Message>();
   private readonly outputs: Message[] = [];
   private readonly taken: Set<string>;
 
@@ -235,8 +235,9 @@ class Graph {
     return this.node("Constant", [], [attribute.tensor("value", value)]);
   }
 
+  /** Several columns may be made of one feature: it is an input once. */
   input(name: string, kind: number): string {
-    this.inputs.push(valueInfo(name, kind, [undefined, 1]));
+    this.inputs.set(name, valueInfo(name, kind, [undefined, 1]));
     return name;
   }
 
@@ -250,7 +251,7 @@ class Graph {
     return message(
       ...this.nodes.map((node) => bytes(1, node)),
       bytes(2, "shopai"),
-      ...this.inputs.map((input) => bytes(11, input)),
+      ...[...this.inputs.values()].map((input) => bytes(11, input)),
       ...this.outputs.map((output) => bytes(12, output)),
     );
   }

@@ -1,5 +1,5 @@
 import { type TreeColumn, type TreeEnsemble, type TreeModel } from "../trees.js";
-import { levelCounts, levelsLeft, rounds, type Passport } from "./foreign.js";
+import { levelCounts, levelsLeft, rounds, uniqueNames, type Passport } from "./foreign.js";
 import { floatAbove } from "./neighbours.js";
 
 /**
@@ -23,7 +23,7 @@ export function writeXgboost(model: TreeModel, passport: Passport): string {
   const saved = {
     learner: {
       attributes: { shopai: JSON.stringify(passport) },
-      feature_names: columns.map(({ name }) => name),
+      feature_names: uniqueNames(columns.map(({ name }) => name)),
       feature_types: levelCounts(model).map((count) => (count > 0 ? "c" : "float")),
       gradient_booster: {
         model: {
