@@ -3,7 +3,7 @@ import type { Passport } from "../../src/learners/gbdt/exchange/foreign.js";
 import { writeLightgbm } from "../../src/learners/gbdt/exchange/lightgbm-out.js";
 import { writeOnnx } from "../../src/learners/gbdt/exchange/onnx-out.js";
 import { writeXgboost } from "../../src/learners/gbdt/exchange/xgboost-out.js";
-import type { TreeModel } from "../../src/learners/gbdt/trees.js";
+import type { TreeColumn, TreeModel } from "../../src/learners/gbdt/trees.js";
 import { columnsOf, randomRows, randomTrees, type Shape } from "./random-trees.js";
 
 /** A model of ours, as it was handed to the other tools, with rows for them to predict. */
@@ -84,6 +84,13 @@ export const exports: Record<string, Exported> = {
       { link: "logistic", objective: "binary", classes: ["no", "yes"] },
     ),
   ),
+  "statistics of classes": withStatistics(
+    exported(
+      "classes",
+      { columns: 4, outputs: 3, trees: 5, depth: 4 },
+      { link: "softmax", objective: "multiclass", classes: ["a", "b", "c"] },
+    ),
+  ),
   "no trees": exported(
     "none",
     { columns: 3, trees: 0, depth: 0 },
@@ -102,6 +109,23 @@ function withStatistic({ model, passport, rows }: Exported): Exported {
     if (i % 4 === 3 && !Number.isNaN(value)) rows[i] = value < -0.3 ? -0.5 : value < 0.3 ? 0.1 : 0.4;
   });
   return { model: { ...model, columns }, passport: { ...passport, columns: [...columns] }, rows };
+}
+
+/** Two of its columns are made of the levels of one text. */
+function withStatistics({ model, passport, rows }: Exported): Exported {
+  const levels = ["a", "b", "c"];
+  const made = [
+    { values: [-0.5, 0.4, 0], other: 0.1 },
+    { values: [0.3, -0.2, 1], other: -0.6 },
+  ].map((about): TreeColumn => ({ kind: "statistic", name: "text", levels, ...about }));
+  const columns = [...model.columns.slice(0, 2), ...made];
+  for (let at = 0; at < rows.length; at += 4) {
+    const level = Math.floor(Math.abs(rows[at] * 8) || 0) % 4;
+    made.forEach((column, i) => {
+      if (column.kind === "statistic") rows[at + 2 + i] = column.values[level] ?? column.other;
+    });
+  }
+  return { model: { ...model, columns }, passport: { ...passport, columns }, rows };
 }
 
 /** The files of every model, by name. */
