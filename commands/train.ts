@@ -28,6 +28,7 @@ const roleOptions = {
   rating: role("rating"),
   time: role("time"),
   weight: role("weight"),
+  segment: role("segment"),
 };
 
 const options = {

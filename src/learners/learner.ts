@@ -14,7 +14,7 @@ import type { ReasonsAsk } from "./reasons.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
-export { choice, flag, int, real } from "./params.js";
+export { choice, flag, int, real, text } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
 export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
@@ -28,6 +28,7 @@ export const roleHelp = {
   rating: "column of the strength of an interaction: stars, units, 0 or more",
   time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
+  segment: "column of the user's group (country, tier): newcomers get what is popular in theirs",
 } as const;
 export type RoleName = keyof typeof roleHelp;
 export type RoleNeeds = Partial<Record<RoleName, "required" | "optional">>;
