@@ -14,11 +14,11 @@ export interface Explainer {
   /** In what raw scores are counted; undefined for the units of the target. */
   unit?: "log-odds" | "logarithm";
   /**
-   * Contributions of the rows `from` to `to` of a frame of features.
+   * Contributions of rows of a frame of features.
    *
-   * @returns rows x outputs x names
+   * @returns those of the rows `from` to `to` (not included): rows x outputs x names
    */
-  of(frame: Frame, from: number, to: number): Float64Array;
+  of(frame: Frame): (from: number, to: number) => Float64Array;
 }
 
 /** Contributions held in memory at once. */
@@ -31,9 +31,10 @@ export function explained(
   take: (contributions: Float64Array, from: number, to: number) => void,
 ): void {
   const part = Math.max(1, Math.floor(most / (explainer.outputs * Math.max(1, explainer.names.length))));
+  const contributions = explainer.of(frame);
   for (let from = 0; from < frame.rows; from += part) {
     const to = Math.min(frame.rows, from + part);
-    take(explainer.of(frame, from, to), from, to);
+    take(contributions(from, to), from, to);
   }
 }
 

@@ -43,21 +43,23 @@ export function linearExplainer(
       expected[o] += weights[o * stride + c] * means[c];
     }
   }
-  const of = (frame: Frame, from: number, to: number): Float64Array => {
+  const of = (frame: Frame) => {
     const { numberWidth, numbers, starts, ones } = encode(frame, features, encoding);
-    const out = new Float64Array((to - from) * none.length);
-    for (let r = from; r < to; r++) {
-      const at = (r - from) * none.length;
-      out.set(none, at);
-      for (let o = 0; o < outputs; o++) {
-        const row = at + o * names.length;
-        for (let c = 0; c < numberWidth; c++)
-          out[row + owner[c]] += weights[o * stride + c] * numbers[r * numberWidth + c];
-        for (let p = starts[r]; p < starts[r + 1]; p++)
-          out[row + owner[ones[p]]] += weights[o * stride + ones[p]];
+    return (from: number, to: number): Float64Array => {
+      const out = new Float64Array((to - from) * none.length);
+      for (let r = from; r < to; r++) {
+        const at = (r - from) * none.length;
+        out.set(none, at);
+        for (let o = 0; o < outputs; o++) {
+          const row = at + o * names.length;
+          for (let c = 0; c < numberWidth; c++)
+            out[row + owner[c]] += weights[o * stride + c] * numbers[r * numberWidth + c];
+          for (let p = starts[r]; p < starts[r + 1]; p++)
+            out[row + owner[ones[p]]] += weights[o * stride + ones[p]];
+        }
       }
-    }
-    return out;
+      return out;
+    };
   };
   return { names, outputs, expected, unit, of };
 }

@@ -1,10 +1,10 @@
 import type { Frame } from "../../../engine/frame.js";
 import type { Run } from "../../../engine/run.js";
 import type { Explainer } from "../../explanation.js";
+import { treeValues } from "../columns.js";
 import type { TreeModel } from "../trees.js";
 import { backgroundContributions } from "./background.js";
 import { pathContributions } from "./contributions.js";
-import { treeRows } from "./tree-rows.js";
 
 /**
  * Explains the scores of trees by features: a feature gets what all columns made of it contribute.
@@ -18,7 +18,11 @@ export async function treeExplainer(
 ): Promise<Explainer> {
   const names = [...new Set(columns.map(({ name }) => name))];
   const { expected, of } = background
-    ? backgroundContributions(trees, columns.length, treeRows(background, columns))
+    ? backgroundContributions(
+        trees,
+        columns.length,
+        rowMajor(treeValues(columns, background), 0, background.rows),
+      )
     : await pathContributions(trees, columns.length, run.pool);
   const owner = columns.map(({ name }) => names.indexOf(name));
   const one = names.length === columns.length;
@@ -27,15 +31,27 @@ export async function treeExplainer(
     outputs: trees.outputs,
     expected,
     unit: link === "identity" ? undefined : link === "exp" ? "logarithm" : "log-odds",
-    of(frame: Frame, from: number, to: number) {
-      const values = of(treeRows(frame, columns, from, to));
-      if (one) return values;
-      const gathered = new Float64Array((to - from) * trees.outputs * names.length);
-      for (let i = 0; i < values.length; i++) {
-        const c = i % columns.length;
-        gathered[((i - c) / columns.length) * names.length + owner[c]] += values[i];
-      }
-      return gathered;
+    of(frame: Frame) {
+      const values = treeValues(columns, frame);
+      return (from, to) => {
+        const contributions = of(rowMajor(values, from, to));
+        if (one) return contributions;
+        const gathered = new Float64Array((to - from) * trees.outputs * names.length);
+        for (let i = 0; i < contributions.length; i++) {
+          const c = i % columns.length;
+          gathered[((i - c) / columns.length) * names.length + owner[c]] += contributions[i];
+        }
+        return gathered;
+      };
     },
   };
+}
+
+/** Rows of some columns, one after the other. */
+function rowMajor(columns: readonly Float64Array[], from: number, to: number): Float64Array {
+  const rows = new Float64Array((to - from) * columns.length);
+  columns.forEach((values, c) => {
+    for (let r = from; r < to; r++) rows[(r - from) * columns.length + c] = values[r];
+  });
+  return rows;
 }
