@@ -168,9 +168,11 @@ function readModelFile(path: string): Uint8Array {
   }
 }
 
+/** Refuses what goes with the other actions. */
 function refuse(o: Asked, names: readonly (keyof Asked)[], action: string): void {
   const given = names.find((name) => o[name] !== undefined);
-  if (given) throw new ShopaiError("usage", `--${given} is for models ${action}`, { try: "leaving it out" });
+  if (given)
+    throw new ShopaiError("usage", `models ${action} has no option --${given}`, { try: "leaving it out" });
 }
 
 function unknownAction(action: string): ShopaiError {
