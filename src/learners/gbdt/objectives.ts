@@ -272,7 +272,7 @@ function renewed(data: Labelled, quantile: number): Objective {
 
 const block = 4096;
 
-function writeGradients(
+export function writeGradients(
   kernel: SharedKernel,
   rows: number,
   g: number,

@@ -2,6 +2,17 @@ import { thresholdAfter, type BinLayout } from "./bins.js";
 import type { Split } from "./split.js";
 import type { TreeEnsemble } from "./trees.js";
 
+export interface Branch {
+  feature: number;
+  missingLeft: boolean;
+  gain: number;
+  left: number;
+  right: number;
+  threshold?: number;
+  levels?: readonly number[];
+  levelCount?: number;
+}
+
 /** Collects trees node by node; parents come before their children. */
 export class TreeBuilder {
   private readonly starts: number[] = [0];
@@ -18,7 +29,7 @@ export class TreeBuilder {
   private readonly catCount: number[] = [];
   private readonly catWords: number[] = [];
 
-  constructor(private readonly layout: BinLayout) {}
+  constructor(private readonly layout: Pick<BinLayout, "columns">) {}
 
   get trees(): number {
     return this.output.length;
@@ -45,24 +56,35 @@ export class TreeBuilder {
     return this.feature.length - 1;
   }
 
-  /** Makes a leaf an inner node. */
+  /** Makes a leaf an inner node, by a split in bins. */
   split(node: number, split: Split, left: number, right: number): void {
     const column = this.layout.columns[split.feature];
-    this.feature[node] = split.feature;
-    this.left[node] = left;
-    this.right[node] = right;
-    this.missingLeft[node] = split.missingLeft ? 1 : 0;
-    this.gain[node] = split.gain;
-    if (!split.set) this.threshold[node] = thresholdAfter(column, split.bin);
-    else {
-      // Level c has bin c + 1.
-      const words = new Array<number>(Math.ceil((column.size - 1) / 32)).fill(0);
-      for (let bin = 1; bin < column.size; bin++)
-        if ((split.set[bin >> 3] >> (bin & 7)) & 1) words[(bin - 1) >> 5] |= 1 << ((bin - 1) & 31);
-      this.catStart[node] = this.catWords.length;
-      this.catCount[node] = words.length;
-      this.catWords.push(...words);
-    }
+    const about = { feature: split.feature, missingLeft: split.missingLeft, gain: split.gain, left, right };
+    if (!split.set) return this.branch(node, { ...about, threshold: thresholdAfter(column, split.bin) });
+    // Level c has bin c + 1.
+    const levels = Array.from({ length: column.size - 1 }, (_, level) => level);
+    const { set } = split;
+    this.branch(node, {
+      ...about,
+      levels: levels.filter((level) => (set[(level + 1) >> 3] >> ((level + 1) & 7)) & 1),
+      levelCount: levels.length,
+    });
+  }
+
+  /** Makes a leaf an inner node: by a threshold, or by the levels that go left. */
+  branch(node: number, about: Branch): void {
+    this.feature[node] = about.feature;
+    this.left[node] = about.left;
+    this.right[node] = about.right;
+    this.missingLeft[node] = about.missingLeft ? 1 : 0;
+    this.gain[node] = about.gain;
+    if (about.threshold !== undefined) this.threshold[node] = about.threshold;
+    if (!about.levels) return;
+    const words = new Array<number>(Math.ceil(about.levelCount! / 32)).fill(0);
+    for (const level of about.levels) words[level >> 5] |= 1 << (level & 31);
+    this.catStart[node] = this.catWords.length;
+    this.catCount[node] = words.length;
+    this.catWords.push(...words);
   }
 
   valueOf(node: number): number {
