@@ -73,7 +73,9 @@ try {
       `100 trees, ${name}: shopai ${Math.round(median(own))} rows/s, XGBoost ${Math.round(median(other))} rows/s: ${ratio.toFixed(1)} times as fast (goal 1.0)`,
     );
   });
-  console.log(`largest difference of a contribution: ${worst.toExponential(1)} (XGBoost adds float32 numbers)`);
+  console.log(
+    `largest difference of a contribution: ${worst.toExponential(1)} (XGBoost adds float32 numbers)`,
+  );
 } finally {
   await pool.close();
   rmSync(folder, { recursive: true, force: true });

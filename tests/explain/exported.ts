@@ -30,6 +30,7 @@ function exported(
   return {
     model: { columns, trees, link, objective },
     passport: {
+      learner: "gbdt",
       task: classes ? "classification" : "regression",
       columns,
       objective,

@@ -199,7 +199,7 @@ function fitted(
   return {
     about,
     trees: model,
-    explainer: (run, background) => treeExplainer(model, run, background),
+    explainer: (run, background) => treeExplainer(model, run, { background }),
     predict: (rows, ask, run) =>
       predictRows(
         rows!,

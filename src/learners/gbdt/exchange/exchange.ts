@@ -37,8 +37,15 @@ export function exported(
       where: path,
       try: "a model of gbdt or forest",
     });
-  const { task, features, target, classes, positive } = card;
+  const { learner, task, features, target, classes, positive } = card;
+  if (task !== "classification" && task !== "regression")
+    throw new ShopaiError(
+      "model",
+      `scores of ${learner} are made of lengths of paths, which other tools do not know`,
+      { where: path, try: "a model of gbdt or forest" },
+    );
   return writers[format](trees, {
+    learner,
     task,
     columns: [...trees.columns],
     objective: trees.objective,
@@ -88,7 +95,8 @@ export function imported(content: Uint8Array, path: string, ask: ImportAsk): Imp
     format: "shopai-model",
     format_version: formatVersion,
     version,
-    learner: "gbdt",
+    // Forests and boosted trees differ in how they score: what is not ours was boosted.
+    learner: passport?.learner ?? "gbdt",
     task: found.task,
     params: {},
     roles: { target: target.name },

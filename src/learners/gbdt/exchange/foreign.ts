@@ -16,6 +16,7 @@ export interface ForeignModel {
 
 /** What a shopai model knows and the other tools' formats have no place for. */
 export interface Passport {
+  learner: string;
   task: Task;
   columns: TreeColumn[];
   objective: string;

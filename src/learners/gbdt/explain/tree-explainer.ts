@@ -10,11 +10,12 @@ import { pathContributions } from "./contributions.js";
  * Explains the scores of trees by features: a feature gets what all columns made of it contribute.
  *
  * @param background features of rows to compare with; without it training rows stand in, as the covers tell of them
+ * @param sign       -1 where a smaller raw score is a larger prediction
  */
 export async function treeExplainer(
   { columns, trees, link }: TreeModel,
   run: Run,
-  background?: Frame,
+  { background, sign = 1 }: { background?: Frame; sign?: 1 | -1 } = {},
 ): Promise<Explainer> {
   const names = [...new Set(columns.map(({ name }) => name))];
   const { expected, of } = background
@@ -29,17 +30,17 @@ export async function treeExplainer(
   return {
     names,
     outputs: trees.outputs,
-    expected,
+    expected: expected.map((score) => sign * score),
     unit: link === "identity" ? undefined : link === "exp" ? "logarithm" : "log-odds",
     of(frame: Frame) {
       const values = treeValues(columns, frame);
       return (from, to) => {
         const contributions = of(rowMajor(values, from, to));
-        if (one) return contributions;
+        if (one && sign === 1) return contributions;
         const gathered = new Float64Array((to - from) * trees.outputs * names.length);
         for (let i = 0; i < contributions.length; i++) {
           const c = i % columns.length;
-          gathered[((i - c) / columns.length) * names.length + owner[c]] += contributions[i];
+          gathered[((i - c) / columns.length) * names.length + owner[c]] += sign * contributions[i];
         }
         return gathered;
       };
