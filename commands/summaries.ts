@@ -14,7 +14,7 @@ export const summaries = {
   diff: "compare runs, locks, metrics files or git revisions",
   verify: "hold a pipeline against its lock, and run a sample of its stages again",
   cache: "list the outputs of earlier states that are kept, or make room",
-  models: "keep versions of models; promote by rule, roll back",
+  models: "keep versions of models, promote by rule, roll back; export, import and explain them",
   monitor: "hold new rows against what a model was trained on",
   doctor: "show devices, drivers, self-tests and measured speed",
   generate: "make a seeded synthetic shop with known truth",

@@ -1,13 +1,16 @@
 import type { Field } from "../engine/engine.js";
+import type { Column, Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
+import type { Explainer } from "./explanation.js";
 import type { TreeModel } from "./gbdt/trees.js";
 import type { Decision } from "./decision.js";
 import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { ReasonsAsk } from "./reasons.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
@@ -64,17 +67,24 @@ export interface TrainingData extends Signature {
 }
 
 /** What is asked of a model beside the rows. */
-export interface Ask {
+export interface Ask extends ReasonsAsk {
   /** Recommendations per user; 10 by default. */
   k?: number;
   /** Recommend items that the user has in the training rows too. */
   includeSeen?: boolean;
   /** Columns to carry over from the rows. */
   keep?: readonly string[];
-  /** Recommendations: also say where each comes from (`source`) and which of the user's items speak for it (`reason`). */
+  /**
+   * Also say why. Recommendations: where each comes from (`source`) and which of the user's items speak for
+   * it (`reason`). Scores of rows: `reasons` in words, as `reasons` and `contributions` ask.
+   */
   explain?: boolean;
   /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
   history?: Relation;
+  /** Explanations: rows that scores are compared with, instead of the training rows on average. */
+  background?: Relation;
+  /** Columns beside the predictions of rows, worked out from a frame of features. */
+  also?(frame: Frame): Map<string, Column>;
 }
 
 /** What a fit leaves behind. */
@@ -94,6 +104,12 @@ export interface Fitted {
   similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
+  /**
+   * Learners whose scores can be split among the features exactly.
+   *
+   * @param background features of rows that scores are compared with; by default the training rows on average
+   */
+  explainer?(run: Run, background?: Frame): Promise<Explainer>;
   /** Learners of trees: the trees behind the scores, for explanations and export. */
   trees?: TreeModel;
   /** Writes everything that `load` needs; the card is written by the caller. */
@@ -129,7 +145,7 @@ export interface ModelCard extends Signature {
 /** A fitted model, just trained or loaded. */
 export interface Model extends Pick<
   Fitted,
-  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "trees"
+  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "explainer" | "trees"
 > {
   readonly card: ModelCard;
   /**
