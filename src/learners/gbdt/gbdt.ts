@@ -28,9 +28,10 @@ import {
   type Objective,
   type ObjectiveName,
 } from "./objectives.js";
-import { predictions } from "./predict.js";
+import { scoring } from "./predict.js";
 import { readRows, type Reading, type ReadRows } from "./reading.js";
 import {
+  applyLink,
   firstTrees,
   loadTrees,
   meanOf,
@@ -199,18 +200,20 @@ function fitted(
     about,
     trees: model,
     predict: (rows, ask, run) =>
-      predictRows(
-        rows!,
-        features,
-        ask,
-        run,
-        (frame) => {
-          const values = predictions(model, frame);
-          return classes
-            ? classScores(values, classes, positive)
-            : new Map([["prediction", { kind: "f64", values }]]);
-        },
-        classes ? { prediction: target!.type } : {},
+      scoring(model, rows!.memory?.rows, run, (score) =>
+        predictRows(
+          rows!,
+          features,
+          ask,
+          run,
+          (frame) => {
+            const values = applyLink(model.link, score(frame), model.trees.outputs);
+            return classes
+              ? classScores(values, classes, positive)
+              : new Map([["prediction", { kind: "f64", values }]]);
+          },
+          classes ? { prediction: target!.type } : {},
+        ),
       ),
     save: (folder) => saveTrees(folder, model),
   };
