@@ -16,8 +16,8 @@ import { predictRows } from "../row-predictions.js";
 import { boost } from "./boost.js";
 import { mostLevels } from "./columns.js";
 import { meanOfTargets } from "./forest-objective.js";
-import { rawScores } from "./predict.js";
 import { treeExplainer } from "./explain/tree-explainer.js";
+import { scoring } from "./predict.js";
 import { readRows, type Reading } from "./reading.js";
 import { loadTrees, saveTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
 
@@ -101,17 +101,19 @@ function fitted(
     trees: model,
     explainer: (run, background) => treeExplainer(model, run, { background }),
     predict: (rows, ask, run) =>
-      predictRows(
-        rows!,
-        features,
-        ask,
-        run,
-        (frame) => {
-          const values = rawScores(model, frame);
-          if (!classes) return new Map([["prediction", { kind: "f64", values }]]);
-          return classScores(shares(values, model.trees.outputs), classes, positive);
-        },
-        classes ? { prediction: target!.type } : {},
+      scoring(model, rows!.memory?.rows, run, (score) =>
+        predictRows(
+          rows!,
+          features,
+          ask,
+          run,
+          (frame) => {
+            const values = score(frame);
+            if (!classes) return new Map([["prediction", { kind: "f64", values }]]);
+            return classScores(shares(values, model.trees.outputs), classes, positive);
+          },
+          classes ? { prediction: target!.type } : {},
+        ),
       ),
     save: (folder) => saveTrees(folder, model),
   };

@@ -29,9 +29,10 @@ import {
   type Objective,
   type ObjectiveName,
 } from "./objectives.js";
-import { predictions } from "./predict.js";
+import { scoring } from "./predict.js";
 import { readRows, type Reading, type ReadRows } from "./reading.js";
 import {
+  applyLink,
   firstTrees,
   loadTrees,
   meanOf,
@@ -201,18 +202,20 @@ function fitted(
     trees: model,
     explainer: (run, background) => treeExplainer(model, run, { background }),
     predict: (rows, ask, run) =>
-      predictRows(
-        rows!,
-        features,
-        ask,
-        run,
-        (frame) => {
-          const values = predictions(model, frame);
-          return classes
-            ? classScores(values, classes, positive)
-            : new Map([["prediction", { kind: "f64", values }]]);
-        },
-        classes ? { prediction: target!.type } : {},
+      scoring(model, rows!.memory?.rows, run, (score) =>
+        predictRows(
+          rows!,
+          features,
+          ask,
+          run,
+          (frame) => {
+            const values = applyLink(model.link, score(frame), model.trees.outputs);
+            return classes
+              ? classScores(values, classes, positive)
+              : new Map([["prediction", { kind: "f64", values }]]);
+          },
+          classes ? { prediction: target!.type } : {},
+        ),
       ),
     save: (folder) => saveTrees(folder, model),
   };

@@ -1,12 +1,11 @@
 import type { Rng } from "../../core/rng.js";
-import type { Frame } from "../../engine/frame.js";
 import { frameOf } from "../../table/relation.js";
 import { anomalyColumns, anomalyTypes, contamination, standOutFrom } from "../anomaly.js";
 import { breathe } from "../breathe.js";
 import { defineLearner, int, type Fitted, type Signature, type TrainingData } from "../learner.js";
 import { predictRows } from "../row-predictions.js";
 import { columnAsks, isNumber, levelsOf, mostLevels, treeValues } from "./columns.js";
-import { rawScores } from "./predict.js";
+import { scoring } from "./predict.js";
 import { TreeBuilder } from "./tree-builder.js";
 import { treeExplainer } from "./explain/tree-explainer.js";
 import { loadTrees, saveTrees, type TreeColumn, type TreeModel } from "./trees.js";
@@ -62,7 +61,8 @@ export default defineLearner({
     run.progress.done(`${params.trees} trees`);
     const trees = builder.ensemble(new Float64Array(1));
     const model: TreeModel = { columns, trees, link: "identity", objective: "isolation" };
-    const threshold = standOutFrom(isolation(model, frame, sample), params.contamination);
+    const scores = await scoring(model, frame.rows, run, async (score) => isolation(score(frame), sample));
+    const threshold = standOutFrom(scores, params.contamination);
     return fitted(data, model, threshold, sample, { threshold, sample });
   },
   load: (folder) => {
@@ -84,13 +84,15 @@ function fitted(
     // Short paths stand out.
     explainer: (run, background) => treeExplainer(model, run, { background, sign: -1 }),
     predict: (rows, ask, run) =>
-      predictRows(
-        rows!,
-        features,
-        ask,
-        run,
-        (frame) => anomalyColumns(isolation(model, frame, sample), threshold),
-        anomalyTypes,
+      scoring(model, rows!.memory?.rows, run, (score) =>
+        predictRows(
+          rows!,
+          features,
+          ask,
+          run,
+          (frame) => anomalyColumns(isolation(score(frame), sample), threshold),
+          anomalyTypes,
+        ),
       ),
     save: (folder) => saveTrees(folder, model),
   };
@@ -108,9 +110,9 @@ async function columnsOf({ features, relation }: TrainingData): Promise<TreeColu
 }
 
 /** 2^(-mean path / c(sample)), equation 2. */
-function isolation(model: TreeModel, frame: Frame, sample: number): Float64Array {
+function isolation(paths: Float64Array, sample: number): Float64Array {
   const usual = averagePath(sample);
-  return rawScores(model, frame).map((path) => 2 ** (-path / usual));
+  return paths.map((path) => 2 ** (-path / usual));
 }
 
 /** Mean path of an unsuccessful search among n values, equation 1. */
@@ -169,7 +171,7 @@ function varies(values: Float64Array, rows: readonly number[]): boolean {
 function between(present: readonly number[], rng: Rng): number {
   const low = present.reduce((least, value) => Math.min(least, value), Infinity);
   const high = present.reduce((most, value) => Math.max(most, value), -Infinity);
-  const drawn = low + rng.uniform() * (high - low);
+  const drawn = Math.fround(low + rng.uniform() * (high - low));
   return drawn > low && drawn <= high ? drawn : high;
 }
 

@@ -1,0 +1,176 @@
+// Boosted trees beside XGBoost and LightGBM: 100 trees, depth 6 (or 63 leaves), eta 0.1, 255 bins, 20 columns,
+// two threads each, reading and binning included. Interleaved; medians; ratios of wall time and of CPU time.
+// Usage: node bench/tabular.mjs [rounds] [tables…]; SHOPAI_PYTHON is a Python with xgboost, lightgbm, pandas, pyarrow.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const python = process.env.SHOPAI_PYTHON ?? "python3";
+const rounds = Number(process.argv[2] ?? 3);
+const tables = { "5k": [5_000, 0], "200k": [200_000, 0], "500k-k": [500_000, 10], "1M": [1_000_000, 0] };
+const wanted = process.argv.slice(3).length > 0 ? process.argv.slice(3) : Object.keys(tables);
+const threads = 2;
+const peers = fileURLToPath(new URL("tabular_peers.py", import.meta.url));
+const binary = fileURLToPath(new URL("../dist/bin/shopai.js", import.meta.url));
+const bundle = new URL("../dist/bin/bench-tabular.mjs", import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), "shopai-bench-"));
+const env = { ...process.env, OMP_WAIT_POLICY: "PASSIVE" };
+
+function run(command, words) {
+  const began = performance.now();
+  const { status, stdout, stderr } = spawnSync(command, words, { env, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`${command} ${words.join(" ")}\n${stderr}`);
+  return { seconds: (performance.now() - began) / 1000, stdout };
+}
+const peer = (...words) =>
+  JSON.parse(
+    run(python, [peers, ...words])
+      .stdout.trim()
+      .split("\n")
+      .pop(),
+  );
+
+const entry = `
+import { openDuckDb } from "./src/engine/duckdb.js";
+import { openPool } from "./src/kernels/pool.js";
+import { seededRng } from "./src/core/rng.js";
+import { openTable } from "./src/table/open.js";
+import { frameOf } from "./src/table/relation.js";
+import gbdt from "./src/learners/gbdt/gbdt.js";
+import { trainModel } from "./src/learners/training.js";
+import { columnAsks } from "./src/learners/gbdt/columns.js";
+import { scoring } from "./src/learners/gbdt/predict.js";
+import { applyLink } from "./src/learners/gbdt/trees.js";
+const [grow, name, held, folder, threads] = process.argv.slice(2);
+const quiet = () => undefined;
+const engine = await openDuckDb({ threads: Number(threads) });
+const pool = openPool({ threads: Number(threads) });
+const run = {
+  seed: 42, threads: Number(threads), engine: async () => engine, pool, rng: (of) => seededRng(42, of),
+  progress: { stage: quiet, update: quiet, done: quiet }, warn: quiet, signal: new AbortController().signal,
+};
+const params = {
+  trees: 100, eta: 0.1, rows: 1, columns: 1, bins: 255, child_weight: 1, lambda: 1, one_hot: 4, cat_lambda: 1, cat_smooth: 1,
+  ...(grow === "depth" ? { depth: 6 } : { grow: "leaf", leaves: 63, depth: 64 }),
+};
+const table = await openTable(engine, [folder + "/" + name + ".parquet"], {});
+const cpu = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; };
+const before = [performance.now(), cpu()];
+const model = await trainModel(gbdt, table, { roles: { target: "y" }, params }, run);
+const found = { seconds: (performance.now() - before[0]) / 1000, cpu: cpu() - before[1] };
+const rows = await openTable(engine, [folder + "/" + held + ".parquet"], {});
+const asks = columnAsks(model.trees.columns);
+const frame = await frameOf(rows, asks);
+const truth = (await frameOf(rows, [{ name: "y", as: "f64" }])).columns.get("y").values;
+const scores = await scoring(model.trees, frame.rows, run, async (score) => {
+  score(frame);
+  const began = [performance.now(), cpu()];
+  const raw = score(frame);
+  found.predict = (performance.now() - began[0]) / 1000;
+  found.predict_cpu = cpu() - began[1];
+  return applyLink(model.trees.link, raw, 1);
+});
+const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[a] - scores[b]);
+let ranks = 0, positive = 0;
+order.forEach((r, i) => { if (truth[r] === 1) { ranks += i + 1; positive++; } });
+found.auc = (ranks - (positive * (positive + 1)) / 2) / (positive * (truth.length - positive));
+found.held = truth.length;
+found.peak_mb = process.resourceUsage().maxRSS / 1024;
+console.log(JSON.stringify(found));
+await pool.close();
+await engine.close();
+`;
+
+const median = (values) => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const middle = (list, key) => median(list.map((found) => found[key]));
+const ratio = (a, b) => `${(a / b).toFixed(2)}x`;
+
+try {
+  await build({
+    stdin: { contents: entry, resolveDir: fileURLToPath(new URL("..", import.meta.url)) },
+    outfile: fileURLToPath(bundle),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    external: ["@duckdb/*"],
+    banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
+    logLevel: "warning",
+  });
+  run(python, [peers, "data", folder, "held", "200000", "7", "0"]);
+  run(python, [peers, "data", folder, "held-k", "200000", "7", "10"]);
+  console.log(
+    "table  grow   tool      wall s  cpu s  binning  AUC     predict Mrows/s  peak MB   wall ratio  cpu ratio",
+  );
+  for (const name of wanted) {
+    const [rows, categories] = tables[name];
+    for (const grow of ["depth", "leaf"]) {
+      const found = { shopai: [], xgboost: [], lightgbm: [] };
+      for (let round = 0; round < rounds; round++) {
+        run(python, [peers, "data", folder, name, String(rows), String(round), String(categories)]);
+        const held = categories > 0 ? "held-k" : "held";
+        found.shopai.push(
+          JSON.parse(
+            run(process.execPath, [fileURLToPath(bundle), grow, name, held, folder, String(threads)]).stdout,
+          ),
+        );
+        for (const lib of ["xgboost", "lightgbm"])
+          found[lib].push(peer("train", lib, grow, name, folder, String(threads)));
+      }
+      for (const [tool, list] of Object.entries(found)) {
+        const [wall, cpu] = [middle(list, "seconds"), middle(list, "cpu")];
+        const auc = list.reduce((sum, { auc }) => sum + auc, 0) / list.length;
+        console.log(
+          [
+            name.padEnd(6),
+            grow.padEnd(6),
+            tool.padEnd(9),
+            wall.toFixed(2).padStart(6),
+            cpu.toFixed(2).padStart(6),
+            (list[0].binning === undefined ? "in wall" : middle(list, "binning").toFixed(2)).padStart(8),
+            auc.toFixed(4).padStart(7),
+            (list[0].held / middle(list, "predict") / 1e6).toFixed(2).padStart(12),
+            middle(list, "peak_mb").toFixed(0).padStart(12),
+            ratio(wall, middle(found.shopai, "seconds")).padStart(12),
+            ratio(cpu, middle(found.shopai, "cpu")).padStart(10),
+          ].join(" "),
+        );
+      }
+    }
+  }
+  if (wanted.includes("1M")) {
+    const whole = { shopai: [], xgboost: [] };
+    const words = "trees=100 eta=0.1 depth=6 rows=1 columns=1"
+      .split(" ")
+      .flatMap((word) => ["--param", word]);
+    for (let round = 0; round < rounds; round++) {
+      const data = join(folder, "1M.parquet");
+      const model = join(folder, "model");
+      const ours = [
+        "train",
+        "gbdt",
+        data,
+        "--target",
+        "y",
+        "-o",
+        model,
+        "--threads",
+        String(threads),
+        "--quiet",
+      ];
+      whole.shopai.push(run(process.execPath, [binary, ...ours, ...words]).seconds);
+      whole.xgboost.push(
+        run(python, [peers, "whole", "xgboost", "depth", "1M", folder, String(threads)]).seconds,
+      );
+    }
+    const [ours, theirs] = [median(whole.shopai), median(whole.xgboost)];
+    console.log(
+      `whole process, 1M rows: shopai ${ours.toFixed(2)} s, Python and XGBoost ${theirs.toFixed(2)} s, ${ratio(theirs, ours)}`,
+    );
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(bundle, { force: true });
+}
