@@ -9,8 +9,9 @@ import { roleHelp, type Learner, type RoleName, type Roles } from "../src/learne
 import { parametersText } from "../src/learners/listing.js";
 import { trained, type Procedure } from "../src/learners/procedure.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
+import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import type { TrainingAsk } from "../src/learners/training.js";
+import { trainingData, type TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
@@ -160,9 +161,13 @@ const train = defineCommand({
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
+    const warnings = await suspicions(
+      await trainingData(learner, table, procedure, { ...run, warn: () => undefined }),
+    );
+    for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
-    const about = measured && { cv: measured.validation };
+    const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
     const model = await trained(learner, table, { ...procedure, about }, run);
     await model.save(o.out);
     if (measured?.outOfFold)
