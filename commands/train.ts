@@ -42,9 +42,12 @@ const options = {
     .optional(),
   positive: option.text("the class that score is the probability of", { arg: "<class>" }).optional(),
   parts: option
-    .names("of a hybrid or two-stage: learners, name=learner, or model folders; parameters as name.param", {
-      arg: "<a,b>",
-    })
+    .names(
+      "of a hybrid, two-stage or stack: learners, name=learner, or model folders; parameters as name.param",
+      {
+        arg: "<a,b>",
+      },
+    )
     .optional(),
   items: option
     .path("table with a row per item (titles, categories, prices), for learners that use it", {

@@ -9,6 +9,7 @@ interface Entry {
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
+  stack: { task: "classification", load: () => import("./ensemble/stack.js") },
   scorecard: { task: "classification", load: () => import("./scorecard/scorecard.js") },
   svm: { task: "classification", load: () => import("./svm.js") },
   "naive-bayes": { task: "classification", load: () => import("./naive-bayes.js") },
