@@ -25,6 +25,7 @@ export const roleHelp = {
   rating: "column of the strength of an interaction: stars, units, 0 or more",
   time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
+  segment: "column of the user's group (country, tier): newcomers get what is popular in theirs",
 } as const;
 export type RoleName = keyof typeof roleHelp;
 export type RoleNeeds = Partial<Record<RoleName, "required" | "optional">>;
@@ -141,8 +142,8 @@ export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" |
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Writes the model folder, atomically. */
-  save(path: string): Promise<void>;
+  /** Writes the model folder, atomically. @param beside writes more files of the folder, such as the reference */
+  save(path: string, beside?: (folder: FolderWriter) => void): Promise<void>;
   /** Writes everything but the card into the folder of a model that holds this one. */
   store(folder: FolderWriter): void;
 }
