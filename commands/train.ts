@@ -10,8 +10,9 @@ import { parametersText } from "../src/learners/listing.js";
 import { trained, type Procedure } from "../src/learners/procedure.js";
 import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
+import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import type { TrainingAsk } from "../src/learners/training.js";
+import { trainingData, type TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
@@ -43,9 +44,12 @@ const options = {
     .optional(),
   positive: option.text("the class that score is the probability of", { arg: "<class>" }).optional(),
   parts: option
-    .names("of a hybrid or two-stage: learners, name=learner, or model folders; parameters as name.param", {
-      arg: "<a,b>",
-    })
+    .names(
+      "of a hybrid, two-stage or stack: learners, name=learner, or model folders; parameters as name.param",
+      {
+        arg: "<a,b>",
+      },
+    )
     .optional(),
   items: option
     .path("table with a row per item (titles, categories, prices), for learners that use it", {
@@ -165,9 +169,13 @@ const train = defineCommand({
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
+    const warnings = await suspicions(
+      await trainingData(learner, table, procedure, { ...run, warn: () => undefined }),
+    );
+    for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
-    const about = measured && { cv: measured.validation };
+    const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
     const model = await trained(learner, table, { ...procedure, about }, withCheckpoint(learner, o, run));
     const reference = await referenceOf(model, table, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));

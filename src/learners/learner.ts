@@ -60,7 +60,7 @@ export interface TrainingData extends Signature {
   rows: number;
   /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
   valid?: Relation;
-  /** Learners with parts: the recommenders to work with. */
+  /** Learners with parts: the models to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
   items?: Relation;
@@ -184,7 +184,7 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Whether it learns from feature columns beside its roles; optional: only from those that are named. */
   features: boolean | "optional";
   params: T;
-  /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
+  /** A learner that works with others: those that it takes when `train --parts` names none. */
   parts?: readonly string[];
   /** Whether it can use a table of items (`train --items`). */
   items?: boolean;

@@ -1,15 +1,15 @@
 import { listed, ShopaiError } from "../../core/errors.js";
 import type { Run } from "../../engine/run.js";
 import { columnNamed, type Relation } from "../../table/relation.js";
-import type { Learner, Model, ModelCard, RoleName, Roles } from "../learner.js";
+import { rolesOf, type Learner, type Model, type ModelCard, type RoleName, type Roles } from "../learner.js";
 import { isModelFolder, type FolderReader, type FolderWriter } from "../model-folder.js";
 import { loadModel, modelOf } from "../model.js";
 import type { ParamValue } from "../params.js";
 import type { Catalogue } from "../recommendations.js";
 import { learnerNamed, learnerNames } from "../registry.js";
-import { trainModel, type TrainingAsk } from "../training.js";
+import { taskOf, trainModel, type TrainingAsk } from "../training.js";
 
-/** One recommender inside another: a learner to fit, or a model that was trained before. */
+/** One model inside another: a learner to fit, or a model that was trained before. */
 export interface Part {
   /** Unique among the parts. */
   name: string;
@@ -33,7 +33,7 @@ export async function partsOf(
   roles: Roles,
   ask: TrainingAsk,
 ): Promise<Part[]> {
-  const specs = ask.parts && ask.parts.length > 0 ? ask.parts : owner.parts!;
+  const specs = ask.parts && ask.parts.length > 0 ? ask.parts : await usualParts(owner, relation, roles, ask);
   const parts: Part[] = [];
   for (const spec of specs) {
     const part = await partOf(owner, spec, relation, roles, ask);
@@ -74,25 +74,50 @@ async function partOf(
       ask,
     );
   const name = cut < 0 ? what : spec.slice(0, cut);
-  const learner = await recommenderNamed(owner, what);
+  const learner = await partLearner(owner, what, relation, roles, ask);
   if (!/^[\w-]+$/.test(name))
     throw new ShopaiError("usage", `a part's name holds letters, digits, - and _, not "${name}"`, {
       where: `--parts ${spec}`,
     });
   const own = Object.fromEntries(
-    (Object.keys(learner.roles) as RoleName[]).map((role) => [role, roles[role]]),
+    (Object.keys(rolesOf(learner)) as RoleName[]).map((role) => [role, roles[role]]),
   ) as Roles;
   const params = paramsOfPart(name, ask.params ?? {});
   const items = learner.items ? ask.items : undefined;
-  return { name, fit: (rows, run) => trainModel(learner, rows, { roles: own, params, items }, run) };
+  const { features, positive } = ask;
+  const task = owner.tasks && (await taskOf(owner, relation, roles, ask));
+  const asked: TrainingAsk = { roles: own, params, items, task, features, positive };
+  return { name, fit: (rows, run) => trainModel(learner, rows, asked, run) };
 }
 
-async function recommenderNamed(owner: Learner, name: string): Promise<Learner> {
+/** Those that the owner names for itself, as far as they are for the task. */
+async function usualParts(
+  owner: Learner,
+  relation: Relation,
+  roles: Roles,
+  ask: TrainingAsk,
+): Promise<string[]> {
+  const task = await taskOf(owner, relation, roles, ask);
+  const learners = await Promise.all(owner.parts!.map(learnerNamed));
+  return learners
+    .filter((learner) => (learner.tasks ?? [learner.task]).includes(task))
+    .map(({ name }) => name);
+}
+
+async function partLearner(
+  owner: Learner,
+  name: string,
+  relation: Relation,
+  roles: Roles,
+  ask: TrainingAsk,
+): Promise<Learner> {
   const learner = await learnerNamed(name);
-  if (learner.task !== "recommendation")
+  const task = await taskOf(owner, relation, roles, ask);
+  const what = task === "recommendation" ? "recommenders" : `learners for ${task}`;
+  if (!(learner.tasks ?? [learner.task]).includes(task) || learner.name === owner.name)
     throw new ShopaiError(
       "usage",
-      `the parts of ${owner.name} are recommenders, and ${name} is for ${learner.task}`,
+      `the parts of ${owner.name} are ${what}, and ${name} is ${learner.name === owner.name ? owner.name : `for ${learner.task}`}`,
       { try: "shopai learners" },
     );
   return learner;
@@ -144,19 +169,21 @@ export interface Member {
 }
 
 /** Writes the members into the folder of the model that holds them; what the whole has already is not written twice. */
-export function saveMembers(folder: FolderWriter, members: readonly Member[], whole: Catalogue): void {
+export function saveMembers(folder: FolderWriter, members: readonly Member[], whole?: Catalogue): void {
   folder.json(
     "parts",
     members.map(({ name, model }) => ({ name, card: { ...model.card, inputs: [], files: {} } })),
   );
-  const shared: Record<string, unknown> = {
-    users: whole.users,
-    items: whole.items,
-    "seen-starts": whole.seen.starts,
-    "seen-columns": whole.seen.columns,
-    "seen-values": whole.seen.values,
-    popularity: whole.popularity,
-  };
+  const shared: Record<string, unknown> = whole
+    ? {
+        users: whole.users,
+        items: whole.items,
+        "seen-starts": whole.seen.starts,
+        "seen-columns": whole.seen.columns,
+        "seen-values": whole.seen.values,
+        popularity: whole.popularity,
+      }
+    : {};
   const isShared = (name: string, values: unknown): boolean =>
     name in shared && sameValues(shared[name], values);
   for (const { name, model } of members)

@@ -1,0 +1,106 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { join } from "node:path";
+import { readModelFolder } from "../../src/learners/model-folder.js";
+import { learnerNamed } from "../../src/learners/registry.js";
+import { evidence, informationValue, levelBins, numberBins } from "../../src/learners/scorecard/bins.js";
+import { trainModel } from "../../src/learners/training.js";
+import { temporaryFolder } from "../support/temporary.js";
+import { testRun } from "../support/test-run.js";
+import { rowsOf } from "./rows.js";
+import { sampleTable } from "./sample.js";
+
+const run = testRun();
+const folder = temporaryFolder();
+
+test("weight of evidence and information value, worked out by hand", () => {
+  const total = { hits: 20, misses: 80 };
+  const bins = [
+    { hits: 15, misses: 20 },
+    { hits: 5, misses: 60 },
+  ];
+  expect(evidence(bins[0], total)).toBeCloseTo(Math.log(15.5 / 20.5 / (20.5 / 80.5)), 12);
+  const value =
+    (15 / 20 - 20 / 80) * evidence(bins[0], total) + (5 / 20 - 60 / 80) * evidence(bins[1], total);
+  expect(informationValue(bins, total)).toBeCloseTo(value, 12);
+});
+
+test("bins of a number hold every row once, are monotone, large and few enough", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), fc.boolean()), { minLength: 20, maxLength: 200 }),
+      fc.integer({ min: 2, max: 8 }),
+      (rows, most) => {
+        const values = Float64Array.from(rows, ([value]) => (value === 40 ? NaN : value));
+        const hits = Uint8Array.from(rows, ([, hit]) => Number(hit));
+        const bins = numberBins(values, hits, undefined, { bins: most, share: 0.1 });
+        const known = values.filter((value) => !Number.isNaN(value)).length;
+        expect(bins.reduce((sum, bin) => sum + bin.hits + bin.misses, 0)).toBe(known);
+        expect(bins.length).toBeLessThanOrEqual(most);
+        if (bins.length > 1)
+          for (const bin of bins) expect(bin.hits + bin.misses).toBeGreaterThanOrEqual(0.1 * known);
+        const rates = bins.map((bin) => bin.hits / (bin.hits + bin.misses));
+        const rising = rates.every((rate, i) => i === 0 || rate >= rates[i - 1]);
+        const falling = rates.every((rate, i) => i === 0 || rate <= rates[i - 1]);
+        expect(rising || falling).toBe(true);
+        let low = -Infinity;
+        for (const { below = Infinity, hits: own, misses } of bins) {
+          const inside = [...values.keys()].filter((r) => values[r] >= low && values[r] < below);
+          expect(inside.length).toBe(own + misses);
+          low = below;
+        }
+      },
+    ),
+  );
+});
+
+test("levels with like shares share a bin", () => {
+  const counts = new Map([
+    ["a", { hits: 50, misses: 50 }],
+    ["b", { hits: 5, misses: 95 }],
+    ["c", { hits: 51, misses: 49 }],
+    ["rare", { hits: 1, misses: 0 }],
+  ]);
+  const bins = levelBins(counts, { bins: 2, share: 0.05 });
+  expect(bins.map(({ levels }) => levels)).toEqual([["b"], ["a", "c", "rare"]]);
+});
+
+test("points add up to the score: twice the odds are `double` points more", async () => {
+  const table = await sampleTable(await run.engine(), 400);
+  const ask = {
+    roles: { target: "bought" },
+    features: ["price", "visits", "country"],
+    params: { base: 500, odds: 10, double: 30 },
+  };
+  const model = await trainModel(await learnerNamed("scorecard"), table, ask, run);
+  const path = join(folder, "card");
+  await model.save(path);
+  interface Card {
+    base: number;
+    features: {
+      name: string;
+      number: boolean;
+      bins: { below?: number; levels?: string[]; points: number }[];
+      missing: { points: number };
+    }[];
+  }
+  const card = readModelFolder(path).json<Card>("scorecard");
+  const answers = await rowsOf<{ score: number }>(await model.predict(table, {}, run));
+  const rows = await rowsOf(table);
+  answers.forEach(({ score }, r) => {
+    const points = card.features.reduce((sum, { name, number, bins, missing }) => {
+      const value = rows[r][name];
+      const bin =
+        value === null
+          ? missing
+          : number
+            ? bins.find(({ below }) => below === undefined || Number(value) < below)!
+            : bins.find(({ levels }) => levels!.includes(String(value)))!;
+      return sum + bin.points;
+    }, card.base);
+    const wanted = 500 + (30 / Math.LN2) * (Math.log((1 - score) / score) - Math.log(10));
+    // Points are rounded to a tenth, in each of the features.
+    expect(Math.abs(points - wanted)).toBeLessThan(0.05 * (card.features.length + 1) + 1e-9);
+  });
+  expect(Object.keys(model.card.about.information as object)).toEqual(["price", "visits", "country"]);
+});
