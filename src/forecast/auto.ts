@@ -1,3 +1,4 @@
+import type { ParamValue } from "../learners/params.js";
 import { ScoreTotals } from "../metrics/forecast.js";
 import { demandClass } from "./intermittent/demands.js";
 import type { Projections, SeriesWork } from "./series-work.js";
@@ -9,6 +10,8 @@ export interface Member {
   model: string;
   /** Fitted as if there were no season. */
   flat?: boolean;
+  /** Parameters of its own. */
+  params?: Record<string, ParamValue>;
   /** Joins only where it beats every other member in the backtest. */
   baseline?: boolean;
 }
@@ -53,6 +56,7 @@ export function membersFor(
     ...["ets", "dynamic-theta", "theta", "damped"].map((name) => one(name)),
     ...(effort === "full" || known ? [one("arima")] : []),
     ...(seasonal ? [one("mstl")] : []),
+    ...(seasonal && long ? [one("mstl", { label: "mstl plain", params: { scale: "plain" } })] : []),
     ...(seasonal && long ? [one("dynamic-theta", { flat: true })] : []),
     ...(seasonal && long && effort === "full" ? [one("ets", { flat: true })] : []),
     one("naive", { baseline: true }),
@@ -98,7 +102,7 @@ export function autoForecast(
     ...Object.keys(made).map((label): Voice => ({ label })),
   ];
   const windowsOf = (member: Voice): Projections[] =>
-    member.model === undefined ? made[member.label].windows : work.windows(member.model, cuts, member.flat);
+    member.model === undefined ? made[member.label].windows : work.windows(member.model, cuts, member);
   const inWindows = members.map(windowsOf);
   const errors = inWindows.map((windows) =>
     windows.map(({ mean }, w) => meanError(mean, work.truthAt(cuts[w]), squared)),
@@ -128,7 +132,7 @@ export function autoForecast(
       if (final[m] === 0) return undefined;
       return member.model === undefined
         ? made[member.label].ahead
-        : work.forecast(member.model, values.length, member.flat);
+        : work.forecast(member.model, values.length, member);
     }),
     final,
     plan.horizon,

@@ -138,6 +138,11 @@ function madeOf(made: MadeForecasts, s: number, from: number, count: number, hor
   };
 }
 
+interface FitAsk {
+  flat?: boolean;
+  params?: Record<string, ParamValue>;
+}
+
 /** What a model says of the periods after a history. */
 export interface Projected extends Projections {
   used: string;
@@ -163,11 +168,12 @@ export class SeriesWork {
   }
 
   /** The model of a name, with the parameters of the call where it has them. */
-  private modelNamed(name: string): ReadyModel {
-    let model = this.models.get(name);
+  private modelNamed(name: string, own?: Record<string, ParamValue>): ReadyModel {
+    const key = own ? `${name} ${JSON.stringify(own)}` : name;
+    let model = this.models.get(key);
     if (!model) {
-      [model] = readyModels([name], paramsFor(name, this.plan.params));
-      this.models.set(name, model);
+      [model] = readyModels([name], { ...paramsFor(name, this.plan.params), ...own });
+      this.models.set(key, model);
     }
     return model;
   }
@@ -176,19 +182,19 @@ export class SeriesWork {
    * Forecasts of one model from the first `cut` values. A model that the history is too short for, that fails, or
    * that gives no finite numbers makes way for a simpler one.
    *
-   * @param flat  as if there were no season
+   * @param how   `flat`: as if there were no season; `params`: of its own
    * @param like  a fit to an earlier part, whose form or order is kept
    */
-  forecast(name: string, cut: number, flat = false, like?: ForecastFit): Projected {
+  forecast(name: string, cut: number, how: FitAsk = {}, like?: ForecastFit): Projected {
     const values = this.values.subarray(0, cut);
-    const season = flat ? 1 : this.plan.season;
+    const season = how.flat ? 1 : this.plan.season;
     const history = {
       values,
       season,
-      seasons: flat ? [1] : this.plan.seasons,
+      seasons: how.flat ? [1] : this.plan.seasons,
       known: this.hasKnown ? this.known : undefined,
     };
-    const model = this.modelNamed(name);
+    const model = this.modelNamed(name, how.params);
     const needed = model.needs(season);
     let reason = `fewer than the ${needed} values that ${name} needs`;
     if (values.length >= needed) {
@@ -207,12 +213,12 @@ export class SeriesWork {
    * Forecasts of one model in every window. Its form or order is chosen at the earliest one, where nothing of the
    * others is known, and kept: choosing takes most of the time.
    */
-  windows(name: string, cuts: Int32Array, flat = false): Projected[] {
+  windows(name: string, cuts: Int32Array, how: FitAsk = {}): Projected[] {
     let first: ForecastFit | undefined;
     return [...cuts]
       .reverse()
       .map((cut) => {
-        const found = this.forecast(name, cut, flat, first);
+        const found = this.forecast(name, cut, how, first);
         first ??= found.fit;
         return found;
       })
