@@ -46,9 +46,14 @@ export function membersFor(
   const demand = demandClass(history);
   if (demand === "intermittent" || demand === "lumpy")
     return [
-      ...["window-mean", "ses", "tsb", "sba", "adida", "imapa"].map((name) => one(name)),
-      one("naive", { baseline: true }),
-      ...(season > 1 ? [one("seasonal-naive", { baseline: true })] : []),
+      one("window-mean"),
+      one("window-mean", {
+        label: "window-mean, half",
+        params: { window: Math.max(2, Math.round((season * Math.ceil(12 / season)) / 2)) },
+      }),
+      one("ses", { label: "ses, slow", params: { alpha: 0.1 } }),
+      one("tsb"),
+      ...(season > 1 ? [one("dynamic-theta", { baseline: true }), one("ets", { baseline: true })] : []),
     ];
   const seasonal = season > 1 && history.length > 2 * season;
   const long = history.length >= longHistory;
@@ -71,6 +76,8 @@ export interface AutoResult {
   ahead: Projections;
   /** The member of most weight. */
   chosen: string;
+  /** Whether demand is intermittent or lumpy. */
+  rare: boolean;
 }
 
 /**
@@ -139,7 +146,7 @@ export function autoForecast(
   );
   let leader = 0;
   final.forEach((weight, m) => (leader = weight > final[leader] ? m : leader));
-  return { windows, ahead, chosen: members[leader].label };
+  return { windows, ahead, chosen: members[leader].label, rare: squared };
 }
 
 /** A member, or one whose forecasts were made elsewhere. */

@@ -19,6 +19,7 @@ import { frequencies } from "./frequency.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable } from "./output.js";
 import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
+import { correctLevel } from "./panel-level.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
 import {
   floorOf,
@@ -170,6 +171,7 @@ async function workAll(
     ),
     members: new Map(),
     chosen: [],
+    rare: [],
     fallbacks: [],
   };
   const edges = batchEdges(set);
@@ -189,6 +191,7 @@ async function workAll(
       worked.members.set(label, sum);
     }
     worked.chosen.push(...output.chosen);
+    worked.rare.push(...output.rare);
     for (const one of output.fallbacks) worked.fallbacks.push({ ...one, series: one.series + first });
     run.progress.update(edges[b], set.count, "series");
   };
@@ -271,12 +274,13 @@ function judged(
   names: readonly string[],
   levels: readonly number[],
 ): { metrics: Record<string, ForecastMetrics>; scaled: Map<string, Scaled> } {
+  const scales = windowScales(set, season, windows);
+  if (names.includes("auto")) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
   const scaled = new Map(
     names.map((name) => [name, calibrations(set, windows, worked.forecasts[name].windows, levels)]),
   );
   const metrics: Record<string, ForecastMetrics> = {};
   if (windows.series.length === 0) return { metrics, scaled };
-  const scales = windowScales(set, season, windows);
   for (const name of names) {
     const { without } = scaled.get(name)!;
     metrics[name] = backtestMetrics(set, windows, scales, levels, worked.forecasts[name].windows, without);

@@ -58,6 +58,8 @@ export interface BatchOutput {
   members: Record<string, ScoreTotals>;
   /** What `auto` did, by series: a model's name, or "ensemble". */
   chosen: string[];
+  /** Whether `auto` took the demand for intermittent, by series. */
+  rare: boolean[];
   fallbacks: SeriesFallback[];
 }
 
@@ -80,6 +82,7 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
     ),
     members: {},
     chosen: [],
+    rare: [],
     fallbacks: [],
   };
   for (let s = 0; s < count; s++) {
@@ -102,6 +105,7 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
           ),
         );
         output.chosen.push(result.chosen);
+        output.rare.push(result.rare);
         result.windows.forEach((one, i) => place(into.windows, from + i, one));
         place(into.ahead, s, result.ahead);
         continue;
