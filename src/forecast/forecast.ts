@@ -17,9 +17,10 @@ import {
 } from "./backtest.js";
 import { frequencies } from "./frequency.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
-import { ForecastColumns, outputTable } from "./output.js";
+import { ForecastColumns, outputTable, pathsTable } from "./output.js";
 import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
+import { samplePaths } from "./paths.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
 import {
   floorOf,
@@ -45,6 +46,10 @@ export interface ForecastAsk extends SeriesAsk {
   params: Readonly<Record<string, ParamValue>>;
   /** Levels of the intervals in percent, in (0, 100). */
   levels: readonly number[];
+  /** Shares in (0, 1) whose quantiles are given beside the intervals. */
+  quantiles?: readonly number[];
+  /** Sample paths of every series; 0 for none. */
+  paths?: number;
   /** Origins of the backtest; 0 for none. */
   origins: number;
   /** Periods of the seasons, the main one first; the usual ones of the frequency by default. */
@@ -55,6 +60,8 @@ export interface ForecastResult {
   /** `series…, time, model, mean, lo_80, hi_80, …`, ordered by series, time and model. */
   table: Relation;
   rows: number;
+  /** `series…, time, model, path, value`, where paths were asked for. */
+  paths?: Relation;
   series: number;
   freq: string | null;
   /** What periods are called: "days". */
@@ -111,8 +118,12 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
   const worked = await workAll(set, windows, plan, {}, run);
   const { metrics, scaled } = judged(set, season, windows, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
+  const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));
   return {
     table: await outputTable(relation, set, output, ask.value),
+    paths: ask.paths
+      ? await pathsTable(relation, set, samplePaths(set, windows, ahead, ask.paths, run.rng("paths")))
+      : undefined,
     rows: output.rows,
     series: set.count,
     freq: set.axis.freq ?? null,
@@ -308,7 +319,12 @@ function columnsOf(
   ask: ForecastAsk,
 ): { output: ForecastColumns; fallbacks: SeriesFallback[] } {
   const { horizon } = ask;
-  const output = new ForecastColumns(set.count * names.length * horizon, names, ask.levels);
+  const output = new ForecastColumns(
+    set.count * names.length * horizon,
+    names,
+    ask.levels,
+    ask.quantiles ?? [],
+  );
   const fallbacks = [...worked.fallbacks];
   for (let s = 0; s < set.count; s++) {
     const floor = floorOf(set.values.subarray(set.starts[s], set.starts[s + 1]));
@@ -332,7 +348,12 @@ function widthOf(deviation: number): string | undefined {
 
 /** The output's own columns may not be a series or time column as well. */
 function refuseTakenNames(set: SeriesSet, ask: ForecastAsk, relation: Relation): void {
-  const own = ["model", "mean", ...ask.levels.flatMap((level) => [`lo_${level}`, `hi_${level}`])];
+  const own = [
+    "model",
+    "mean",
+    ...ask.levels.flatMap((level) => [`lo_${level}`, `hi_${level}`]),
+    ...(ask.quantiles ?? []).map((p) => `q_${p}`),
+  ];
   const taken = [...set.columns, set.time].find((column) => own.includes(column.name.toLowerCase()));
   if (taken)
     throw new ShopaiError(
