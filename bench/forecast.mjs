@@ -171,7 +171,7 @@ function walmart() {
     .trim()
     .split("\n");
   const rows = lines.map((line) => {
-    const [store, date, sales, holiday] = line.replaceAll('"', "").split(",");
+    const [store, date, , , sales, holiday] = line.replaceAll('"', "").split(",");
     const [day, month, year] = date.split("-");
     return { store, week: `${year}-${month}-${day}`, sales: Number(sales), holiday: Number(holiday) };
   });
