@@ -1,5 +1,6 @@
 import { grouped } from "../src/core/quantity.js";
 import { forecastTable, type ForecastResult } from "../src/forecast/forecast.js";
+import { reconcileRules } from "../src/forecast/reconcile.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
 import { forecastModels, modelsText } from "../src/forecast/registry.js";
 import { fillRules } from "../src/forecast/series.js";
@@ -62,6 +63,20 @@ const forecast = defineCommand({
     pathsOut: option
       .path("table of possible futures to write: series, time, model, path, value", { table: true })
       .optional(),
+    hierarchy: option
+      .text("columns from the top to the bottom whose sums are forecast too and add up: region/store/sku", {
+        arg: "<a/b/c>",
+      })
+      .optional(),
+    reconcile: option
+      .choice(
+        "how forecasts of a hierarchy are made to add up: by least variance, from the leaves, from the top",
+        reconcileRules,
+      )
+      .default("mint"),
+    by: option
+      .text("metrics of the backtest by this series column, or by level of a hierarchy", { arg: "<column>" })
+      .optional(),
     backtest: option.integer("origins of the rolling backtest, 0 for none", { min: 0, max: 1000 }).default(4),
     fill: option
       .choice(
@@ -88,6 +103,7 @@ const forecast = defineCommand({
         levels,
         quantiles: [...new Set(o.quantiles)].sort((a, b) => a - b),
         paths: o.pathsOut ? o.paths : 0,
+        hierarchy: o.hierarchy?.split("/").filter((name) => name !== ""),
         origins: o.backtest,
       },
       run,

@@ -4,7 +4,7 @@ import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { breathe } from "../learners/breathe.js";
 import type { ParamValue } from "../learners/params.js";
-import { overallWeightedAverage, ScoreTotals } from "../metrics/forecast.js";
+import { overallWeightedAverage, ScoreTotals, type ErrorScales } from "../metrics/forecast.js";
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
@@ -16,8 +16,10 @@ import {
   type Windows,
 } from "./backtest.js";
 import { frequencies } from "./frequency.js";
+import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
+import type { ReconcileRule, Tree } from "./reconcile.js";
 import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
 import { samplePaths } from "./paths.js";
@@ -52,6 +54,11 @@ export interface ForecastAsk extends SeriesAsk {
   paths?: number;
   /** Origins of the backtest; 0 for none. */
   origins: number;
+  /** Columns from the top level to the bottom, whose sums are forecast too and made to add up; `series` is empty then. */
+  hierarchy?: readonly string[];
+  reconcile?: ReconcileRule;
+  /** A series column (or "level" of a hierarchy) to give metrics by. */
+  by?: string;
   /** Periods of the seasons, the main one first; the usual ones of the frequency by default. */
   season?: readonly number[];
 }
@@ -70,6 +77,8 @@ export interface ForecastResult {
   filled: SeriesSet["filled"];
   /** Of the backtest, by model. */
   metrics: Record<string, ForecastMetrics>;
+  /** The same by value of a column. */
+  slices?: Record<string, Record<string, ForecastMetrics>>;
   backtest: { origins: number; windows: number; series: number };
   /** Series by the model that has most weight in `auto`. */
   chosen?: Record<string, number>;
@@ -93,11 +102,12 @@ export interface FallbackSummary {
  *
  * @throws ShopaiError "usage" for unknown models and parameters, "data" for columns that are missing or of another kind
  */
-export async function forecastTable(relation: Relation, ask: ForecastAsk, run: Run): Promise<ForecastResult> {
+export async function forecastTable(table: Relation, asked: ForecastAsk, run: Run): Promise<ForecastResult> {
+  const { relation, ask } = await levelled(table, asked);
   const auto = ask.models.includes("auto");
-  const asked = [...new Set(ask.models)].filter((name) => name !== "auto");
-  readyModels(auto ? forecastModels.map((model) => model.name) : asked, ask.params);
-  if (auto) asked.forEach(forecastModelNamed);
+  const named = [...new Set(ask.models)].filter((name) => name !== "auto");
+  readyModels(auto ? forecastModels.map((model) => model.name) : named, ask.params);
+  if (auto) named.forEach(forecastModelNamed);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
@@ -105,18 +115,24 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
   const seasons = seasonsOf(ask, set);
   const season = seasons[0];
   const windows = rollingWindows(set, season, ask.horizon, ask.origins);
-  const names = auto ? ["auto"] : asked;
+  const names = auto ? ["auto"] : named;
   const plan: Plan = {
     horizon: ask.horizon,
     season,
     seasons: [...seasons].sort((a, b) => a - b),
     models: windows.series.length > 0 && !names.includes(benchmark) ? [...names, benchmark] : names,
-    autoAlso: auto ? asked : [],
+    autoAlso: auto ? named : [],
     params: { ...ask.params },
     effort: ask.effort ?? "full",
   };
   const worked = await workAll(set, windows, plan, {}, run);
-  const { metrics, scaled } = judged(set, season, windows, worked, names, ask.levels);
+  const scales = windowScales(set, season, windows);
+  if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
+  const tree = ask.hierarchy && (await treeOf(relation, set));
+  if (tree)
+    for (const name of plan.models)
+      reconcileForecasts(set, tree, windows, worked.forecasts[name], ask.reconcile ?? "mint");
+  const { metrics, scaled, judge } = judged(set, windows, scales, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
   const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));
   return {
@@ -131,6 +147,7 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
     season,
     filled: set.filled,
     metrics,
+    slices: ask.by === undefined ? undefined : await sliced(relation, set, tree, ask.by, judge),
     backtest: {
       origins: windows.origins,
       windows: windows.series.length,
@@ -145,6 +162,52 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
     ),
     fallbacks: await summarised(relation, set, fallbacks),
   };
+}
+
+/** A hierarchy's table has every row once a level, and its columns are the series columns. */
+async function levelled(
+  table: Relation,
+  ask: ForecastAsk,
+): Promise<{ relation: Relation; ask: ForecastAsk }> {
+  if (!ask.hierarchy || ask.hierarchy.length === 0)
+    return { relation: table, ask: { ...ask, hierarchy: undefined } };
+  if (ask.series.length > 0)
+    throw new ShopaiError("usage", "--hierarchy names the series columns itself, --series stands beside it", {
+      try: "leaving --series out",
+    });
+  if (ask.aggregate === "mean")
+    throw new ShopaiError("usage", "means do not add up over a hierarchy", { try: "--aggregate sum" });
+  const relation = await withLevels(table, ask.hierarchy, [ask.time, ask.value]);
+  return { relation, ask: { ...ask, series: ask.hierarchy } };
+}
+
+/** Metrics by value of a series column, or by level of the hierarchy. */
+async function sliced(
+  relation: Relation,
+  set: SeriesSet,
+  tree: Tree | undefined,
+  by: string,
+  judge: (among: readonly number[]) => Record<string, ForecastMetrics>,
+): Promise<Record<string, Record<string, ForecastMetrics>>> {
+  const groups = new Map<string, number[]>();
+  const put = (name: string, sid: number): void => {
+    const group = groups.get(name) ?? [];
+    groups.set(name, group);
+    group.push(sid);
+  };
+  if (tree && by === "level") tree.order.forEach((sid) => put(tree.levels[tree.level[sid]], sid));
+  else {
+    const column = set.columns.find(({ name }) => name === by);
+    if (!column)
+      throw new ShopaiError("usage", `--by ${by} is no series column`, {
+        try: set.columns.length > 0 ? `--by ${set.columns[0].name}` : "--series with columns to slice by",
+      });
+    const rows = await relation.engine.rows<{ sid: number; name: string }>(
+      `SELECT _sid AS sid, coalesce(${ident(column.name)}::VARCHAR, 'null') AS name FROM ${ident(set.table)} ORDER BY _sid`,
+    );
+    for (const { sid, name } of rows) put(name, Number(sid));
+  }
+  return Object.fromEntries([...groups].map(([name, among]) => [name, judge(among)]));
 }
 
 function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
@@ -279,28 +342,36 @@ interface Scaled {
 /** Metrics of every model in the backtest, and what its errors say of its intervals. */
 function judged(
   set: SeriesSet,
-  season: number,
   windows: Windows,
+  scales: readonly ErrorScales[],
   worked: Worked,
   names: readonly string[],
   levels: readonly number[],
-): { metrics: Record<string, ForecastMetrics>; scaled: Map<string, Scaled> } {
-  const scales = windowScales(set, season, windows);
-  if (names.includes("auto")) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
+): {
+  metrics: Record<string, ForecastMetrics>;
+  scaled: Map<string, Scaled>;
+  /** Metrics of every model over some series. */
+  judge(among: readonly number[]): Record<string, ForecastMetrics>;
+} {
   const scaled = new Map(
     names.map((name) => [name, calibrations(set, windows, worked.forecasts[name].windows, levels)]),
   );
-  const metrics: Record<string, ForecastMetrics> = {};
-  if (windows.series.length === 0) return { metrics, scaled };
-  for (const name of names) {
-    const { without } = scaled.get(name)!;
-    metrics[name] = backtestMetrics(set, windows, scales, levels, worked.forecasts[name].windows, without);
-  }
-  for (const [label, totals] of worked.members) metrics[label] = metricsOf(totals);
-  const known =
-    metrics[benchmark] ?? backtestMetrics(set, windows, scales, [], worked.forecasts[benchmark].windows, []);
-  for (const name of names) metrics[name].owa = relativeTo(metrics[name], known);
-  return { metrics, scaled };
+  const judge = (among?: readonly number[]): Record<string, ForecastMetrics> => {
+    if (windows.series.length === 0) return {};
+    const of = (name: string, own: readonly number[]): ForecastMetrics =>
+      backtestMetrics(
+        ...([set, windows, scales, own, worked.forecasts[name].windows] as const),
+        scaled.get(name)?.without ?? [],
+        among,
+      );
+    const metrics = Object.fromEntries(names.map((name) => [name, of(name, levels)]));
+    const known = metrics[benchmark] ?? of(benchmark, []);
+    for (const name of names) metrics[name].owa = relativeTo(metrics[name], known);
+    return metrics;
+  };
+  const metrics = judge();
+  for (const [label, totals] of worked.members) metrics[label] ??= metricsOf(totals);
+  return { metrics, scaled, judge };
 }
 
 function relativeTo(own: ForecastMetrics, known: ForecastMetrics): number | null {
