@@ -1,6 +1,8 @@
 import { grouped } from "../src/core/quantity.js";
 import { forecastTable, type ForecastResult } from "../src/forecast/forecast.js";
 import { reconcileRules } from "../src/forecast/reconcile.js";
+import { calendarNames } from "../src/forecast/calendar.js";
+import { transformNames } from "../src/forecast/transform.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
 import { forecastModels, modelsText } from "../src/forecast/registry.js";
 import { fillRules } from "../src/forecast/series.js";
@@ -63,6 +65,20 @@ const forecast = defineCommand({
     pathsOut: option
       .path("table of possible futures to write: series, time, model, path, value", { table: true })
       .optional(),
+    regressors: option
+      .names(
+        "columns known ahead (price, promotion); rows after a series' last value hold them for the periods ahead",
+      )
+      .default([]),
+    holidays: option
+      .names(`calendars whose holidays are taken into account: ${calendarNames.join(", ")}`, {
+        arg: "<US,shopping>",
+      })
+      .default([]),
+    censoredBy: option
+      .text("column of stock: values of days without stock are unknown, not demand", { arg: "<column>" })
+      .optional(),
+    transform: option.choice("scale that models see values on", transformNames).default("none"),
     hierarchy: option
       .text("columns from the top to the bottom whose sums are forecast too and add up: region/store/sku", {
         arg: "<a/b/c>",

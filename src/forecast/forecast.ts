@@ -24,6 +24,7 @@ import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
 import { samplePaths } from "./paths.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
+import type { TransformName } from "./transform.js";
 import {
   floorOf,
   workBatch,
@@ -43,6 +44,8 @@ export interface ForecastAsk extends SeriesAsk {
   horizon: number;
   /** Names of models; with `auto` the others speak in it beside its own members. */
   models: readonly string[];
+  /** Scale that models see values on. */
+  transform?: TransformName;
   /** What `auto` may spend: "quick" leaves out the slowest models. */
   effort?: "full" | "quick";
   params: Readonly<Record<string, ParamValue>>;
@@ -75,6 +78,8 @@ export interface ForecastResult {
   word: string;
   season: number;
   filled: SeriesSet["filled"];
+  /** Columns and holidays that forecasts took into account. */
+  regressors: string[];
   /** Of the backtest, by model. */
   metrics: Record<string, ForecastMetrics>;
   /** The same by value of a column. */
@@ -124,6 +129,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     autoAlso: auto ? named : [],
     params: { ...ask.params },
     effort: ask.effort ?? "full",
+    transform: ask.transform ?? "none",
   };
   const worked = await workAll(set, windows, plan, {}, run);
   const scales = windowScales(set, season, windows);
@@ -146,6 +152,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     word: set.axis.word,
     season,
     filled: set.filled,
+    regressors: set.known.map(({ name }) => name),
     metrics,
     slices: ask.by === undefined ? undefined : await sliced(relation, set, tree, ask.by, judge),
     backtest: {
@@ -177,7 +184,9 @@ async function levelled(
     });
   if (ask.aggregate === "mean")
     throw new ShopaiError("usage", "means do not add up over a hierarchy", { try: "--aggregate sum" });
-  const relation = await withLevels(table, ask.hierarchy, [ask.time, ask.value]);
+  const relation = await withLevels(table, ask.hierarchy, [
+    ...new Set([ask.time, ask.value, ...(ask.regressors ?? []), ...(ask.censoredBy ? [ask.censoredBy] : [])]),
+  ]);
   return { relation, ask: { ...ask, series: ask.hierarchy } };
 }
 
@@ -319,7 +328,9 @@ function batchOf(
     starts: shifted(set.starts),
     cuts: windows.cut.slice(windows.starts[from], windows.starts[to]),
     windows: shifted(windows.starts),
-    known: [],
+    known: set.known.map(({ values }) =>
+      values.slice(set.starts[from] + from * horizon, set.starts[to] + to * horizon),
+    ),
     made: Object.fromEntries(
       Object.entries(made).map(([name, all]) => [
         name,

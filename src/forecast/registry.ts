@@ -60,6 +60,7 @@ export const lastResort = "naive";
 /** A model with its parameters settled. */
 export interface ReadyModel {
   name: string;
+  regressors: boolean;
   needs(season: number): number;
   fit(history: History): ForecastFit;
 }
@@ -86,6 +87,7 @@ export function readyModels(
     const params = checkParams(model.name, model.params, paramsFor(model.name, given));
     return {
       name: model.name,
+      regressors: model.regressors ?? false,
       needs: (season) => model.needs(season),
       fit: (history) => model.fit(history, params),
     };

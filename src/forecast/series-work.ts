@@ -1,8 +1,10 @@
 import type { ParamValue } from "../learners/params.js";
 import { errorScales, type ErrorScales, type ScoreTotals } from "../metrics/forecast.js";
 import { autoForecast } from "./auto.js";
-import type { ForecastFit } from "./model.js";
+import type { ForecastFit, History } from "./model.js";
+import { withRegressors } from "./regression-layer.js";
 import { lastResort, paramsFor, readyModels, type ReadyModel } from "./registry.js";
+import { transformed, type TransformName } from "./transform.js";
 
 /** What is done with every series of a call; goes to the threads as it is. */
 export interface Plan {
@@ -15,6 +17,7 @@ export interface Plan {
   autoAlso: string[];
   params: Record<string, ParamValue>;
   effort: "full" | "quick";
+  transform: TransformName;
 }
 
 /** Series to work on, and the windows that their models are judged in. */
@@ -203,7 +206,7 @@ export class SeriesWork {
     let reason = `fewer than the ${needed} values that ${name} needs`;
     if (values.length >= needed) {
       const found = attempt(() => {
-        const fit = like?.again?.(history) ?? model.fit(history);
+        const fit = this.fitted(model, history, like);
         return { ...projected(fit, values, this.plan.horizon), fit };
       });
       if (typeof found !== "string") return { ...found, used: name };
@@ -211,6 +214,14 @@ export class SeriesWork {
     }
     const simple = this.modelNamed(lastResort).fit(history);
     return { ...projected(simple, values, this.plan.horizon), used: lastResort, reason };
+  }
+
+  /** A fit on the scale that was asked for, with the regressors taken into account. */
+  private fitted(model: ReadyModel, history: History, like: ForecastFit | undefined): ForecastFit {
+    const plain = (rest: History): ForecastFit => like?.again?.(rest) ?? model.fit(rest);
+    const regressed = (rest: History): ForecastFit =>
+      rest.known && !model.regressors ? withRegressors(rest, plain) : plain(rest);
+    return transformed(history, this.plan.transform, regressed);
   }
 
   /**
