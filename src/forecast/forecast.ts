@@ -220,6 +220,11 @@ async function sliced(
 }
 
 function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
+  const odd = ask.season?.find((season) => !Number.isInteger(season));
+  if (odd !== undefined)
+    throw new ShopaiError("usage", `a season is a whole number of periods, got ${odd}`, {
+      try: "--season 7",
+    });
   if (ask.season && ask.season.length > 0) return ask.season;
   return set.axis.freq ? frequencies[set.axis.freq].seasons : [1];
 }

@@ -7,6 +7,7 @@ import croston from "./croston.js";
 import damped from "./damped.js";
 import drift from "./drift.js";
 import dynamicTheta from "./dynamic-theta.js";
+import ensemble from "./ensemble.js";
 import ets from "./ets.js";
 import holt from "./holt.js";
 import imapa from "./imapa.js";
@@ -37,6 +38,7 @@ export const forecastModels: readonly ForecastModel[] = [
   dynamicTheta,
   arima,
   mstl,
+  ensemble,
   croston,
   sba,
   tsb,
