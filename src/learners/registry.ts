@@ -9,11 +9,22 @@ interface Entry {
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
+  svm: { task: "classification", load: () => import("./svm.js") },
+  "naive-bayes": { task: "classification", load: () => import("./naive-bayes.js") },
+  knn: { task: "classification", load: () => import("./knn.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  lof: { task: "anomaly", load: () => import("./lof.js") },
   ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
+  "user-knn": { task: "recommendation", load: () => import("./user-knn.js") },
+  rp3beta: { task: "recommendation", load: () => import("./rp3beta.js") },
+  als: { task: "recommendation", load: () => import("./als.js") },
+  bpr: { task: "recommendation", load: () => import("./bpr.js") },
+  sequence: { task: "recommendation", load: () => import("./sequence.js") },
+  markov: { task: "recommendation", load: () => import("./markov.js") },
+  fpmc: { task: "recommendation", load: () => import("./fpmc.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
