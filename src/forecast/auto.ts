@@ -53,7 +53,10 @@ export function membersFor(
       }),
       one("ses", { label: "ses, slow", params: { alpha: 0.1 } }),
       one("tsb"),
-      ...(season > 1 ? [one("dynamic-theta", { baseline: true }), one("ets", { baseline: true })] : []),
+      one("naive", { baseline: true }),
+      ...(season > 1
+        ? ["seasonal-naive", "dynamic-theta", "ets"].map((name) => one(name, { baseline: true }))
+        : []),
     ];
   const seasonal = season > 1 && history.length > season + 3;
   const long = history.length >= longHistory;
