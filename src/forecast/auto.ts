@@ -14,6 +14,8 @@ export interface Member {
   params?: Record<string, ParamValue>;
   /** Joins only where it beats every other member in the backtest. */
   baseline?: boolean;
+  /** Measured beside the others, for comparison, and never heard. */
+  silent?: boolean;
 }
 
 /** Above so many values the backtest is trusted more, and models without a season may speak in a seasonal series. */
@@ -53,9 +55,13 @@ export function membersFor(
       }),
       one("ses", { label: "ses, slow", params: { alpha: 0.1 } }),
       one("tsb"),
-      one("naive", { baseline: true }),
+      one("naive", { silent: true }),
       ...(season > 1
-        ? ["seasonal-naive", "dynamic-theta", "ets"].map((name) => one(name, { baseline: true }))
+        ? [
+            one("seasonal-naive", { silent: true }),
+            one("dynamic-theta", { baseline: true }),
+            one("ets", { baseline: true }),
+          ]
         : []),
     ];
   const seasonal = season > 1 && history.length > season + 3;
@@ -175,10 +181,11 @@ function weigh(
   const scores = relativeErrors(errors, without);
   const least = (among: (m: number) => boolean): number =>
     scores.reduce((best, score, m) => (among(m) && score < best ? score : best), Infinity);
-  const best = least(() => true);
-  const bestRegular = least((m) => !members[m].baseline);
+  const best = least((m) => !members[m].silent);
+  const bestRegular = least((m) => !members[m].baseline && !members[m].silent);
   const judged = Number.isFinite(best);
   const weights = scores.map((score, m) => {
+    if (members[m].silent) return 0;
     if (members[m].baseline && !(score < bestRegular && score === best)) return 0;
     // Members that no window could judge count like an average one.
     const relative = Number.isNaN(score) ? 1 : score;
