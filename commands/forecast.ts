@@ -1,5 +1,8 @@
 import { grouped } from "../src/core/quantity.js";
 import { forecastTable, type ForecastResult } from "../src/forecast/forecast.js";
+import { reconcileRules } from "../src/forecast/reconcile.js";
+import { calendarNames } from "../src/forecast/calendar.js";
+import { transformNames } from "../src/forecast/transform.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
 import { forecastModels, modelsText } from "../src/forecast/registry.js";
 import { fillRules } from "../src/forecast/series.js";
@@ -49,6 +52,47 @@ const forecast = defineCommand({
     level: option
       .numbers("levels of the intervals, in percent", { min: 1, max: 99.9, arg: "<80,95>" })
       .default([80, 95]),
+    quantiles: option
+      .numbers("shares below 1 whose quantiles are written beside the intervals", {
+        min: 0.001,
+        max: 0.999,
+        arg: "<0.5,0.9>",
+      })
+      .default([]),
+    paths: option
+      .integer("sample paths of every series, for --paths-out", { min: 1, max: 100_000 })
+      .default(100),
+    pathsOut: option
+      .path("table of possible futures to write: series, time, model, path, value", { table: true })
+      .optional(),
+    regressors: option
+      .names(
+        "columns known ahead (price, promotion); rows after a series' last value hold them for the periods ahead",
+      )
+      .default([]),
+    holidays: option
+      .names(`calendars whose holidays are taken into account: ${calendarNames.join(", ")}`, {
+        arg: "<US,shopping>",
+      })
+      .default([]),
+    censoredBy: option
+      .text("column of stock: values of days without stock are unknown, not demand", { arg: "<column>" })
+      .optional(),
+    transform: option.choice("scale that models see values on", transformNames).default("none"),
+    hierarchy: option
+      .text("columns from the top to the bottom whose sums are forecast too and add up: region/store/sku", {
+        arg: "<a/b/c>",
+      })
+      .optional(),
+    reconcile: option
+      .choice(
+        "how forecasts of a hierarchy are made to add up: by least variance, from the leaves, from the top",
+        reconcileRules,
+      )
+      .default("mint"),
+    by: option
+      .text("metrics of the backtest by this series column, or by level of a hierarchy", { arg: "<column>" })
+      .optional(),
     backtest: option.integer("origins of the rolling backtest, 0 for none", { min: 0, max: 1000 }).default(4),
     fill: option
       .choice(
@@ -62,20 +106,30 @@ const forecast = defineCommand({
   },
   moreHelp: async () => modelsText(),
   reads: (o) => o.in,
-  writes: (o) => [o.out],
+  writes: (o) => [o.out, ...(o.pathsOut ? [o.pathsOut] : [])],
   async run(o, run) {
     const table = await openTable(await run.engine(), o.in, { ...o, signal: run.signal });
     const levels = [...new Set(o.level)].sort((a, b) => a - b);
     const result = await forecastTable(
       table,
-      { ...o, models: o.model, params: o.param, levels, origins: o.backtest },
+      {
+        ...o,
+        models: o.model,
+        params: o.param,
+        levels,
+        quantiles: [...new Set(o.quantiles)].sort((a, b) => a - b),
+        paths: o.pathsOut ? o.paths : 0,
+        hierarchy: o.hierarchy?.split("/").filter((name) => name !== ""),
+        origins: o.backtest,
+      },
       run,
     );
     const provenance = provenanceOf("forecast", telling(forecast, o), o.seed, table.inputs);
     await writeTable(result.table, o.out, provenance, o);
-    const { table: _, ...json } = result;
+    if (result.paths) await writeTable(result.paths, o.pathsOut!, provenance, o);
+    const { table: _, paths: __, ...json } = result;
     return {
-      json: { out: o.out, horizon: o.horizon, levels, ...json },
+      json: { out: o.out, paths_out: o.pathsOut, horizon: o.horizon, levels, ...json },
       blocks: blocksOf(result, o.out, o.horizon, levels),
       wroteStdout: o.out === "-",
     };

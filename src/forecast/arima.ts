@@ -31,6 +31,7 @@ export default defineForecastModel({
     sq: int({ default: 0, min: 0, max: 2, help: "seasonal moving average order" }),
   },
   seasonal: false,
+  regressors: true,
   needs: () => 6,
   fit: (history, given) => arimaOf(history, given),
 });

@@ -1,3 +1,4 @@
+import type { ParamValue } from "../learners/params.js";
 import { ScoreTotals } from "../metrics/forecast.js";
 import { demandClass } from "./intermittent/demands.js";
 import type { Projections, SeriesWork } from "./series-work.js";
@@ -9,8 +10,12 @@ export interface Member {
   model: string;
   /** Fitted as if there were no season. */
   flat?: boolean;
+  /** Parameters of its own. */
+  params?: Record<string, ParamValue>;
   /** Joins only where it beats every other member in the backtest. */
   baseline?: boolean;
+  /** Measured beside the others, for comparison, and never heard. */
+  silent?: boolean;
 }
 
 /** Above so many values the backtest is trusted more, and models without a season may speak in a seasonal series. */
@@ -18,7 +23,7 @@ const longHistory = 200;
 
 /** Members worse than the best by more than this factor are silent, and how steeply weights fall with the error. */
 const trust = {
-  short: { silentAbove: 2, steepness: 2 },
+  short: { silentAbove: 2, steepness: 4 },
   long: { silentAbove: 1.3, steepness: 8 },
 };
 
@@ -43,21 +48,34 @@ export function membersFor(
   const demand = demandClass(history);
   if (demand === "intermittent" || demand === "lumpy")
     return [
-      ...["window-mean", "ses", "tsb", "sba", "adida", "imapa"].map((name) => one(name)),
-      one("naive", { baseline: true }),
-      ...(season > 1 ? [one("seasonal-naive", { baseline: true })] : []),
+      one("window-mean"),
+      one("window-mean", {
+        label: "window-mean, half",
+        params: { window: Math.max(2, Math.round((season * Math.ceil(12 / season)) / 2)) },
+      }),
+      one("ses", { label: "ses, slow", params: { alpha: 0.1 } }),
+      one("tsb"),
+      one("naive", { silent: true }),
+      ...(season > 1
+        ? [
+            one("seasonal-naive", { silent: true }),
+            one("dynamic-theta", { baseline: true }),
+            one("ets", { baseline: true }),
+          ]
+        : []),
     ];
-  const seasonal = season > 1 && history.length > 2 * season;
+  const seasonal = season > 1 && history.length > season + 3;
   const long = history.length >= longHistory;
   return [
     ...["ets", "dynamic-theta", "theta", "damped"].map((name) => one(name)),
     ...(effort === "full" || known ? [one("arima")] : []),
-    ...(seasonal ? [one("mstl")] : []),
+    ...(history.length > 2 * season && seasonal ? [one("mstl")] : []),
+    ...(seasonal && long ? [one("mstl", { label: "mstl plain", params: { scale: "plain" } })] : []),
     ...(seasonal && long ? [one("dynamic-theta", { flat: true })] : []),
     ...(seasonal && long && effort === "full" ? [one("ets", { flat: true })] : []),
-    one("naive", { baseline: true }),
+    one("naive", { baseline: long }),
     ...(seasonal
-      ? [one("seasonal-naive", { baseline: true }), one("seasonal-growth", { baseline: true })]
+      ? [one("seasonal-naive", { baseline: long }), one("seasonal-growth", { baseline: long })]
       : []),
   ];
 }
@@ -67,6 +85,8 @@ export interface AutoResult {
   ahead: Projections;
   /** The member of most weight. */
   chosen: string;
+  /** Whether demand is intermittent or lumpy. */
+  rare: boolean;
 }
 
 /**
@@ -97,11 +117,12 @@ export function autoForecast(
       .map((name) => one(name)),
     ...Object.keys(made).map((label): Voice => ({ label })),
   ];
-  const windowsOf = (member: Voice): Projections[] =>
-    member.model === undefined ? made[member.label].windows : work.windows(member.model, cuts, member.flat);
+  const windowsOf = (member: Voice): (Projections & { reason?: string })[] =>
+    member.model === undefined ? made[member.label].windows : work.windows(member.model, cuts, member);
   const inWindows = members.map(windowsOf);
+  // A window where a member had to make way for a simpler model tells nothing of the member.
   const errors = inWindows.map((windows) =>
-    windows.map(({ mean }, w) => meanError(mean, work.truthAt(cuts[w]), squared)),
+    windows.map(({ mean, reason }, w) => (reason ? NaN : meanError(mean, work.truthAt(cuts[w]), squared))),
   );
   members.forEach(({ label }, m) => {
     const total = (totals[label] ??= new ScoreTotals());
@@ -114,7 +135,7 @@ export function autoForecast(
     );
   });
   const mode = history.length >= longHistory ? trust.long : trust.short;
-  const weights = (without: number): Float64Array => weigh(members, errors, without, mode, squared);
+  const weights = (without: number): Float64Array => weigh(members, errors, without, mode);
   const windows = Array.from(cuts, (_, w) =>
     blend(
       inWindows.map((of) => of[w]),
@@ -128,14 +149,14 @@ export function autoForecast(
       if (final[m] === 0) return undefined;
       return member.model === undefined
         ? made[member.label].ahead
-        : work.forecast(member.model, values.length, member.flat);
+        : work.forecast(member.model, values.length, member);
     }),
     final,
     plan.horizon,
   );
   let leader = 0;
   final.forEach((weight, m) => (leader = weight > final[leader] ? m : leader));
-  return { windows, ahead, chosen: members[leader].label };
+  return { windows, ahead, chosen: members[leader].label, rare: squared };
 }
 
 /** A member, or one whose forecasts were made elsewhere. */
@@ -147,41 +168,57 @@ function meanError(forecast: Float64Array, truth: Float64Array, squared: boolean
     const error = forecast[h] - truth[h];
     sum += squared ? error * error : Math.abs(error);
   }
-  return sum / truth.length;
+  return squared ? Math.sqrt(sum / truth.length) : sum / truth.length;
 }
 
 /** Weights that add up to 1, by the errors of all windows but one (-1 for all). */
 function weigh(
-  members: readonly { baseline?: boolean }[],
+  members: readonly Voice[],
   errors: readonly (readonly number[])[],
   without: number,
   { silentAbove, steepness }: { silentAbove: number; steepness: number },
-  squared: boolean,
 ): Float64Array {
-  const mean = errors.map((own) => {
-    let sum = 0;
-    own.forEach((error, w) => (sum += w === without ? 0 : error));
-    const size = sum / (own.length - (without < 0 ? 0 : 1));
-    return squared ? Math.sqrt(size) : size;
+  const scores = relativeErrors(errors, without);
+  const least = (among: (m: number) => boolean): number =>
+    scores.reduce((best, score, m) => (among(m) && score < best ? score : best), Infinity);
+  const best = least((m) => !members[m].silent);
+  const bestRegular = least((m) => !members[m].baseline && !members[m].silent);
+  const judged = Number.isFinite(best);
+  const weights = scores.map((score, m) => {
+    if (members[m].silent) return 0;
+    if (members[m].baseline && !(score < bestRegular && score === best)) return 0;
+    // Members that no window could judge count like an average one.
+    const relative = Number.isNaN(score) ? 1 : score;
+    if (!judged) return 1;
+    if (best === 0) return relative === 0 ? 1 : 0;
+    return relative > silentAbove * best ? 0 : (relative / best) ** -steepness;
   });
-  const weights = new Float64Array(members.length);
-  const judged = Number.isFinite(mean[0]);
-  let best = Infinity;
-  let bestRegular = Infinity;
-  mean.forEach((error, m) => {
-    best = Math.min(best, error);
-    if (!members[m].baseline) bestRegular = Math.min(bestRegular, error);
-  });
-  let total = 0;
-  for (let m = 0; m < members.length; m++) {
-    const silent = members[m].baseline
-      ? !judged || mean[m] >= bestRegular || mean[m] > best
-      : judged && mean[m] > silentAbove * best;
-    if (silent) continue;
-    weights[m] = judged && best > 0 ? (mean[m] / best) ** -steepness : 1;
-    total += weights[m];
-  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);
+}
+
+/**
+ * Mean error of every member over the windows that could judge it, over the mean error of all members in the same
+ * windows; NaN for a member without one.
+ */
+function relativeErrors(errors: readonly (readonly number[])[], without: number): Float64Array {
+  const count = errors[0].length;
+  const usual = Float64Array.from({ length: count }, (_, w) => {
+    const known = errors.map((own) => own[w]).filter((error) => !Number.isNaN(error));
+    return known.reduce((sum, error) => sum + error, 0) / known.length;
+  });
+  return Float64Array.from(errors, (own) => {
+    let top = 0;
+    let bottom = 0;
+    let seen = 0;
+    own.forEach((error, w) => {
+      if (w === without || Number.isNaN(error)) return;
+      top += error;
+      bottom += usual[w];
+      seen++;
+    });
+    return seen === 0 ? NaN : bottom > 0 ? top / bottom : 0;
+  });
 }
 
 /** The weighted mean of projections; deviations of those that have none are left out. */

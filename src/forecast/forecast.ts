@@ -4,7 +4,7 @@ import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { breathe } from "../learners/breathe.js";
 import type { ParamValue } from "../learners/params.js";
-import { overallWeightedAverage, ScoreTotals } from "../metrics/forecast.js";
+import { overallWeightedAverage, ScoreTotals, type ErrorScales } from "../metrics/forecast.js";
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
@@ -16,10 +16,15 @@ import {
   type Windows,
 } from "./backtest.js";
 import { frequencies } from "./frequency.js";
+import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
-import { ForecastColumns, outputTable } from "./output.js";
+import { ForecastColumns, outputTable, pathsTable } from "./output.js";
+import type { ReconcileRule, Tree } from "./reconcile.js";
 import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
+import { correctLevel } from "./panel-level.js";
+import { samplePaths } from "./paths.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
+import type { TransformName } from "./transform.js";
 import {
   floorOf,
   workBatch,
@@ -39,13 +44,24 @@ export interface ForecastAsk extends SeriesAsk {
   horizon: number;
   /** Names of models; with `auto` the others speak in it beside its own members. */
   models: readonly string[];
+  /** Scale that models see values on. */
+  transform?: TransformName;
   /** What `auto` may spend: "quick" leaves out the slowest models. */
   effort?: "full" | "quick";
   params: Readonly<Record<string, ParamValue>>;
   /** Levels of the intervals in percent, in (0, 100). */
   levels: readonly number[];
+  /** Shares in (0, 1) whose quantiles are given beside the intervals. */
+  quantiles?: readonly number[];
+  /** Sample paths of every series; 0 for none. */
+  paths?: number;
   /** Origins of the backtest; 0 for none. */
   origins: number;
+  /** Columns from the top level to the bottom, whose sums are forecast too and made to add up; `series` is empty then. */
+  hierarchy?: readonly string[];
+  reconcile?: ReconcileRule;
+  /** A series column (or "level" of a hierarchy) to give metrics by. */
+  by?: string;
   /** Periods of the seasons, the main one first; the usual ones of the frequency by default. */
   season?: readonly number[];
 }
@@ -54,14 +70,20 @@ export interface ForecastResult {
   /** `series…, time, model, mean, lo_80, hi_80, …`, ordered by series, time and model. */
   table: Relation;
   rows: number;
+  /** `series…, time, model, path, value`, where paths were asked for. */
+  paths?: Relation;
   series: number;
   freq: string | null;
   /** What periods are called: "days". */
   word: string;
   season: number;
   filled: SeriesSet["filled"];
+  /** Columns and holidays that forecasts took into account. */
+  regressors: string[];
   /** Of the backtest, by model. */
   metrics: Record<string, ForecastMetrics>;
+  /** The same by value of a column. */
+  slices?: Record<string, Record<string, ForecastMetrics>>;
   backtest: { origins: number; windows: number; series: number };
   /** Series by the model that has most weight in `auto`. */
   chosen?: Record<string, number>;
@@ -85,11 +107,12 @@ export interface FallbackSummary {
  *
  * @throws ShopaiError "usage" for unknown models and parameters, "data" for columns that are missing or of another kind
  */
-export async function forecastTable(relation: Relation, ask: ForecastAsk, run: Run): Promise<ForecastResult> {
+export async function forecastTable(table: Relation, asked: ForecastAsk, run: Run): Promise<ForecastResult> {
+  const { relation, ask } = await levelled(table, asked);
   const auto = ask.models.includes("auto");
-  const asked = [...new Set(ask.models)].filter((name) => name !== "auto");
-  readyModels(auto ? forecastModels.map((model) => model.name) : asked, ask.params);
-  if (auto) asked.forEach(forecastModelNamed);
+  const named = [...new Set(ask.models)].filter((name) => name !== "auto");
+  readyModels(auto ? forecastModels.map((model) => model.name) : named, ask.params);
+  if (auto) named.forEach(forecastModelNamed);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
@@ -97,28 +120,41 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
   const seasons = seasonsOf(ask, set);
   const season = seasons[0];
   const windows = rollingWindows(set, season, ask.horizon, ask.origins);
-  const names = auto ? ["auto"] : asked;
+  const names = auto ? ["auto"] : named;
   const plan: Plan = {
     horizon: ask.horizon,
     season,
     seasons: [...seasons].sort((a, b) => a - b),
     models: windows.series.length > 0 && !names.includes(benchmark) ? [...names, benchmark] : names,
-    autoAlso: auto ? asked : [],
+    autoAlso: auto ? named : [],
     params: { ...ask.params },
     effort: ask.effort ?? "full",
+    transform: ask.transform ?? "none",
   };
   const worked = await workAll(set, windows, plan, {}, run);
-  const { metrics, scaled } = judged(set, season, windows, worked, names, ask.levels);
+  const scales = windowScales(set, season, windows);
+  if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
+  const tree = ask.hierarchy && (await treeOf(relation, set));
+  if (tree)
+    for (const name of plan.models)
+      reconcileForecasts(set, tree, windows, worked.forecasts[name], ask.reconcile ?? "mint");
+  const { metrics, scaled, judge } = judged(set, windows, scales, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
+  const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));
   return {
     table: await outputTable(relation, set, output, ask.value),
+    paths: ask.paths
+      ? await pathsTable(relation, set, samplePaths(set, windows, ahead, ask.paths, run.rng("paths")))
+      : undefined,
     rows: output.rows,
     series: set.count,
     freq: set.axis.freq ?? null,
     word: set.axis.word,
     season,
     filled: set.filled,
+    regressors: set.known.map(({ name }) => name),
     metrics,
+    slices: ask.by === undefined ? undefined : await sliced(relation, set, tree, ask.by, judge),
     backtest: {
       origins: windows.origins,
       windows: windows.series.length,
@@ -135,7 +171,60 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
   };
 }
 
+/** A hierarchy's table has every row once a level, and its columns are the series columns. */
+async function levelled(
+  table: Relation,
+  ask: ForecastAsk,
+): Promise<{ relation: Relation; ask: ForecastAsk }> {
+  if (!ask.hierarchy || ask.hierarchy.length === 0)
+    return { relation: table, ask: { ...ask, hierarchy: undefined } };
+  if (ask.series.length > 0)
+    throw new ShopaiError("usage", "--hierarchy names the series columns itself, --series stands beside it", {
+      try: "leaving --series out",
+    });
+  if (ask.aggregate === "mean")
+    throw new ShopaiError("usage", "means do not add up over a hierarchy", { try: "--aggregate sum" });
+  const relation = await withLevels(table, ask.hierarchy, [
+    ...new Set([ask.time, ask.value, ...(ask.regressors ?? []), ...(ask.censoredBy ? [ask.censoredBy] : [])]),
+  ]);
+  return { relation, ask: { ...ask, series: ask.hierarchy } };
+}
+
+/** Metrics by value of a series column, or by level of the hierarchy. */
+async function sliced(
+  relation: Relation,
+  set: SeriesSet,
+  tree: Tree | undefined,
+  by: string,
+  judge: (among: readonly number[]) => Record<string, ForecastMetrics>,
+): Promise<Record<string, Record<string, ForecastMetrics>>> {
+  const groups = new Map<string, number[]>();
+  const put = (name: string, sid: number): void => {
+    const group = groups.get(name) ?? [];
+    groups.set(name, group);
+    group.push(sid);
+  };
+  if (tree && by === "level") tree.order.forEach((sid) => put(tree.levels[tree.level[sid]], sid));
+  else {
+    const column = set.columns.find(({ name }) => name === by);
+    if (!column)
+      throw new ShopaiError("usage", `--by ${by} is no series column`, {
+        try: set.columns.length > 0 ? `--by ${set.columns[0].name}` : "--series with columns to slice by",
+      });
+    const rows = await relation.engine.rows<{ sid: number; name: string }>(
+      `SELECT _sid AS sid, coalesce(${ident(column.name)}::VARCHAR, 'null') AS name FROM ${ident(set.table)} ORDER BY _sid`,
+    );
+    for (const { sid, name } of rows) put(name, Number(sid));
+  }
+  return Object.fromEntries([...groups].map(([name, among]) => [name, judge(among)]));
+}
+
 function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
+  const odd = ask.season?.find((season) => !Number.isInteger(season));
+  if (odd !== undefined)
+    throw new ShopaiError("usage", `a season is a whole number of periods, got ${odd}`, {
+      try: "--season 7",
+    });
   if (ask.season && ask.season.length > 0) return ask.season;
   return set.axis.freq ? frequencies[set.axis.freq].seasons : [1];
 }
@@ -170,6 +259,7 @@ async function workAll(
     ),
     members: new Map(),
     chosen: [],
+    rare: [],
     fallbacks: [],
   };
   const edges = batchEdges(set);
@@ -189,6 +279,7 @@ async function workAll(
       worked.members.set(label, sum);
     }
     worked.chosen.push(...output.chosen);
+    worked.rare.push(...output.rare);
     for (const one of output.fallbacks) worked.fallbacks.push({ ...one, series: one.series + first });
     run.progress.update(edges[b], set.count, "series");
   };
@@ -242,7 +333,9 @@ function batchOf(
     starts: shifted(set.starts),
     cuts: windows.cut.slice(windows.starts[from], windows.starts[to]),
     windows: shifted(windows.starts),
-    known: [],
+    known: set.known.map(({ values }) =>
+      values.slice(set.starts[from] + from * horizon, set.starts[to] + to * horizon),
+    ),
     made: Object.fromEntries(
       Object.entries(made).map(([name, all]) => [
         name,
@@ -265,27 +358,36 @@ interface Scaled {
 /** Metrics of every model in the backtest, and what its errors say of its intervals. */
 function judged(
   set: SeriesSet,
-  season: number,
   windows: Windows,
+  scales: readonly ErrorScales[],
   worked: Worked,
   names: readonly string[],
   levels: readonly number[],
-): { metrics: Record<string, ForecastMetrics>; scaled: Map<string, Scaled> } {
+): {
+  metrics: Record<string, ForecastMetrics>;
+  scaled: Map<string, Scaled>;
+  /** Metrics of every model over some series. */
+  judge(among: readonly number[]): Record<string, ForecastMetrics>;
+} {
   const scaled = new Map(
     names.map((name) => [name, calibrations(set, windows, worked.forecasts[name].windows, levels)]),
   );
-  const metrics: Record<string, ForecastMetrics> = {};
-  if (windows.series.length === 0) return { metrics, scaled };
-  const scales = windowScales(set, season, windows);
-  for (const name of names) {
-    const { without } = scaled.get(name)!;
-    metrics[name] = backtestMetrics(set, windows, scales, levels, worked.forecasts[name].windows, without);
-  }
-  for (const [label, totals] of worked.members) metrics[label] = metricsOf(totals);
-  const known =
-    metrics[benchmark] ?? backtestMetrics(set, windows, scales, [], worked.forecasts[benchmark].windows, []);
-  for (const name of names) metrics[name].owa = relativeTo(metrics[name], known);
-  return { metrics, scaled };
+  const judge = (among?: readonly number[]): Record<string, ForecastMetrics> => {
+    if (windows.series.length === 0) return {};
+    const of = (name: string, own: readonly number[]): ForecastMetrics =>
+      backtestMetrics(
+        ...([set, windows, scales, own, worked.forecasts[name].windows] as const),
+        scaled.get(name)?.without ?? [],
+        among,
+      );
+    const metrics = Object.fromEntries(names.map((name) => [name, of(name, levels)]));
+    const known = metrics[benchmark] ?? of(benchmark, []);
+    for (const name of names) metrics[name].owa = relativeTo(metrics[name], known);
+    return metrics;
+  };
+  const metrics = judge();
+  for (const [label, totals] of worked.members) metrics[label] ??= metricsOf(totals);
+  return { metrics, scaled, judge };
 }
 
 function relativeTo(own: ForecastMetrics, known: ForecastMetrics): number | null {
@@ -304,7 +406,12 @@ function columnsOf(
   ask: ForecastAsk,
 ): { output: ForecastColumns; fallbacks: SeriesFallback[] } {
   const { horizon } = ask;
-  const output = new ForecastColumns(set.count * names.length * horizon, names, ask.levels);
+  const output = new ForecastColumns(
+    set.count * names.length * horizon,
+    names,
+    ask.levels,
+    ask.quantiles ?? [],
+  );
   const fallbacks = [...worked.fallbacks];
   for (let s = 0; s < set.count; s++) {
     const floor = floorOf(set.values.subarray(set.starts[s], set.starts[s + 1]));
@@ -328,7 +435,12 @@ function widthOf(deviation: number): string | undefined {
 
 /** The output's own columns may not be a series or time column as well. */
 function refuseTakenNames(set: SeriesSet, ask: ForecastAsk, relation: Relation): void {
-  const own = ["model", "mean", ...ask.levels.flatMap((level) => [`lo_${level}`, `hi_${level}`])];
+  const own = [
+    "model",
+    "mean",
+    ...ask.levels.flatMap((level) => [`lo_${level}`, `hi_${level}`]),
+    ...(ask.quantiles ?? []).map((p) => `q_${p}`),
+  ];
   const taken = [...set.columns, set.time].find((column) => own.includes(column.name.toLowerCase()));
   if (taken)
     throw new ShopaiError(

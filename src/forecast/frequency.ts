@@ -25,6 +25,8 @@ export interface TimeAxis {
   toPeriod(time: string): string;
   /** An expression for the time of a period expression, of the column's own type. */
   fromPeriod(period: string): string;
+  /** The first day of a period, in days since 1970-01-01; absent for plain numbers. */
+  firstDay?(period: number): number;
 }
 
 /**
@@ -61,12 +63,13 @@ export async function timeAxis(
       where,
       try: "--freq D",
     });
-  const { toPeriod, fromPeriod } = await calendar(engine, rows, ident(time.name), freq);
+  const { toPeriod, fromPeriod, firstDay } = await calendar(engine, rows, ident(time.name), freq);
   return {
     freq,
     word: frequencies[freq].word,
     toPeriod,
     fromPeriod: (period) => `(${fromPeriod(period)})::${time.type}`,
+    firstDay,
   };
 }
 
@@ -145,7 +148,7 @@ async function calendar(
   rows: string,
   time: string,
   freq: Frequency,
-): Promise<Pick<TimeAxis, "toPeriod" | "fromPeriod">> {
+): Promise<Pick<TimeAxis, "toPeriod" | "fromPeriod" | "firstDay">> {
   const day = `${time}::DATE`;
   const [place] = await engine.rows<{
     weekday: bigint;
@@ -167,36 +170,43 @@ async function calendar(
       : `(${firstDay} + (least(${place.day ?? 1}, day(last_day(${firstDay}))) - 1)::INTEGER)`;
   const monthDate = (months: string): string =>
     dayOf(`make_date((${months}) // 12, (${months}) % 12 + 1, 1)`);
+  const monthDay = (months: number): number => Date.UTC(Math.floor(months / 12), months % 12, 1) / 86_400_000;
   switch (freq) {
     case "H":
       return {
         toPeriod: (t) => `(epoch_us(${t}::TIMESTAMP) // 3600000000)`,
         fromPeriod: (p) => `make_timestamp((${p}) * 3600000000)`,
+        firstDay: (p) => Math.floor(p / 24),
       };
     case "D":
       return {
         toPeriod: (t) => `date_diff('day', ${epoch}, ${t}::DATE)`,
         fromPeriod: (p) => `${epoch} + (${p})::INTEGER`,
+        firstDay: (p) => p,
       };
     case "W":
       return {
         toPeriod: (t) => `floor((date_diff('day', ${epoch}, ${t}::DATE) - (${place.weekday})) / 7)::BIGINT`,
         fromPeriod: (p) => `${epoch} + ((${p}) * 7 + (${place.weekday}))::INTEGER`,
+        firstDay: (p) => p * 7 + Number(place.weekday),
       };
     case "M":
       return {
         toPeriod: (t) => `(year(${t}::DATE) * 12 + month(${t}::DATE) - 1)`,
         fromPeriod: monthDate,
+        firstDay: monthDay,
       };
     case "Q":
       return {
         toPeriod: (t) => `(year(${t}::DATE) * 4 + quarter(${t}::DATE) - 1)`,
         fromPeriod: (p) => monthDate(`((${p}) * 3 + ${place.quarter_month ?? 0})`),
+        firstDay: (p) => monthDay(p * 3),
       };
     case "Y":
       return {
         toPeriod: (t) => `year(${t}::DATE)`,
         fromPeriod: (p) => monthDate(`((${p}) * 12 + ${place.year_month ?? 0})`),
+        firstDay: (p) => monthDay(p * 12),
       };
   }
 }

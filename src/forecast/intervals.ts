@@ -10,6 +10,8 @@
 export interface Calibration {
   /** Lower and upper multiple of the deviation at a step (from 1) for a level in percent. A wider level never lies inside a narrower one. */
   multiples(step: number, level: number): Multiples;
+  /** The multiple of the deviation at a step (from 1) that a share p in (0, 1) of errors lie below; grows with p. */
+  quantile(step: number, p: number): number;
   /** Where the multiples at a level come from. */
   basis(level: number): IntervalBasis;
 }
@@ -54,7 +56,15 @@ export function calibrate(errors: readonly Float64Array[], levels: readonly numb
     }
     return found;
   });
+  const pooled = all ?? (total > 0 ? concatenated(perStep).sort() : new Float64Array());
+  const quantileOf = (sorted: Float64Array, p: number): number | undefined => {
+    const exact = p * (sorted.length + 1);
+    // Outward, as the intervals: rounding first, for 0.9 * 10 is a little more than 9.
+    const rank = p < 0.5 ? Math.floor(exact + 1e-9) : Math.ceil(exact - 1e-9);
+    return rank < 1 || rank > sorted.length ? undefined : sorted[rank - 1];
+  };
   return {
+    quantile: (step, p) => quantileOf(perStep[step - 1], p) ?? quantileOf(pooled, p) ?? normalQuantile(p),
     basis: (level) => bases.get(level)!,
     multiples: (step, level) => byStep[step - 1].get(level)!,
   };

@@ -41,6 +41,8 @@ export interface ForecastModel<T extends ParamTable = ParamTable> {
   params: T;
   /** Differs from a simpler model only where there is a season. */
   seasonal: boolean;
+  /** Takes regressors into its own fit; they are taken out before the others see a history. */
+  regressors?: boolean;
   /** The fewest values that it can be fitted to. */
   needs(season: number): number;
   fit(history: History, params: ParamsOf<T>): ForecastFit;

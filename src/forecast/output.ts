@@ -2,6 +2,7 @@ import type { Column } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
 import { relationOf, type Relation } from "../table/relation.js";
 import type { Calibration } from "./intervals.js";
+import type { SamplePaths } from "./paths.js";
 import type { SeriesSet } from "./series.js";
 import type { Projections } from "./series-work.js";
 
@@ -13,11 +14,13 @@ export class ForecastColumns {
   readonly model: Int32Array;
   readonly mean: Float64Array;
   readonly bounds: { level: number; low: Float64Array; high: Float64Array }[];
+  readonly quantiles: { p: number; values: Float64Array }[];
 
   constructor(
     capacity: number,
     readonly models: readonly string[],
     levels: readonly number[],
+    quantiles: readonly number[],
   ) {
     this.sid = new Int32Array(capacity);
     this.step = new Int32Array(capacity);
@@ -28,6 +31,7 @@ export class ForecastColumns {
       low: new Float64Array(capacity),
       high: new Float64Array(capacity),
     }));
+    this.quantiles = quantiles.map((p) => ({ p, values: new Float64Array(capacity) }));
   }
 
   add(
@@ -46,6 +50,12 @@ export class ForecastColumns {
         low[this.rows] = Math.max(floor, mean[h] + multiples.low * spread[h]);
         high[this.rows] = Math.max(floor, mean[h] + multiples.high * spread[h]);
       }
+      let before = -Infinity;
+      for (const { p, values } of this.quantiles) {
+        // Where errors are few a step and all steps may disagree on the order.
+        before = Math.max(before, floor, mean[h] + calibration.quantile(h + 1, p) * spread[h]);
+        values[this.rows] = before;
+      }
     }
   }
 }
@@ -58,19 +68,13 @@ export async function outputTable(
   value: string,
 ): Promise<Relation> {
   const { engine } = relation;
-  const lasts = engine.fresh("last_periods");
-  await engine.load(lasts, {
-    rows: set.count,
-    columns: new Map([
-      ["sid", { kind: "i32", values: Int32Array.from({ length: set.count }, (_, s) => s) }],
-      ["last", { kind: "i32", values: set.last }],
-    ]),
-  });
+  const lasts = await lastPeriods(relation, set);
   const forecasts = engine.fresh("forecasts");
   const bounds = output.bounds.flatMap(({ level, low, high }): [string, Float64Array][] => [
     [`lo_${level}`, low],
     [`hi_${level}`, high],
   ]);
+  for (const { p, values } of output.quantiles) bounds.push([`q_${p}`, values]);
   await engine.load(forecasts, {
     rows: output.rows,
     columns: new Map<string, Column>([
@@ -81,19 +85,56 @@ export async function outputTable(
       ...bounds.map(([name, values]): [string, Column] => [name, { kind: "f64", values }]),
     ]),
   });
+  const own = ["model", "mean", ...bounds.map(([name]) => name)];
+  return relationOf(engine, namedSql(set, forecasts, lasts, own), {
+    key: [...set.columns.map((column) => column.name), set.time.name, "model"],
+    inputs: relation.inputs,
+    name: `forecasts of ${value}`,
+  });
+}
+
+/** A table of the engine with the last period of every series. */
+async function lastPeriods({ engine }: Relation, set: SeriesSet): Promise<string> {
+  const lasts = engine.fresh("last_periods");
+  await engine.load(lasts, {
+    rows: set.count,
+    columns: new Map([
+      ["sid", { kind: "i32", values: Int32Array.from({ length: set.count }, (_, s) => s) }],
+      ["last", { kind: "i32", values: set.last }],
+    ]),
+  });
+  return lasts;
+}
+
+/** A SELECT of the columns of a table with `sid` and `step`, which become series columns and time. */
+function namedSql(set: SeriesSet, table: string, lasts: string, own: readonly string[]): string {
   const period = `(${set.base}::BIGINT + l.last + f.step)`;
   const columns = [
     ...set.columns.map((column) => `s.${ident(column.name)}`),
     `${set.axis.fromPeriod(period)} AS ${ident(set.time.name)}`,
-    ...["model", "mean", ...bounds.map(([name]) => name)].map((name) => `f.${ident(name)}`),
+    ...own.map((name) => `f.${ident(name)}`),
   ];
-  return relationOf(
-    engine,
-    `SELECT ${columns.join(", ")} FROM ${ident(forecasts)} f JOIN ${ident(lasts)} l ON f.sid = l.sid JOIN ${ident(set.table)} s ON s._sid = f.sid`,
-    {
-      key: [...set.columns.map((column) => column.name), set.time.name, "model"],
-      inputs: relation.inputs,
-      name: `forecasts of ${value}`,
-    },
-  );
+  return `SELECT ${columns.join(", ")} FROM ${ident(table)} f JOIN ${ident(lasts)} l ON f.sid = l.sid JOIN ${ident(set.table)} s ON s._sid = f.sid`;
+}
+
+/** Sample paths as a relation: `series…, time, model, path, value`, ordered by series, model, path and time. */
+export async function pathsTable(relation: Relation, set: SeriesSet, paths: SamplePaths): Promise<Relation> {
+  const { engine } = relation;
+  const lasts = await lastPeriods(relation, set);
+  const table = engine.fresh("paths");
+  await engine.load(table, {
+    rows: paths.values.length,
+    columns: new Map<string, Column>([
+      ["sid", { kind: "i32", values: paths.sid }],
+      ["step", { kind: "i32", values: paths.step }],
+      ["model", { kind: "code", values: paths.model, levels: [...paths.models] }],
+      ["path", { kind: "i32", values: paths.path }],
+      ["value", { kind: "f64", values: paths.values }],
+    ]),
+  });
+  return relationOf(engine, namedSql(set, table, lasts, ["model", "path", "value"]), {
+    key: [...set.columns.map((column) => column.name), "model", "path", set.time.name],
+    inputs: relation.inputs,
+    name: "sample paths",
+  });
 }

@@ -7,6 +7,7 @@ import croston from "./croston.js";
 import damped from "./damped.js";
 import drift from "./drift.js";
 import dynamicTheta from "./dynamic-theta.js";
+import ensemble from "./ensemble.js";
 import ets from "./ets.js";
 import holt from "./holt.js";
 import imapa from "./imapa.js";
@@ -37,6 +38,7 @@ export const forecastModels: readonly ForecastModel[] = [
   dynamicTheta,
   arima,
   mstl,
+  ensemble,
   croston,
   sba,
   tsb,
@@ -60,6 +62,7 @@ export const lastResort = "naive";
 /** A model with its parameters settled. */
 export interface ReadyModel {
   name: string;
+  regressors: boolean;
   needs(season: number): number;
   fit(history: History): ForecastFit;
 }
@@ -86,6 +89,7 @@ export function readyModels(
     const params = checkParams(model.name, model.params, paramsFor(model.name, given));
     return {
       name: model.name,
+      regressors: model.regressors ?? false,
       needs: (season) => model.needs(season),
       fit: (history) => model.fit(history, params),
     };

@@ -1,8 +1,10 @@
 import type { ParamValue } from "../learners/params.js";
 import { errorScales, type ErrorScales, type ScoreTotals } from "../metrics/forecast.js";
 import { autoForecast } from "./auto.js";
-import type { ForecastFit } from "./model.js";
+import type { ForecastFit, History } from "./model.js";
+import { withRegressors } from "./regression-layer.js";
 import { lastResort, paramsFor, readyModels, type ReadyModel } from "./registry.js";
+import { transformed, type TransformName } from "./transform.js";
 
 /** What is done with every series of a call; goes to the threads as it is. */
 export interface Plan {
@@ -15,6 +17,7 @@ export interface Plan {
   autoAlso: string[];
   params: Record<string, ParamValue>;
   effort: "full" | "quick";
+  transform: TransformName;
 }
 
 /** Series to work on, and the windows that their models are judged in. */
@@ -58,6 +61,8 @@ export interface BatchOutput {
   members: Record<string, ScoreTotals>;
   /** What `auto` did, by series: a model's name, or "ensemble". */
   chosen: string[];
+  /** Whether `auto` took the demand for intermittent, by series. */
+  rare: boolean[];
   fallbacks: SeriesFallback[];
 }
 
@@ -80,6 +85,7 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
     ),
     members: {},
     chosen: [],
+    rare: [],
     fallbacks: [],
   };
   for (let s = 0; s < count; s++) {
@@ -102,6 +108,7 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
           ),
         );
         output.chosen.push(result.chosen);
+        output.rare.push(result.rare);
         result.windows.forEach((one, i) => place(into.windows, from + i, one));
         place(into.ahead, s, result.ahead);
         continue;
@@ -138,6 +145,11 @@ function madeOf(made: MadeForecasts, s: number, from: number, count: number, hor
   };
 }
 
+interface FitAsk {
+  flat?: boolean;
+  params?: Record<string, ParamValue>;
+}
+
 /** What a model says of the periods after a history. */
 export interface Projected extends Projections {
   used: string;
@@ -163,11 +175,12 @@ export class SeriesWork {
   }
 
   /** The model of a name, with the parameters of the call where it has them. */
-  private modelNamed(name: string): ReadyModel {
-    let model = this.models.get(name);
+  private modelNamed(name: string, own?: Record<string, ParamValue>): ReadyModel {
+    const key = own ? `${name} ${JSON.stringify(own)}` : name;
+    let model = this.models.get(key);
     if (!model) {
-      [model] = readyModels([name], paramsFor(name, this.plan.params));
-      this.models.set(name, model);
+      [model] = readyModels([name], { ...paramsFor(name, this.plan.params), ...own });
+      this.models.set(key, model);
     }
     return model;
   }
@@ -176,24 +189,24 @@ export class SeriesWork {
    * Forecasts of one model from the first `cut` values. A model that the history is too short for, that fails, or
    * that gives no finite numbers makes way for a simpler one.
    *
-   * @param flat  as if there were no season
+   * @param how   `flat`: as if there were no season; `params`: of its own
    * @param like  a fit to an earlier part, whose form or order is kept
    */
-  forecast(name: string, cut: number, flat = false, like?: ForecastFit): Projected {
+  forecast(name: string, cut: number, how: FitAsk = {}, like?: ForecastFit): Projected {
     const values = this.values.subarray(0, cut);
-    const season = flat ? 1 : this.plan.season;
+    const season = how.flat ? 1 : this.plan.season;
     const history = {
       values,
       season,
-      seasons: flat ? [1] : this.plan.seasons,
+      seasons: how.flat ? [1] : this.plan.seasons,
       known: this.hasKnown ? this.known : undefined,
     };
-    const model = this.modelNamed(name);
+    const model = this.modelNamed(name, how.params);
     const needed = model.needs(season);
     let reason = `fewer than the ${needed} values that ${name} needs`;
     if (values.length >= needed) {
       const found = attempt(() => {
-        const fit = like?.again?.(history) ?? model.fit(history);
+        const fit = this.fitted(model, history, like);
         return { ...projected(fit, values, this.plan.horizon), fit };
       });
       if (typeof found !== "string") return { ...found, used: name };
@@ -203,16 +216,24 @@ export class SeriesWork {
     return { ...projected(simple, values, this.plan.horizon), used: lastResort, reason };
   }
 
+  /** A fit on the scale that was asked for, with the regressors taken into account. */
+  private fitted(model: ReadyModel, history: History, like: ForecastFit | undefined): ForecastFit {
+    const plain = (rest: History): ForecastFit => like?.again?.(rest) ?? model.fit(rest);
+    const regressed = (rest: History): ForecastFit =>
+      rest.known && !model.regressors ? withRegressors(rest, plain) : plain(rest);
+    return transformed(history, this.plan.transform, regressed);
+  }
+
   /**
    * Forecasts of one model in every window. Its form or order is chosen at the earliest one, where nothing of the
    * others is known, and kept: choosing takes most of the time.
    */
-  windows(name: string, cuts: Int32Array, flat = false): Projected[] {
+  windows(name: string, cuts: Int32Array, how: FitAsk = {}): Projected[] {
     let first: ForecastFit | undefined;
     return [...cuts]
       .reverse()
       .map((cut) => {
-        const found = this.forecast(name, cut, flat, first);
+        const found = this.forecast(name, cut, how, first);
         first ??= found.fit;
         return found;
       })

@@ -1,7 +1,10 @@
-import { bestAlpha, smoothed } from "../ses.js";
+/** Weights that are tried: sums over blocks are few, and a wider range follows their noise. */
+const leastAlpha = 0.1;
+const mostAlpha = 0.3;
+const steps = 10;
 
 /**
- * Demand per period by simple exponential smoothing of sums over blocks of `length` periods; the oldest values that
+ * Demand per period by simple exponential smoothing, from their mean on, of sums over blocks of `length` periods; the oldest values that
  * fill no block are left out.
  */
 export function aggregatedRate(values: Float64Array, length: number): number {
@@ -10,12 +13,25 @@ export function aggregatedRate(values: Float64Array, length: number): number {
   const sums = new Float64Array(blocks);
   for (let b = 0; b < blocks; b++)
     for (let t = 0; t < length; t++) sums[b] += values[offset + b * length + t];
-  if (blocks < 3) {
-    let mean = 0;
-    for (const sum of sums) mean += sum / blocks;
-    return mean / length;
+  let mean = 0;
+  for (const sum of sums) mean += sum / blocks;
+  let least = Infinity;
+  let best = mean;
+  for (let i = 0; i <= steps && blocks > 2; i++) {
+    const alpha = leastAlpha + ((mostAlpha - leastAlpha) * i) / steps;
+    let level = mean;
+    let squares = 0;
+    for (const sum of sums) {
+      const error = sum - level;
+      squares += error * error;
+      level += alpha * error;
+    }
+    if (squares < least) {
+      least = squares;
+      best = level;
+    }
   }
-  return smoothed(sums, bestAlpha(sums)).level / length;
+  return best / length;
 }
 
 /** The mean interval between demands, rounded; 1 where there is none. */

@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { reconciler, reconcileRules, type Tree } from "../../src/forecast/reconcile.js";
+
+/** A root with two children, which have two and three: leaves are 3..7. */
+const tree: Tree = {
+  parent: Int32Array.of(-1, 0, 0, 1, 1, 2, 2, 2),
+  order: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7),
+  levels: ["total", "region", "store"],
+  level: Int32Array.of(0, 1, 1, 2, 2, 2, 2, 2),
+};
+const leaves = [3, 4, 5, 6, 7];
+/** Which leaves every node is the sum of. */
+const under = [leaves, [3, 4], [5, 6, 7], [3], [4], [5], [6], [7]];
+
+const number = fc.double({ min: -100, max: 100, noNaN: true });
+const forecasts = fc.array(number, { minLength: 8, maxLength: 8 });
+const errorRows = fc.array(fc.array(number, { minLength: 8, maxLength: 8 }), { minLength: 0, maxLength: 20 });
+
+test.each(reconcileRules)(
+  "%s: every parent is the sum of its children, for any forecasts and errors",
+  (rule) => {
+    fc.assert(
+      fc.property(forecasts, errorRows, fc.constantFrom(0, -Infinity), (list, rows, floor) => {
+        const y = Float64Array.from(list);
+        reconciler(
+          tree,
+          rule,
+          rows.map((row) => Float64Array.from(row)),
+          floor,
+        )(y);
+        under.forEach((own, node) => {
+          const sum = own.reduce((total, leaf) => total + y[leaf], 0);
+          expect(Math.abs(y[node] - sum)).toBeLessThan(1e-9 * (1 + Math.abs(sum)));
+          if (floor === 0) expect(y[node]).toBeGreaterThanOrEqual(0);
+        });
+      }),
+    );
+  },
+);
+
+test.each(reconcileRules)("%s leaves forecasts alone that add up already", (rule) => {
+  const y = Float64Array.of(150, 30, 120, 10, 20, 30, 40, 50);
+  const errors = Array.from({ length: 12 }, (_, i) => Float64Array.from(y, (_v, j) => Math.sin(i * 8 + j)));
+  const before = y.slice();
+  reconciler(tree, rule, errors, 0)(y);
+  y.forEach((value, node) => expect(value).toBeCloseTo(before[node], 8));
+});
+
+test("mint with variances alone is generalised least squares", () => {
+  fc.assert(
+    fc.property(
+      forecasts,
+      fc.array(fc.double({ min: 0.5, max: 5, noNaN: true }), { minLength: 8, maxLength: 8 }),
+      (list, deviations) => {
+        // Two rows are too few for covariances; their mean square is the variance.
+        const rows = [Float64Array.from(deviations), Float64Array.from(deviations)];
+        const y = Float64Array.from(list);
+        reconciler(tree, "mint", rows, -Infinity)(y);
+        // The leaves b minimise sum((y_i - (S b)_i)^2 / v_i): the gradient vanishes.
+        for (const leaf of leaves) {
+          let slope = 0;
+          under.forEach((own, node) => {
+            if (own.includes(leaf)) slope += (list[node] - y[node]) / deviations[node] ** 2;
+          });
+          expect(Math.abs(slope)).toBeLessThan(1e-6);
+        }
+      },
+    ),
+  );
+});
+
+test("top-down shares the root out by the children's own forecasts", () => {
+  const y = Float64Array.of(200, 1, 3, 1, 1, 5, 3, 2);
+  reconciler(tree, "top-down", [], 0)(y);
+  expect([...y]).toEqual([200, 50, 150, 25, 25, 75, 45, 30].map((value) => expect.closeTo(value, 9)));
+});
