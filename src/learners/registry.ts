@@ -21,6 +21,13 @@ export const registry: Readonly<Record<string, Entry>> = {
   sequence: { task: "recommendation", load: () => import("./sequence.js") },
   markov: { task: "recommendation", load: () => import("./markov.js") },
   fpmc: { task: "recommendation", load: () => import("./fpmc.js") },
+  baseline: { task: "rating", load: () => import("./rating/baseline.js") },
+  "knn-baseline": { task: "rating", load: () => import("./rating/knn-baseline.js") },
+  "slope-one": { task: "rating", load: () => import("./rating/slope-one.js") },
+  svd: { task: "rating", load: () => import("./rating/svd.js") },
+  "svd-pp": { task: "rating", load: () => import("./rating/svd-pp.js") },
+  nmf: { task: "rating", load: () => import("./rating/nmf.js") },
+  "als-explicit": { task: "rating", load: () => import("./rating/als-explicit.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
