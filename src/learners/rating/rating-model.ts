@@ -3,7 +3,7 @@ import type { Field } from "../../engine/engine.js";
 import { floats, type Frame } from "../../engine/frame.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
-import { columnNamed, type Relation } from "../../table/relation.js";
+import { columnNamed, isNumeric, type Relation } from "../../table/relation.js";
 import { askedLevels, levelTable } from "../levels.js";
 import type { Ask, Fitted, TrainingData } from "../learner.js";
 import type { FolderReader, FolderWriter } from "../model-folder.js";
@@ -85,10 +85,9 @@ async function predictRatings(
   run: Run,
 ): Promise<Relation> {
   const [least, greatest] = raters.range;
-  const coded = await withCodes(rows, raters);
+  const coded = rows.memory ? withCodesInMemory(rows, rows.memory, raters) : await withCodes(rows, raters);
   let strangers = 0;
-  const fields = [userCode, itemCode].map((name) => ({ name, type: "INTEGER" }));
-  const predictions = await predictRows(coded, [...fields, ...features], ask, run, (frame) => {
+  const predictions = await predictRows(coded, [...codeFields, ...features], ask, run, (frame) => {
     const user = floats(frame, userCode);
     const item = floats(frame, itemCode);
     const rate = rater(frame);
@@ -104,6 +103,26 @@ async function predictRatings(
       `${grouped(strangers)} rows have a user or an item that training did not see: they are rated by what is known of the other`,
     );
   return predictions;
+}
+
+const codeFields = [userCode, itemCode].map((name) => ({ name, type: "INTEGER" }));
+
+/** The same for rows that are in memory already. */
+function withCodesInMemory(rows: Relation, memory: Frame, { user, item, users, items }: Raters): Relation {
+  const columns = new Map(memory.columns);
+  for (const [code, field, levels] of [
+    [userCode, user, users],
+    [itemCode, item, items],
+  ] as const) {
+    const keyOf = (level: string): string | number => (isNumeric(field.type) ? Number(level) : level);
+    const known = new Map(levels.map((level, at) => [keyOf(level), at]));
+    const column = memory.columns.get(columnNamed(rows, field.name).name)!;
+    const at = (row: number): string | number | null =>
+      column.kind === "code" ? (column.levels[column.values[row]] ?? null) : Number(column.values[row]);
+    const values = Float64Array.from({ length: memory.rows }, (_, row) => known.get(at(row) ?? "") ?? -1);
+    columns.set(code, { kind: "f64", values });
+  }
+  return { ...rows, memory: { rows: memory.rows, columns }, schema: [...rows.schema, ...codeFields] };
 }
 
 /** The rows with the codes of users and items, -1 for those that are not known. */
@@ -123,6 +142,5 @@ async function withCodes(rows: Relation, { user, item, users, items }: Raters): 
     `TRY_CAST(r.${ident(columnNamed(rows, name).name)} AS ${type})`;
   const sql = `SELECT r.*, coalesce(u.number, -1)::INTEGER AS ${userCode}, coalesce(i.number, -1)::INTEGER AS ${itemCode}
     FROM (${rows.sql}) r LEFT JOIN ${ident(tables[0])} u ON ${column(user)} = u.level LEFT JOIN ${ident(tables[1])} i ON ${column(item)} = i.level`;
-  const schema = [userCode, itemCode].map((name) => ({ name, type: "INTEGER" }));
-  return { ...rows, sql, schema: [...rows.schema, ...schema] };
+  return { ...rows, sql, schema: [...rows.schema, ...codeFields] };
 }
