@@ -63,6 +63,7 @@ const options = {
   ratio: option
     .numbers("shares of the parts: two (train, test) or three", { min: 0, max: 1 })
     .default([0.8, 0.1, 0.1]),
+  folds: option.integer("folds of --split kfold", { min: 2, max: 1000 }).default(5),
   target: option
     .text("the target: classes of a stratified split, and what target encoding learns", { arg: "<column>" })
     .optional(),
@@ -114,6 +115,7 @@ const command = defineCommand({
     "shopai featurize orders.parquet --preset series --series sku --freq D -o demand.parquet",
     "shopai featurize events.parquet --preset behaviour --as-of labels.parquet -o features.parquet",
     "shopai featurize rows.parquet --spec features.yaml --split stratified --target bought --fit fit.json -o table.parquet",
+    "shopai featurize ratings.csv --split item --item item --ratio 0.75,0.25 -o split.parquet",
     "shopai featurize new.parquet --apply fit.json -o table.parquet",
   ],
   options,
@@ -161,8 +163,8 @@ export default command;
 
 /** Exactly one way of saying what to make. */
 function checkWays(o: Options): void {
-  if (o.spec === undefined && o.preset === undefined && o.apply === undefined)
-    throw new ShopaiError("usage", "featurize needs --spec, --preset or --apply", {
+  if (o.spec === undefined && o.preset === undefined && o.apply === undefined && o.split === undefined)
+    throw new ShopaiError("usage", "featurize needs --spec, --preset, --apply or --split", {
       try: `--preset ${presetNames.join("|")}`,
     });
   if (o.apply !== undefined && (o.spec !== undefined || o.preset !== undefined || o.fit !== undefined))
@@ -244,16 +246,31 @@ function weightOf(type: string, weight: string | number | boolean): number {
 }
 
 function namedSplit(o: Options): string[] | undefined {
-  const column = { time: o.time, group: o.group, stratified: o.target, random: undefined }[
-    o.split ?? "random"
-  ];
+  const column = {
+    time: o.time,
+    group: o.group,
+    stratified: o.target,
+    random: undefined,
+    item: o.item,
+    user: o.user,
+    last: o.user,
+    kfold: undefined,
+  }[o.split ?? "random"];
   return column === undefined ? undefined : [column];
 }
 
 function splitAsked(o: Options, spec: Spec): SplitAsk | undefined {
   if (!o.split) return undefined;
   const columns = [...(namedSplit(o) ?? []), ...splitColumns(o.split, spec)];
-  return { kind: o.split, ratio: o.ratio, columns, key: o.key ?? spec.key, seed: o.seed };
+  return {
+    kind: o.split,
+    ratio: o.ratio,
+    columns,
+    time: o.time,
+    folds: o.folds,
+    key: o.key ?? spec.key,
+    seed: o.seed,
+  };
 }
 
 function resultOf(

@@ -92,7 +92,16 @@ function splitOfSpec(spec: Spec, seed: number): SplitAsk | undefined {
 
 /** Where a split looks for its column when none is named. */
 export function splitColumns(kind: SplitKind, spec: Spec): string[] {
-  const given = { time: [spec.time], group: spec.entity ?? [], stratified: [spec.target], random: [] }[kind];
+  const given = {
+    time: [spec.time],
+    group: spec.entity ?? [],
+    stratified: [spec.target],
+    random: [],
+    item: [],
+    user: spec.entity ?? [],
+    last: spec.entity ?? [],
+    kfold: [],
+  }[kind];
   const made = kind === "time" ? ["as_of", "last_time", "started_at"] : [];
   return [...given, ...made].filter((name) => name !== undefined);
 }

@@ -1,9 +1,10 @@
 import { ShopaiError } from "../core/errors.js";
 import { ident, literal } from "../engine/sql.js";
 import { hashNumber } from "./exact.js";
+import { foldColumn, numpySplitSteps } from "./numpy-splits.js";
 import { planColumn, planSql, extended, tip, visibleColumns, type Plan } from "./plan.js";
 
-export const splitKinds = ["time", "random", "group", "stratified"] as const;
+export const splitKinds = ["time", "random", "group", "stratified", "item", "user", "last", "kfold"] as const;
 export type SplitKind = (typeof splitKinds)[number];
 
 export interface SplitAsk {
@@ -12,6 +13,10 @@ export interface SplitAsk {
   ratio: readonly number[];
   /** Names of the time column, the group column or the target, by the kind: the first that is there is taken. */
   columns: readonly string[];
+  /** Of kind `last`: the time column, after the users' in `columns`. */
+  time?: string;
+  /** Of kind `kfold`. */
+  folds?: number;
   /** Columns whose values decide where a row goes (random, stratified); the row's place in its file by default. */
   key?: readonly string[];
   seed: number;
@@ -24,6 +29,10 @@ export const splitColumn = "split";
 export function partsOf(ratio: readonly number[]): string[] {
   return ratio.length === 2 ? ["train", "test"] : ["train", "valid", "test"];
 }
+
+/** The share of rows up to the end of every part but the last. */
+const edgesOf = (ratio: readonly number[]): number[] =>
+  ratio.slice(0, -1).map((_, i) => ratio.slice(0, i + 1).reduce((a, b) => a + b, 0));
 
 /** @throws ShopaiError "usage" unless there are two or three positive shares that sum to 1 */
 export function checkRatio(ratio: readonly number[]): void {
@@ -43,6 +52,10 @@ export function checkRatio(ratio: readonly number[]): void {
  *   proportions are close, not exact.
  * - group: the same over the group's value, so that a group is never cut.
  * - stratified: rank of that md5 within each class, cut at the rounded shares: exact proportions.
+ * - item, user: exact shares of every item's (user's) rows, drawn as NumPy draws (see numpy-splits.ts)
+ * - last: the last row of every user is test, with three shares the one before it valid; users with fewer
+ *   rows than parts are train
+ * - kfold: the column `fold`, from 0, drawn as NumPy draws
  * - time: cut at quantile times; a moment is never cut, and no train row is later than a valid or test row.
  *
  * @throws ShopaiError "usage", "data" when a column is missing or holds what cannot be split on
@@ -54,20 +67,42 @@ export async function withSplit(plan: Plan, ask: SplitAsk): Promise<Plan> {
       where: plan.source.name,
       try: "leaving out --split (its train rows are used), or --where to choose rows",
     });
-  const column = ask.kind === "random" ? undefined : columnOf(plan, ask, flagOf[ask.kind]);
+  if (ask.kind === "kfold" && plan.columns.some((field) => field.name.toLowerCase() === foldColumn))
+    throw new ShopaiError("usage", "the table already has a column fold", {
+      where: plan.source.name,
+      try: "renaming it",
+    });
+  const column =
+    ask.kind === "random" || ask.kind === "kfold" ? undefined : columnOf(plan, ask, flagOf[ask.kind]);
   const key = (ask.key ?? plan.key).map((name) => planColumn(plan, name, "--key").name);
+  if (ask.kind === "item" || ask.kind === "user" || ask.kind === "kfold")
+    return extended(
+      plan,
+      await numpySplitSteps(plan, {
+        kind: ask.kind,
+        column,
+        parts: partsOf(ask.ratio),
+        edges: edgesOf(ask.ratio),
+        folds: ask.folds ?? 5,
+        order: key,
+        seed: ask.seed,
+      }),
+    );
   if (ask.kind === "stratified") await checkClasses(plan, column!);
   return extended(
     plan,
     splitSteps(
       tip(plan),
       plan.columns.map((field) => field.name),
-      { ...ask, column, key },
+      { ...ask, kind: ask.kind, column, key, time: ask.time && planColumn(plan, ask.time, "--time").name },
     ),
   );
 }
 
-const flagOf: Record<Exclude<SplitKind, "random">, string> = {
+const flagOf: Record<Exclude<SplitKind, "random" | "kfold">, string> = {
+  item: "--item",
+  user: "--user",
+  last: "--user",
   time: "--time",
   group: "--group",
   stratified: "--target",
@@ -88,11 +123,15 @@ function columnOf(plan: Plan, ask: SplitAsk, flag: string): string {
 export function splitSteps(
   from: string,
   columns: readonly string[],
-  ask: Pick<SplitAsk, "kind" | "ratio" | "seed"> & { column?: string; key: readonly string[] },
+  ask: Pick<SplitAsk, "ratio" | "seed" | "time"> & {
+    kind: Exclude<SplitKind, "item" | "user" | "kfold">;
+    column?: string;
+    key: readonly string[];
+  },
 ): { name: string; sql: string }[] {
   const own = columns.map((name) => `t.${ident(name)}`).join(", ");
   const parts = partsOf(ask.ratio);
-  const edges = ask.ratio.slice(0, -1).map((_, i) => ask.ratio.slice(0, i + 1).reduce((a, b) => a + b, 0));
+  const edges = edgesOf(ask.ratio);
   const cases = (test: (edge: number, i: number) => string): string =>
     `CASE ${edges.map((edge, i) => `WHEN ${test(edge, i)} THEN ${literal(parts[i])}`).join(" ")} ELSE ${literal(parts.at(-1)!)} END AS ${splitColumn}`;
   const seed = literal(String(ask.seed));
@@ -126,6 +165,20 @@ export function splitSteps(
           sql: `SELECT ${own}, ${cases((edge) => `t."rank in class" <= round(t."rows of class" * ${edge})`)}\nFROM ranked AS t`,
         },
       ];
+    case "last": {
+      const order = [...(ask.time === undefined ? [] : [`t.${ident(ask.time)} NULLS FIRST`]), ...keys];
+      const window = `PARTITION BY ${column}${order.length > 0 ? ` ORDER BY ${order.join(", ")}` : ""}`;
+      return [
+        {
+          name: "ranked",
+          sql: `SELECT ${own}, row_number() OVER (${window}) AS "rank of user", count(*) OVER (PARTITION BY ${column}) AS "rows of user"\nFROM ${from} AS t`,
+        },
+        {
+          name: "split",
+          sql: `SELECT ${own}, CASE WHEN t."rows of user" < ${parts.length} OR t."rank of user" <= t."rows of user" - ${parts.length - 1} THEN 'train' ${parts.length === 3 ? `WHEN t."rank of user" = t."rows of user" - 1 THEN 'valid' ` : ""}ELSE 'test' END AS ${splitColumn}\nFROM ranked AS t`,
+        },
+      ];
+    }
     case "time": {
       const missing = `error('the time column holds empty values, so these rows belong to no part of a time split: drop them first with --where')`;
       return [

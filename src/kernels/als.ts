@@ -211,6 +211,18 @@ export function exactFactors(
       for (let j = 0; j <= i; j++) a[i * width + j] += weights[n] * y[at + i] * y[at + j];
     }
   });
+  solvePositive(a, b);
+  return b;
+}
+
+/**
+ * Solves A x = b by Cholesky, in place: `a` becomes its factor, `b` the solution.
+ *
+ * @param a symmetric, positive (semi-)definite, row-major; only the lower triangle is read. A row that depends on
+ *          earlier ones gets 0.
+ */
+export function solvePositive(a: Float64Array, b: Float64Array): void {
+  const width = b.length;
   for (let i = 0; i < width; i++) {
     const diagonal = a[i * width + i];
     for (let j = 0; j <= i; j++) {
@@ -228,7 +240,6 @@ export function exactFactors(
     for (let k = i + 1; k < width; k++) b[i] -= a[k * width + i] * b[k];
     b[i] *= a[i * width + i];
   }
-  return b;
 }
 
 function dotAt(a: ArrayLike<number>, at: number, b: ArrayLike<number>, width: number): number {

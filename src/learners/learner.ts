@@ -17,7 +17,14 @@ import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 export { choice, flag, int, real, text } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
-export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
+export const tasks = [
+  "classification",
+  "regression",
+  "recommendation",
+  "rating",
+  "clustering",
+  "anomaly",
+] as const;
 export type Task = (typeof tasks)[number];
 
 /** Columns with a meaning of their own: each is an option of `train` of the same name. */
@@ -154,6 +161,7 @@ export interface Model extends Pick<
    * - classification: a row per input row, in order: kept columns, `prediction` (the target's type),
    *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
    * - regression: kept columns, `prediction`
+   * - rating: the same, for the pair of user and item of the row, within the range of the training ratings
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
    * - anomaly: kept columns, `prediction` (true for rows that stand out), `score` (larger stands out more)
    * - recommendation: user, item (names and types of the training rows), `score`, `rank` (from 1), for

@@ -112,6 +112,7 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
     case "classification":
       return measuredClasses(model, rows, ask, run);
     case "regression":
+    case "rating":
       return measuredNumbers(model, rows, ask, run);
     case "clustering":
       return measuredClusters(model, rows, ask, run);

@@ -41,6 +41,14 @@ export const registry: Readonly<Record<string, Entry>> = {
   sasrec: { task: "recommendation", load: () => import("./neural/sasrec.js") },
   gru4rec: { task: "recommendation", load: () => import("./neural/gru4rec.js") },
   "two-tower": { task: "recommendation", load: () => import("./neural/two-tower.js") },
+  baseline: { task: "rating", load: () => import("./rating/baseline.js") },
+  "knn-baseline": { task: "rating", load: () => import("./rating/knn-baseline.js") },
+  "slope-one": { task: "rating", load: () => import("./rating/slope-one.js") },
+  svd: { task: "rating", load: () => import("./rating/svd.js") },
+  "svd-pp": { task: "rating", load: () => import("./rating/svd-pp.js") },
+  nmf: { task: "rating", load: () => import("./rating/nmf.js") },
+  "als-explicit": { task: "rating", load: () => import("./rating/als-explicit.js") },
+  ease: { task: "recommendation", load: () => import("./ease.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
 

@@ -91,9 +91,16 @@ function rowAnswerer(model: Model, ask: Ask, run: Run): Answerer {
   };
 }
 
+/** What a request may hold: the features, and user and item of a rating. */
+function inputsOf({ card: { task, roles, role_types, features } }: Model): readonly Field[] {
+  if (task !== "rating") return features;
+  const pair = (["user", "item"] as const).map((role) => ({ name: roles[role]!, type: role_types[role]! }));
+  return [...pair, ...features];
+}
+
 /** Refuses values that are not of the type of their feature, by name. */
 function checked(model: Model, row: Request): Request {
-  for (const { name, type } of model.card.features) {
+  for (const { name, type } of inputsOf(model)) {
     const value = row[name] ?? null;
     const fits =
       value === null ||
@@ -115,7 +122,7 @@ function checked(model: Model, row: Request): Request {
  * which takes a hundredth of the time; what the first answer shows holds for all.
  */
 function rowPredictor(model: Model, ask: Ask, run: Run): (rows: readonly Request[]) => Promise<Answer[]> {
-  const { features } = model.card;
+  const features = inputsOf(model);
   const keep = ask.keep ?? [];
   const silent = quiet(run);
   let direct: boolean | undefined;

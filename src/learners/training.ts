@@ -154,10 +154,12 @@ export async function trainingData(
       try: ask.where === undefined ? "a table with rows" : "another --where",
     });
   if (roles.weight) await checkWeights(relation, roles.weight);
-  const target = roles.target ? columnNamed(relation, roles.target) : undefined;
+  // What a model of ratings predicts is the rating.
+  const wanted = task === "rating" ? roles.rating : roles.target;
+  const target = wanted ? columnNamed(relation, wanted) : undefined;
   // Detectors of anomalies do not learn from the target: rows without it are as good as others.
   const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
-  if (target && task === "regression") await checkNumericTarget(rows, target);
+  if (target && (task === "regression" || task === "rating")) await checkNumericTarget(rows, target);
   const classes =
     target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
   if (task === "anomaly" && classes && classes.length > 2)

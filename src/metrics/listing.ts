@@ -10,6 +10,7 @@ import { regressionMetrics } from "./regression.js";
 export const metricFamilies = {
   classification: classificationMetrics,
   regression: regressionMetrics,
+  rating: regressionMetrics,
   recommendation: rankingMetrics,
   clustering: clusteringMetrics,
   anomaly: anomalyMetrics,

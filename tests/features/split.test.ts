@@ -2,6 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planOf, planSql } from "../../src/features/plan.js";
 import { splitSteps, withSplit, type SplitAsk } from "../../src/features/split.js";
+import { openTable } from "../../src/table/open.js";
+import { relationOf } from "../../src/table/relation.js";
+import { sharedData } from "../support/shared-data.js";
 import { testRun } from "../support/test-run.js";
 import { rowsOf, tableOf, type Row } from "./tables.js";
 
@@ -32,7 +35,7 @@ const anyRows = fc
   );
 
 test("the text of each split is exact", () => {
-  const text = (kind: SplitAsk["kind"], column?: string): string =>
+  const text = (kind: Parameters<typeof splitSteps>[2]["kind"], column?: string): string =>
     planSql({
       steps: [
         { name: "rows", sql: "SELECT 1" },
@@ -148,5 +151,57 @@ describe("a split", () => {
     await expect(
       withSplit(plan, { kind: "random", ratio: [0.5, 0.5], columns: [], seed: 1 }),
     ).rejects.toMatchObject({ kind: "usage" });
+  });
+});
+
+describe("splits for recommenders", () => {
+  const sales = ["a", "b", "a", "b", "a", "a", "c", "a", "a"].map((shop, i) => ({
+    id: `row ${i}`,
+    at: day((i * 4) % 9),
+    shop,
+    bought: true,
+  }));
+
+  test("last: of every user the last is test, the one before it valid; who has too few is train", async () => {
+    const rows = await splitRows(sales, { kind: "last", columns: ["shop"], time: "at" });
+    const ofA = rows.filter((row) => row.shop === "a").sort((x, y) => (x.at! < y.at! ? -1 : 1));
+    expect(ofA.map((row) => row.split)).toEqual(["train", "train", "train", "train", "valid", "test"]);
+    expect(rows.filter((row) => row.shop !== "a").every((row) => row.split === "train")).toBe(true);
+    const two = await splitRows(sales, { kind: "last", columns: ["shop"], time: "at", ratio: [0.9, 0.1] });
+    expect(two.filter((row) => row.split === "test").map((row) => row.shop)).toEqual(
+      expect.arrayContaining(["a", "b"]),
+    );
+  });
+
+  test("item and user: exact shares of every group, halves to even", async () => {
+    const many = Array.from({ length: 60 }, (_, i) => ({
+      id: `r${i}`,
+      at: day(0),
+      shop: "abcdefghij"[i % 10],
+      bought: true,
+    }));
+    const rows = await splitRows(many, { kind: "item", columns: ["shop"], ratio: [0.75, 0.25] });
+    for (const shop of "abcdefghij")
+      // 0.75 x 6 = 4.5 is rounded to 4.
+      expect(rows.filter((row) => row.shop === shop && row.split === "train")).toHaveLength(4);
+  });
+
+  test("kfold: every row in one fold, folds of equal size, first ones longer", async () => {
+    const rows = await splitRows(sales, { kind: "kfold", folds: 4 });
+    const sizes = [0, 1, 2, 3].map((fold) => rows.filter((row) => row.fold === fold).length);
+    expect(sizes).toEqual([3, 2, 2, 2]);
+  });
+
+  const movielens = sharedData("movielens-100k/interactions-split75.csv");
+  test.skipIf(!movielens)("the published split of Microsoft Recommenders, row by row", async () => {
+    const engine = await run.engine();
+    const table = await openTable(engine, [movielens!]);
+    const bare = `SELECT * EXCLUDE (split), split AS published FROM (${table.sql})`;
+    const plan = await planOf(await relationOf(engine, bare, table));
+    const made = await withSplit(plan, { kind: "item", columns: ["item"], ratio: [0.75, 0.25], seed: 42 });
+    const [counts] = await engine.rows(
+      `SELECT count(*) FILTER (split = published) AS same, count(*) FILTER (split = 'train') AS train FROM (${planSql(made)})`,
+    );
+    expect(counts).toEqual({ same: 100000n, train: 75066n });
   });
 });

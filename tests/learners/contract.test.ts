@@ -145,9 +145,13 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
     expect(names).toEqual([
       "product",
       "prediction",
-      ...{ classification: ["score"], regression: [], clustering: ["distance"], anomaly: ["score"] }[
-        learner.task
-      ],
+      ...{
+        classification: ["score"],
+        regression: [],
+        rating: [],
+        clustering: ["distance"],
+        anomaly: ["score"],
+      }[learner.task],
     ]);
     const target = model.card.target;
     if (target)

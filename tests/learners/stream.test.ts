@@ -39,6 +39,8 @@ test.each(learnerNames)("%s answers line by line what predict writes", async (na
     return;
   }
   const requests = (await rowsOf(table)).map(({ price, visits, country, member, ...others }) => ({
+    customer: Number(others.customer),
+    product: others.product,
     price,
     visits: Number(visits),
     country,

@@ -45,6 +45,7 @@ const usualMetric: Record<Task, string> = {
   classification: "log_loss",
   regression: "rmse",
   recommendation: "ndcg@10",
+  rating: "rmse",
   clustering: "silhouette",
   anomaly: "auc",
 };

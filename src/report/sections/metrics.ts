@@ -17,6 +17,7 @@ const unitMetrics =
 const leading: Record<string, string[]> = {
   classification: ["auc", "accuracy"],
   regression: ["rmse", "mae"],
+  rating: ["rmse", "mae"],
   recommendation: ["ndcg@10"],
   clustering: ["silhouette"],
   forecast: ["wape"],
