@@ -7,7 +7,7 @@ import {
   type OptionsOf,
   type Result,
 } from "../src/pipeline/command.js";
-import { list, promote, rollBack, show } from "../src/cli/model-actions.js";
+import { championPath, list, promote, rollBack, show } from "../src/cli/model-actions.js";
 import { summaries } from "./summaries.js";
 
 const options = {
@@ -16,6 +16,10 @@ const options = {
   rules: option
     .path("promote: when a model may become champion (docs/registry.md)", { arg: "<yaml>" })
     .optional(),
+  keepChampion: option
+    .flag("promote: end with 0 when the rules say no and the champion stays")
+    .default(false),
+  again: option.flag("promote: also a version that was rolled back").default(false),
   to: option.integer("rollback: the version (default: the champion before)", { min: 1 }).optional(),
   now: option
     .text("promote: the time that ages are measured at (default: the clock)", { arg: "<time>" })
@@ -36,6 +40,7 @@ interface Action {
   min: number;
   max: number;
   reads?(o: ModelsOptions): string[];
+  writes?(o: ModelsOptions): string[];
   run(words: string[], o: ModelsOptions, run: Run): Promise<Result>;
 }
 
@@ -47,6 +52,7 @@ const actions: Record<string, Action> = {
     min: 2,
     max: Infinity,
     reads: (o) => [...o.in.slice(1), ...(o.rules === undefined ? [] : [o.rules])],
+    writes: (o) => (o.name === undefined ? [] : [championPath(o, o.name)]),
     run: promote,
   },
   rollback: { usage: "rollback <name>", min: 1, max: 1, run: rollBack },
@@ -72,7 +78,8 @@ export default defineCommand({
   ],
   options,
   reads: (o) => actions[o.in[0]]?.reads?.(o) ?? [],
-  writes: () => [],
+  writes: (o) => actions[o.in[0]]?.writes?.(o) ?? [],
+  effects: true,
   async run(o, run) {
     const [word, ...words] = o.in;
     const action = actions[word];
