@@ -46,6 +46,19 @@ const evaluate = defineCommand({
       .optional(),
     reference: option.text("group that the others are compared with (default: the largest)").optional(),
     weight: option.text("column of row weights, 0 or more", { arg: "<column>" }).optional(),
+    history: option
+      .path("interactions since training, in its columns: recommenders answer from these too", {
+        arg: "<table>",
+      })
+      .optional(),
+    negatives: option
+      .text(
+        "rank relevant items among these alone: so many drawn by the seed, or a table of users and items",
+        {
+          arg: "<99|table>",
+        },
+      )
+      .optional(),
     cost: option
       .pairs("what errors cost, for average_cost: fp=1, fn=5 (default: as the model was trained)")
       .default({}),
@@ -76,7 +89,11 @@ const evaluate = defineCommand({
     ...readingOptions,
   },
   moreHelp: async () => metricsText(),
-  reads: (o) => [...o.in, ...(o.against === undefined ? [] : [o.against])],
+  reads: (o) => [
+    ...o.in,
+    ...[o.against, o.history].filter((path) => path !== undefined),
+    ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
+  ],
   writes: (o) => [o.out, o.junit].filter((path) => path !== undefined),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
@@ -91,7 +108,16 @@ const evaluate = defineCommand({
         try: "leaving it out",
       });
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
-    const asked = { ...o, cuts, cost: parseCost(o.cost), alerts: alertsOf(o) };
+    const beside = async (path: string | undefined) =>
+      path === undefined
+        ? undefined
+        : openTable(await run.engine(), [path], { ...o, where: undefined, signal: run.signal });
+    const history = await beside(o.history);
+    const negatives =
+      o.negatives !== undefined && counted.test(o.negatives)
+        ? Number(o.negatives)
+        : await beside(o.negatives);
+    const asked = { ...o, cuts, history, negatives, cost: parseCost(o.cost), alerts: alertsOf(o) };
     const measurement = await measured(model, table, asked, run);
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
@@ -105,6 +131,7 @@ const evaluate = defineCommand({
       task,
       rows: measurement.rows,
       ...(measurement.users === undefined ? {} : { users: measurement.users }),
+      ...(measurement.ranked && { ranked_among: measurement.ranked }),
       metrics: score.metrics,
       intervals: score.intervals,
       slices,
@@ -117,7 +144,10 @@ const evaluate = defineCommand({
       model: { path, learner },
     };
     if (o.out !== undefined) {
-      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, table.inputs);
+      const inputs = [table, history, typeof negatives === "object" ? negatives : undefined].flatMap(
+        (read) => read?.inputs ?? [],
+      );
+      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, inputs);
       const text = `${JSON.stringify({ ...json, pairing, provenance }, undefined, 2)}\n`;
       await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, text));
     }
@@ -130,6 +160,8 @@ const evaluate = defineCommand({
 });
 export default evaluate;
 
+/** A number of negatives, 1 or more; anything else is a path. */
+const counted = /^[1-9]\d{0,8}$/;
 function alertsOf(o: { alertsPerDay?: number; time?: string; card?: string }): MeasureAsk["alerts"] {
   if (o.alertsPerDay === undefined) {
     const extra = o.time !== undefined ? "--time" : o.card !== undefined ? "--card" : undefined;

@@ -29,6 +29,7 @@ const roleOptions = {
   rating: role("rating"),
   time: role("time"),
   weight: role("weight"),
+  segment: role("segment"),
 };
 
 const options = {

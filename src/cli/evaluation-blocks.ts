@@ -1,4 +1,5 @@
 import { grouped } from "../core/quantity.js";
+import type { RankedAmong } from "../learners/measured.js";
 import type { Comparison } from "../metrics/against.js";
 import type { AlertFigures } from "../metrics/alerts.js";
 import type { DecisionTables } from "../metrics/decision-tables.js";
@@ -13,6 +14,7 @@ interface Shown extends Partial<DecisionTables> {
   task: string;
   rows: number;
   users?: number;
+  ranked_among?: RankedAmong;
   metrics: Record<string, number | null>;
   intervals: Record<string, [number, number] | null>;
   slices: Record<string, Record<string, SliceScore>>;
@@ -33,7 +35,7 @@ export function evaluationBlocks(shown: Shown, out: string | undefined): Block[]
   const blocks: Block[] = [
     {
       kind: "title",
-      text: `${shown.model.learner} (${shown.task}) on ${counted}${out === undefined ? "" : ` → ${out}`}`,
+      text: `${shown.model.learner} (${shown.task}) on ${counted}${amongText(shown.ranked_among)}${out === undefined ? "" : ` → ${out}`}`,
     },
     {
       kind: "table",
@@ -110,6 +112,13 @@ function fairnessBlocks({ column, reference, groups, overall }: FairnessReport):
       ]),
     },
   ];
+}
+
+function amongText(ranked: RankedAmong | undefined): string {
+  if (!ranked || ranked.candidates === "all items") return "";
+  return ranked.candidates === "sampled"
+    ? `, relevant items among ${ranked.negatives} drawn others`
+    : `, relevant items among the ${ranked.negatives.toFixed(0)} others of ${ranked.file}`;
 }
 
 function tableBlocks({ confusion, gains, calibration, alerts }: Shown): Block[] {

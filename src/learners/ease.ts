@@ -22,7 +22,7 @@ export default defineLearner({
   summary: "item-to-item weights in closed form; strong and free of tuning up to some 10,000 items",
   source:
     "Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, WWW, https://arxiv.org/abs/1905.03375",
-  roles: { user: "required", item: "required", rating: "optional" },
+  roles: { user: "required", item: "required", rating: "optional", segment: "optional" },
   features: false,
   params: {
     lambda: real({

@@ -5,6 +5,7 @@ import { exactSum, ident, numeric } from "../engine/sql.js";
 import { rowStarts, type Csr } from "../kernels/csr.js";
 import { columnNamed, isNumeric, type Relation } from "../table/relation.js";
 import type { TrainingData } from "./learner.js";
+import { readSegments, type Segments } from "./segments.js";
 
 /** Who had what to do with which item, as codes: number of a user or item in the sorted order of its column. */
 export interface Interactions {
@@ -13,6 +14,8 @@ export interface Interactions {
   items: string[];
   /** Users x items; values are summed ratings, absent when no rating column was named. */
   matrix: Csr;
+  /** Groups of users, when a column of them was named. */
+  segments?: Segments;
 }
 
 /**
@@ -68,8 +71,20 @@ export async function readInteractions(data: TrainingData, run: Run): Promise<In
   };
   const result = { users: await levels(users), items: await levels(items) };
   const values = pairs.columns.get("value");
+  const { segment } = data.roles;
   return {
     ...result,
+    segments:
+      segment === undefined
+        ? undefined
+        : await readSegments(
+            relation,
+            segment,
+            data.roles.user!,
+            `SELECT ${ident(segment)}::VARCHAR AS segment, ${item}::VARCHAR AS item, ${value ?? `count(DISTINCT ${user})`} AS value FROM (${rows}) WHERE ${ident(segment)} IS NOT NULL GROUP BY 1, 2`,
+            result.users,
+            result.items,
+          ),
     matrix: {
       rows: result.users.length,
       cols: result.items.length,

@@ -25,6 +25,7 @@ export const roleHelp = {
   rating: "column of the strength of an interaction: stars, units, 0 or more",
   time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
+  segment: "column of the user's group (country, tier): newcomers get what is popular in theirs",
 } as const;
 export type RoleName = keyof typeof roleHelp;
 export type RoleNeeds = Partial<Record<RoleName, "required" | "optional">>;

@@ -1,6 +1,7 @@
 import { topK } from "../kernels/top-k.js";
 import type { Ask } from "./learner.js";
 import type { Catalogue } from "./recommendations.js";
+import { popularityIn } from "./segments.js";
 import { popularityRanks, sharesOf, trainingProfile, type Profile, type Scorer } from "./scorer.js";
 
 /** Where a list comes from: the user's training rows, rows that came later, or nothing but popularity. */
@@ -14,6 +15,8 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
+  /** The segment whose best sellers a stranger got, or -1. */
+  segment: number;
 }
 
 /** One user to make a list for: by code, by newer items, by both, or a stranger. */
@@ -22,6 +25,8 @@ export interface Person {
   user: number;
   /** Items since training, oldest first, no item twice. */
   newer?: { items: Int32Array; values?: Float32Array };
+  /** Code of the user's segment, or -1. */
+  segment?: number;
 }
 
 /**
@@ -35,15 +40,11 @@ export function listMaker(
 ): (person: Person) => List {
   const size = catalogue.items.length;
   const tie = popularityRanks(catalogue);
-  const scores = new Float64Array(size);
+  const score = scoreGiver(catalogue, scorer);
   const best = new Int32Array(Math.min(k, size));
   const bestScores = new Float64Array(best.length);
   return (person) => {
-    const profile = profileOf(catalogue, person);
-    const source = sourceOf(scorer, profile);
-    if (source === "popularity") scores.set(catalogue.popularity);
-    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
-    else scorer.user(person.user, scores);
+    const { source, profile, segment, scores } = score(person);
     if (!includeSeen) for (const item of profile.items) scores[item] = -Infinity;
     const found = topK(scores, tie, best);
     for (let i = 0; i < found; i++) bestScores[i] = scores[best[i]];
@@ -52,7 +53,31 @@ export function listMaker(
       items: best.subarray(0, found),
       scores: bestScores.subarray(0, found),
       profile: source === "popularity" ? undefined : profile,
+      segment,
     };
+  };
+}
+
+/** A score for every item, and where it comes from. */
+export interface Scored {
+  source: Source;
+  profile: Profile;
+  /** Segment whose popularity answers, or -1. */
+  segment: number;
+  scores: Float64Array;
+}
+
+/** Scores every item for one person after another; the scores are written over by the next. */
+export function scoreGiver(catalogue: Catalogue, scorer: Scorer): (person: Person) => Scored {
+  const scores = new Float64Array(catalogue.items.length);
+  return (person) => {
+    const profile = profileOf(catalogue, person);
+    const source = sourceOf(scorer, profile);
+    const segment = source === "popularity" ? (person.segment ?? -1) : -1;
+    if (source === "popularity") scores.set(popularityIn(catalogue, segment));
+    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
+    else scorer.user(person.user, scores);
+    return { source, profile, segment, scores };
   };
 }
 
@@ -100,10 +125,19 @@ export function reasonGiver(
   scorer: Scorer,
 ): (list: List, item: number) => string | null {
   const shares = sharesOf(catalogue, scorer);
-  const ranks = popularityRanks(catalogue);
+  const ranksOf = new Map<number, Int32Array>();
+  const ranks = (segment: number): Int32Array => {
+    let known = ranksOf.get(segment);
+    if (!known)
+      ranksOf.set(segment, (known = popularityRanks({ popularity: popularityIn(catalogue, segment) })));
+    return known;
+  };
   let parts = new Float64Array(64);
-  return ({ profile }, item) => {
-    if (!profile) return `popular: place ${ranks[item] + 1} of ${ranks.length}`;
+  return ({ profile, segment }, item) => {
+    if (!profile) {
+      const where = segment < 0 ? "popular" : `popular in ${catalogue.segments!.levels[segment]}`;
+      return `${where}: place ${ranks(segment)[item] + 1} of ${catalogue.items.length}`;
+    }
     if (!shares) return null;
     const count = profile.items.length;
     if (parts.length < count) parts = new Float64Array(2 * count);

@@ -1,18 +1,16 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
-import { codes, floats, integers, type ColumnAsk } from "../engine/frame.js";
+import { codes, integers, type ColumnAsk } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
-import { ident, literal } from "../engine/sql.js";
+import { ident } from "../engine/sql.js";
 import { rowStarts } from "../kernels/csr.js";
-import { measureRanking, perUserAuc, rankingSubset, type RankingRows } from "../metrics/ranking.js";
+import { measureRanking, rankingSubset, type RankingRows } from "../metrics/ranking.js";
 import type { Subject } from "../metrics/scorecard.js";
 import { columnNamed, relationOf, type Relation } from "../table/relation.js";
 import type { Model } from "./learner.js";
-import type { MeasureAsk, Measured } from "./measured.js";
+import { aucAmongAll, rankedAmongSome } from "./measured-candidates.js";
+import type { MeasureAsk, Measured, RankedAmong } from "./measured.js";
 import type { Catalogue } from "./recommendations.js";
-
-/** Most pairs of user and item that are scored for `auc_per_user`; beyond, a sample of users by the seed. */
-const mostScored = 5_000_000;
 
 /**
  * Recommends to every user of the rows and joins with the items that they hold: those are the relevant ones.
@@ -47,17 +45,18 @@ export async function measuredRanking(
     ]),
   });
   const count = users.rows;
-  const most = ask.cuts[ask.cuts.length - 1];
-  const lists = await recommended(model, truth, items, "true", most, count, run);
-  const sampled = Math.max(1, Math.floor(mostScored / Math.max(1, catalogue.items.length)));
-  if (sampled < count)
-    run.warn(
-      `auc_per_user is that of ${grouped(sampled)} of ${grouped(count)} users, drawn by the seed: it takes the score of every item`,
-    );
-  const drawn = `number IN (SELECT number FROM ${ident(truth.users)} ORDER BY md5(number::VARCHAR || ${literal(`auc ${run.seed}`)}), number LIMIT ${sampled})`;
-  // The users are those of the lists: what there was to say of them has been said.
-  const again: Run = { ...run, warn: () => undefined };
-  const scored = await recommended(model, truth, items, drawn, catalogue.items.length, count, again);
+  const { lists, auc, ranked } =
+    ask.negatives === undefined
+      ? await rankedAmongAll(model, truth, items, count, ask, run)
+      : await rankedAmongSome(
+          model,
+          truth,
+          items,
+          ask.negatives,
+          ask.cuts[ask.cuts.length - 1],
+          ask.history,
+          run,
+        );
   const data: RankingRows = {
     users: count,
     relevant: integers(users, "relevant"),
@@ -66,7 +65,7 @@ export async function measuredRanking(
     listHit: lists.hit,
     items: catalogue.items.length,
     popularity: { holders: holdersOf(catalogue), users: catalogue.users.length },
-    auc: perUserAuc(scored.starts, scored.score, scored.hit),
+    auc,
   };
   const subjectOf = (part: RankingRows): Subject => ({
     measure: measureRanking(part, ask.cuts),
@@ -76,6 +75,7 @@ export async function measuredRanking(
     subject: subjectOf(data),
     rows: truth.rows,
     users: count,
+    ranked,
     units: truth.digest,
     slicings: ask.by.map((name, i) => {
       const { values, levels } = codes(users, `_slice_${i}`);
@@ -84,7 +84,32 @@ export async function measuredRanking(
   };
 }
 
-interface Truth {
+export interface Ranked {
+  /** The best of every user, at least as many as the largest cut-off where there are. */
+  lists: Lists;
+  /** AUC of every user over its candidates, NaN where undefined or not worked out. */
+  auc: Float64Array;
+  ranked: RankedAmong;
+}
+
+/** Ranks the relevant items among all that are new to the user. */
+async function rankedAmongAll(
+  model: Model,
+  truth: Truth,
+  items: string,
+  users: number,
+  { cuts, history }: MeasureAsk,
+  run: Run,
+): Promise<Ranked> {
+  const lists = await recommended(model, truth, cuts[cuts.length - 1], items, users, history, run);
+  return {
+    lists,
+    auc: await aucAmongAll(model, truth, items, history, run),
+    ranked: { candidates: "all items" },
+  };
+}
+
+export interface Truth {
   /** A relation of the users alone, under the user column's name. */
   relation: Relation;
   /** A table of `number`, `level` (the user, in the model's type), `relevant` and the slices. */
@@ -157,34 +182,28 @@ async function relevantItems(
   };
 }
 
-interface Lists {
+export interface Lists {
   /** Places of user u: starts[u]..starts[u+1], best first. */
   starts: Int32Array;
   item: Int32Array;
   hit: Uint8Array;
-  score: Float64Array;
 }
 
-/**
- * The k best items of some of the users, with their hits.
- *
- * @param which a predicate over the numbers of users
- */
+/** The k best items of every user, with their hits. */
 async function recommended(
   model: Model,
   truth: Truth,
-  items: string,
-  which: string,
   k: number,
+  items: string,
   users: number,
+  history: Relation | undefined,
   run: Run,
 ): Promise<Lists> {
   const { engine } = truth.relation;
   const { user, item } = model.catalogue!;
-  const asked = { ...truth.relation, sql: `SELECT * FROM (${truth.relation.sql}) WHERE ${which}` };
-  const lists = await model.predict(asked, { k }, run);
+  const lists = await model.predict(truth.relation, { k, history }, run);
   const frame = await engine.frame(
-    `SELECT u.number AS user, i.number AS item, (p.item IS NOT NULL)::INTEGER AS hit, r.score
+    `SELECT u.number AS user, i.number AS item, (p.item IS NOT NULL)::INTEGER AS hit
        FROM (${lists.sql}) r JOIN ${ident(truth.users)} u ON r.${ident(user.name)} = u._user
        JOIN ${ident(items)} i ON r.${ident(item.name)}::VARCHAR = i.item
        LEFT JOIN ${ident(truth.pairs)} p ON p.number = u.number AND p.item = i.item
@@ -193,14 +212,12 @@ async function recommended(
       { name: "user", as: "i32" },
       { name: "item", as: "i32" },
       { name: "hit", as: "i32" },
-      { name: "score", as: "f64" },
     ],
   );
   return {
     starts: rowStarts(integers(frame, "user"), users),
     item: integers(frame, "item"),
     hit: Uint8Array.from(integers(frame, "hit")),
-    score: floats(frame, "score"),
   };
 }
 

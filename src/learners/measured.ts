@@ -47,7 +47,17 @@ export interface MeasureAsk {
   alerts?: { perDay: number; time: string; card?: string };
   /** Column of weights of the rows, 0 or more. */
   weight?: string;
+  /** Recommendation: interactions since training, which users are answered from too. */
+  history?: Relation;
+  /** Recommendation: rank relevant items among these only: so many drawn by the seed, or a table of users and items. */
+  negatives?: number | Relation;
 }
+
+/** Recommendation: what the relevant items of a user were ranked among. */
+export type RankedAmong =
+  | { candidates: "all items" }
+  | { candidates: "sampled"; negatives: number; seed: number }
+  | { candidates: "stored"; negatives: number; file: string };
 
 /** A model's answers on held-out rows beside the truth, ready for src/metrics. */
 export interface Measured {
@@ -56,6 +66,8 @@ export interface Measured {
   rows: number;
   /** Ranking: users that were measured. */
   users?: number;
+  /** Ranking: the candidates. */
+  ranked?: RankedAmong;
   /** A digest of the units and their truths, in order: equal where two measurements can be paired. */
   units: string;
   slicings: Slicing[];
@@ -81,6 +93,11 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
     throw new ShopaiError("usage", "--weight weighs rows, and recommendations are measured by user", {
       try: "leaving it out",
     });
+  for (const name of ["history", "negatives"] as const)
+    if (ask[name] !== undefined && task !== "recommendation")
+      throw new ShopaiError("usage", `--${name} is for recommendations, and this is ${task}`, {
+        try: "leaving it out",
+      });
   if ((ask.cost ?? ask.alerts) !== undefined && (task !== "classification" || positive === undefined))
     throw new ShopaiError(
       "usage",

@@ -4,6 +4,7 @@ import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation
 import { perItem, ratingScale, readInteractions } from "./interactions.js";
 import { defineLearner, int, type Fitted, type TrainingData } from "./learner.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
+import { popularityIn, readSegments } from "./segments.js";
 
 /** The best sellers: every user gets the most popular items that are new to them. */
 export default defineLearner({
@@ -12,7 +13,7 @@ export default defineLearner({
   summary: "best sellers: the items with most interactions, or most units with --rating",
   source:
     "Cremonesi, Koren & Turrin (2010), Performance of Recommender Algorithms on Top-N Recommendation Tasks, RecSys, section 3.1 (TopPop)",
-  roles: { user: "required", item: "required", rating: "optional", time: "optional" },
+  roles: { user: "required", item: "required", rating: "optional", time: "optional", segment: "optional" },
   features: false,
   params: {
     days: int({
@@ -25,23 +26,40 @@ export default defineLearner({
   },
   async fit(data, { days }, run) {
     const interactions = await readInteractions(data, run);
+    const { segment, user } = data.roles;
     const counted = await perItem(data.relation, interactions.items, await countSql(data, days));
-    return fitted(catalogueOf(data, interactions, counted));
+    const segments =
+      segment === undefined
+        ? undefined
+        : await readSegments(
+            data.relation,
+            segment,
+            user!,
+            await countSql(data, days, segment),
+            interactions.users,
+            interactions.items,
+          );
+    return fitted(catalogueOf(data, { ...interactions, segments }, counted));
   },
   load: (folder) => fitted(loadCatalogue(folder)),
 });
 
 const fitted = (catalogue: Catalogue): Fitted =>
-  recommender(catalogue, (_user, into) => into.set(catalogue.popularity));
+  recommender(catalogue, (user, into) =>
+    into.set(popularityIn(catalogue, catalogue.segments?.ofUser[user] ?? -1)),
+  );
 
-/** A SELECT of `item` and `value`: rows counted, or ratings added up exactly, within the window. */
-async function countSql({ relation, roles }: TrainingData, days: number): Promise<string> {
+/** A SELECT of `item` and `value` (and `segment`): rows counted, or ratings added up exactly, within the window. */
+async function countSql({ relation, roles }: TrainingData, days: number, segment?: string): Promise<string> {
   const value =
     roles.rating === undefined
       ? "count(*)"
       : exactSum(`${ident(roles.rating)}::DOUBLE`, numeric(await ratingScale(relation, roles.rating)));
   const item = ident(roles.item!);
-  return `SELECT ${item}::VARCHAR AS item, ${value}::DOUBLE AS value FROM (${relation.sql}) WHERE ${ident(roles.user!)} IS NOT NULL AND ${item} IS NOT NULL AND (${windowOf(relation, roles.time, days)}) GROUP BY ${item} ORDER BY ${item}`;
+  const within = segment === undefined ? "" : `${ident(segment)}::VARCHAR AS segment, `;
+  const keys = segment === undefined ? item : `${ident(segment)}, ${item}`;
+  const known = segment === undefined ? "" : `AND ${ident(segment)} IS NOT NULL `;
+  return `SELECT ${within}${item}::VARCHAR AS item, ${value}::DOUBLE AS value FROM (${relation.sql}) WHERE ${ident(roles.user!)} IS NOT NULL AND ${item} IS NOT NULL ${known}AND (${windowOf(relation, roles.time, days)}) GROUP BY ${keys} ORDER BY ${keys}`;
 }
 
 function windowOf(relation: Relation, time: string | undefined, days: number): string {

@@ -5,6 +5,7 @@ import { itemTotals, type Interactions } from "./interactions.js";
 import type { Fitted, TrainingData } from "./learner.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { ScoreItems, Scorer } from "./scorer.js";
+import { loadSegments, saveSegments, type Segments } from "./segments.js";
 import { recommend } from "./serving.js";
 import { similarItems } from "./similar-items.js";
 
@@ -21,12 +22,14 @@ export interface Catalogue {
   seen: Csr;
   /** What users that were not seen in training get: a weight per item. */
   popularity: Float64Array;
+  /** The same by group of users. */
+  segments?: Segments;
 }
 
 /** The catalogue of what was read; popularity counts interactions unless other weights are given. */
 export function catalogueOf(
   data: TrainingData,
-  { users, items, matrix }: Interactions,
+  { users, items, matrix, segments }: Interactions,
   popularity = itemTotals(matrix),
 ): Catalogue {
   const field = (role: "user" | "item" | "rating" | "time"): Field | undefined => {
@@ -43,6 +46,7 @@ export function catalogueOf(
     items,
     seen: matrix,
     popularity,
+    segments,
   };
 }
 
@@ -54,6 +58,7 @@ function saveCatalogue(folder: FolderWriter, catalogue: Catalogue): void {
   folder.array("seen-columns", seen.columns);
   if (seen.values) folder.array("seen-values", seen.values);
   folder.array("popularity", popularity);
+  if (catalogue.segments) saveSegments(folder, catalogue.segments);
 }
 
 export function loadCatalogue(folder: FolderReader): Catalogue {
@@ -78,6 +83,7 @@ export function loadCatalogue(folder: FolderReader): Catalogue {
       values: "seen-values.bin" in files ? folder.array("seen-values", "f32", [columns.length]) : undefined,
     },
     popularity: folder.array("popularity", "f64", [items.length]),
+    segments: loadSegments(folder, users.length, items.length),
   };
 }
 

@@ -14,6 +14,13 @@ export const registry: Readonly<Record<string, Entry>> = {
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
+  "user-knn": { task: "recommendation", load: () => import("./user-knn.js") },
+  rp3beta: { task: "recommendation", load: () => import("./rp3beta.js") },
+  als: { task: "recommendation", load: () => import("./als.js") },
+  bpr: { task: "recommendation", load: () => import("./bpr.js") },
+  sequence: { task: "recommendation", load: () => import("./sequence.js") },
+  markov: { task: "recommendation", load: () => import("./markov.js") },
+  fpmc: { task: "recommendation", load: () => import("./fpmc.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };

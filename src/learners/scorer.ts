@@ -92,7 +92,7 @@ function without({ user, items, values, fresh }: Profile, place: number): Profil
 }
 
 /** Place of every item in the order of popularity, most popular first; equals in the order of codes. */
-export function popularityRanks({ popularity }: Catalogue): Int32Array {
+export function popularityRanks({ popularity }: Pick<Catalogue, "popularity">): Int32Array {
   const order = Int32Array.from(popularity, (_, code) => code).sort(
     (a, b) => popularity[b] - popularity[a] || a - b,
   );

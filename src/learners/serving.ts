@@ -13,6 +13,7 @@ import { askedLevels, levelTable, type AskedLevels } from "./levels.js";
 import { listMaker, reasonGiver, type Person, type Source } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Scorer } from "./scorer.js";
+import { segmentsOfAsked } from "./segments.js";
 
 /** Users whose lists are held in memory at once. */
 const batch = 8192;
@@ -78,13 +79,14 @@ export async function peopleOf(
   const items = await levelTable(engine, "items", catalogue.items, catalogue.item.type);
   const { table, codes } = await askedUsers(catalogue, known, rows, history);
   const newer = await newerItems(catalogue, { table, codes }, items, rows, history, run);
+  const segments = await askedSegments(catalogue, { table, codes }, rows);
   if (table !== known) await engine.run(`DROP TABLE ${ident(known)}`);
   return {
     engine,
     users: table,
     items,
     count: codes.length,
-    person: (number) => ({ user: codes[number], newer: newer(number) }),
+    person: (number) => ({ user: codes[number], newer: newer(number), segment: segments[number] }),
   };
 }
 
@@ -105,6 +107,21 @@ async function askedUsers(
     "user",
     known,
   );
+}
+
+/** Segments by number of the asked user: as the rows say, else as in training. */
+async function askedSegments(
+  { segments, user }: Catalogue,
+  { table, codes }: AskedLevels,
+  rows: Relation | undefined,
+): Promise<Int32Array> {
+  if (!segments) return new Int32Array(codes.length).fill(-1);
+  const before = codes.map((code) => (code < 0 ? -1 : segments.ofUser[code]));
+  const column = rows && findColumn(rows.schema, segments.name);
+  if (!column) return before;
+  const typed = `TRY_CAST(${ident(columnNamed(rows, user.name).name)} AS ${user.type})`;
+  const said = await segmentsOfAsked(rows, column.name, typed, table, codes.length, segments);
+  return said.map((code, number) => (code < 0 ? before[number] : code));
 }
 
 /** Items since training by number of the asked user, oldest first. */

@@ -59,6 +59,11 @@ export function recommendAnswerer(
         try: `{"${user.name}": …}`,
       });
     const person: Person = { user: request[user.name] == null ? -1 : codeOfUser(one(request, user.name)) };
+    const { segments } = catalogue;
+    if (segments) {
+      const said = segments.levels.indexOf(String(request[segments.name] ?? ""));
+      person.segment = said >= 0 || person.user < 0 ? said : segments.ofUser[person.user];
+    }
     if (items != null) {
       const codes = (Array.isArray(items) ? items : [items]).map((id: unknown) =>
         codeOfItem(idText(id, item.name)),

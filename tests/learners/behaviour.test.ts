@@ -88,6 +88,31 @@ describe("recommenders", () => {
     });
   });
 
+  test("segments: everybody gets what is popular in theirs, newcomers by the column of their rows", async () => {
+    const table = await given({
+      user: ["a", "b", "c", "d", "e"],
+      item: ["brown cheese", "brown cheese", "bread", "bread", "bread"],
+      land: ["NO", "NO", "DE", "DE", "DE"],
+    });
+    const strangers = await given({ user: ["n", "g", "x", "y"], land: ["NO", "DE", "FR", null] });
+    const firsts = async (name: string): Promise<unknown[]> => {
+      const model = await trained(name, table, { roles: { ...roles, segment: "land" } });
+      const rows = await rowsOf(await model.predict(strangers, { k: 1, explain: true }, run));
+      return rows.map((row) => [row.user, row.item, row.reason]);
+    };
+    const expected = [
+      ["g", "bread", "popular in DE: place 1 of 2"],
+      ["n", "brown cheese", "popular in NO: place 1 of 2"],
+      ["x", "bread", "popular: place 1 of 2"],
+      ["y", "bread", "popular: place 1 of 2"],
+    ];
+    for (const name of ["popularity", "item-knn", "ease"]) expect(await firsts(name), name).toEqual(expected);
+    const model = await trained("popularity", table, { roles: { ...roles, segment: "land" } });
+    const own = await rowsOf(await model.predict(undefined, { includeSeen: true, k: 1 }, run));
+    expect(listOf(own, "a")).toEqual(["brown cheese"]);
+    expect(listOf(own, "d")).toEqual(["bread"]);
+  });
+
   test("item-knn: cosine and jaccard worked by hand, a pair counted once", async () => {
     // tea: ann bob cy; jam: ann bob cy; oats: cy dee.
     const scored = async (params: Record<string, string | number>): Promise<Record<string, unknown>> => {

@@ -41,6 +41,7 @@ const columnOf: Record<Exclude<RoleName, "target">, string> = {
   rating: "stars",
   time: "at",
   weight: "importance",
+  segment: "country",
 };
 
 /** What a learner is asked on the sample: its required roles, or all of them. */

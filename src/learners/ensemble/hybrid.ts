@@ -24,7 +24,7 @@ export default defineLearner({
   summary: "several recommenders as one: blended scores or fused ranks, weights found on held-out rows",
   source:
     "Burke (2002), Hybrid Recommender Systems, UMUAI 12:331-370 (weighted); Cormack, Clarke & Büttcher (2009), Reciprocal Rank Fusion, SIGIR",
-  roles: { user: "required", item: "required", rating: "optional", time: "optional" },
+  roles: { user: "required", item: "required", rating: "optional", time: "optional", segment: "optional" },
   features: false,
   parts: ["ease", "item-knn"],
   items: true,
