@@ -10,6 +10,7 @@ const loaders: Record<keyof typeof summaries, () => Promise<{ default: Command }
   evaluate: () => import("./evaluate.js"),
   predict: () => import("./predict.js"),
   forecast: () => import("./forecast.js"),
+  decide: () => import("./decide.js"),
   report: () => import("./report.js"),
   run: () => import("./run.js"),
   status: () => import("./status.js"),

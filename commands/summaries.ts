@@ -7,6 +7,7 @@ export const summaries = {
   evaluate: "measure a model on held-out rows, with intervals, slices and gates",
   predict: "score rows, recommend items, assign segments",
   forecast: "forecast many series at once, with backtest and intervals",
+  decide: "turn forecasts into orders, each with its expected money and what bound it",
   report: "gather results in one self-contained page",
   run: "run the stages of a pipeline that are out of date",
   status: "say what of the pipelines is stale, and why",
