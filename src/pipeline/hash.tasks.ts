@@ -90,8 +90,7 @@ function thriftInteger(bytes: Buffer, wanted: number): number | undefined {
     else if (type === 8) {
       const length = Number(varint());
       at += length;
-    }
-    else if (type === 9 || type === 10) {
+    } else if (type === 9 || type === 10) {
       const head = byte();
       const size = head >> 4 === 15 ? Number(varint()) : head >> 4;
       for (let i = 0; i < size; i++) {
