@@ -11,7 +11,7 @@ import type { Catalogue } from "./recommendations.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
-export { choice, flag, int, real } from "./params.js";
+export { choice, flag, int, real, text } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
 export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;

@@ -8,11 +8,14 @@ interface Entry {
 
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
+  gbdt: { task: "classification", load: () => import("./gbdt/gbdt.js") },
+  forest: { task: "classification", load: () => import("./gbdt/forest.js") },
   logistic: { task: "classification", load: () => import("./logistic.js") },
   svm: { task: "classification", load: () => import("./svm.js") },
   "naive-bayes": { task: "classification", load: () => import("./naive-bayes.js") },
   knn: { task: "classification", load: () => import("./knn.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  "isolation-forest": { task: "anomaly", load: () => import("./gbdt/isolation-forest.js") },
   lof: { task: "anomaly", load: () => import("./lof.js") },
   ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
