@@ -94,7 +94,7 @@ try {
     const began = performance.now();
     whole(tail);
     longest = Math.max(longest, performance.now() - began);
-    wanted[tail] = JSON.stringify(judged());
+    wanted[tail] = judged();
   }
   let wrong = 0;
   for (let round = 0; round < rounds; round++) {
@@ -108,9 +108,13 @@ try {
     for (let times = random() < 0.3 ? 2 : 1; times > 0; times--)
       await killed(tail, cache, random() * longest);
     whole(tail, cache);
-    if (JSON.stringify(judged()) !== wanted[tail]) {
+    const found = judged();
+    const differing = [...new Set([...Object.keys(found), ...Object.keys(wanted[tail])])].filter(
+      (name) => found[name] !== wanted[tail][name],
+    );
+    if (differing.length > 0) {
       wrong++;
-      console.error(`round ${round} (seed ${seed}, tail ${tail}, cache ${cache}): other bytes`);
+      console.error(`round ${round} (seed ${seed}, tail ${tail}, cache ${cache}): ${differing.join(", ")}`);
     }
   }
   console.log(

@@ -8,7 +8,7 @@ import {
   type OptionsOf,
   type Result,
 } from "../src/pipeline/command.js";
-import { list, promote, rollBack, show } from "../src/cli/model-actions.js";
+import { championPath, list, promote, rollBack, show } from "../src/cli/model-actions.js";
 import { exportFormats } from "../src/learners/gbdt/exchange/exchange.js";
 import { explainModel, exportModel, importModel } from "../src/cli/model-exchange.js";
 import { summaries } from "./summaries.js";
@@ -19,6 +19,10 @@ const options = {
   rules: option
     .path("promote: when a model may become champion (docs/registry.md)", { arg: "<yaml>" })
     .optional(),
+  keepChampion: option
+    .flag("promote: end with 0 when the rules say no and the champion stays")
+    .default(false),
+  again: option.flag("promote: also a version that was rolled back").default(false),
   to: option.integer("rollback: the version (default: the champion before)", { min: 1 }).optional(),
   now: option
     .text("promote: the time that ages are measured at (default: the clock)", { arg: "<time>" })
@@ -68,6 +72,7 @@ interface Action {
   min: number;
   max: number;
   reads?(o: ModelsOptions): string[];
+  writes?(o: ModelsOptions): string[];
   run(words: string[], o: ModelsOptions, run: Run): Promise<Result>;
 }
 
@@ -79,16 +84,32 @@ const actions: Record<string, Action> = {
     min: 2,
     max: Infinity,
     reads: (o) => [...o.in.slice(1), ...(o.rules === undefined ? [] : [o.rules])],
+    writes: (o) => (o.name === undefined ? [] : [championPath(o, o.name)]),
     run: promote,
   },
   rollback: { usage: "rollback <name>", min: 1, max: 1, run: rollBack },
-  export: { usage: "export <model>", min: 1, max: 1, reads: (o) => o.in.slice(1), run: exportModel },
-  import: { usage: "import <file>", min: 1, max: 1, reads: (o) => o.in.slice(1), run: importModel },
+  export: {
+    writes: (o) => (o.out === undefined ? [] : [o.out]),
+    usage: "export <model>",
+    min: 1,
+    max: 1,
+    reads: (o) => o.in.slice(1),
+    run: exportModel,
+  },
+  import: {
+    writes: (o) => (o.out === undefined ? [] : [o.out]),
+    usage: "import <file>",
+    min: 1,
+    max: 1,
+    reads: (o) => o.in.slice(1),
+    run: importModel,
+  },
   explain: {
     usage: "explain <model> <table...>",
     min: 2,
     max: Infinity,
     reads: (o) => o.in.slice(1),
+    writes: (o) => (o.out === undefined ? [] : [o.out]),
     run: (words, o, run) => explainModel(words, o, run, telling(models, { ...o })),
   },
 };
@@ -116,7 +137,8 @@ const models = defineCommand({
   ],
   options,
   reads: (o) => actions[o.in[0]]?.reads?.(o) ?? [],
-  writes: (o) => (o.out === undefined ? [] : [o.out]),
+  writes: (o) => actions[o.in[0]]?.writes?.(o) ?? [],
+  effects: true,
   async run(o, run) {
     const [word, ...words] = o.in;
     const action = actions[word];

@@ -3,13 +3,14 @@ import type { Run } from "../engine/run.js";
 import { openTable } from "../table/open.js";
 import type { Block, Cell, Result } from "../pipeline/command.js";
 import type { AuditEntry } from "../pipeline/audit.js";
-import { judged, readRules, type Check, type Rules } from "../pipeline/promotion.js";
+import { judged, readRules, type Check, type Judgement, type Rules } from "../pipeline/promotion.js";
 import {
   defaultRegistry,
   existingRegistry,
   modelNames,
   openRegistry,
   rollback,
+  wasRolledBack,
   type LockAbout,
   type ModelVersion,
   type Registry,
@@ -23,9 +24,14 @@ interface Options {
   to?: number;
   now?: string;
   lockTimeout?: number;
+  keepChampion?: boolean;
+  again?: boolean;
   where?: string;
   format?: string;
 }
+
+/** Where a model's champion is: a model folder for whoever predicts. */
+export const championPath = (o: Options, name: string): string => `${rootOf(o)}/${name}/champion`;
 
 const rootOf = (o: Options): string => o.registry ?? defaultRegistry;
 
@@ -162,7 +168,7 @@ export async function promote([model, ...tables]: string[], o: Options, run: Run
       const answer = { name: o.name, version, from: champion ?? null };
       if (champion === version)
         return told({ ...answer, champion, promoted: false, checks: [] }, "is champion already");
-      const verdict = await verdictOf(registry, version, champion, { rows, rules, now, run });
+      const verdict = await verdictOf(registry, version, champion, { rows, rules, now, run, again: o.again });
       await writer.keepMetrics(version, verdict.metrics);
       if (!verdict.passed) {
         const reasons = verdict.checks
@@ -170,13 +176,24 @@ export async function promote([model, ...tables]: string[], o: Options, run: Run
           .map(({ rule, detail }) => `${rule}: ${detail}`);
         writer.setAlias("challenger", version);
         writer.audit({ action: "refuse", version, from: champion ?? null, to: champion ?? null, reasons });
-        throw new ShopaiError("gate", `${o.name} ${version} is not promoted: ${reasons.join("; ")}`, {
-          where: o.rules,
-          try:
-            champion === undefined
-              ? "a better model, or other rules"
-              : `nothing: version ${champion} stays champion`,
-        });
+        const message = `${o.name} ${version} is not promoted: ${reasons.join("; ")}`;
+        if (!o.keepChampion || champion === undefined)
+          throw new ShopaiError("gate", message, {
+            where: o.rules,
+            try:
+              champion === undefined
+                ? "a better model, or other rules"
+                : `nothing: version ${champion} stays champion (--keep-champion ends with 0)`,
+          });
+        run.warn(message);
+        const json = {
+          ...answer,
+          champion,
+          promoted: false,
+          checks: verdict.checks,
+          metrics: verdict.metrics,
+        };
+        return told(json, `is not promoted: ${champion} stays champion`);
       }
       const reasons = verdict.checks.map(({ rule, detail }) => `${rule}: ${detail}`);
       writer.setAlias("champion", version);
@@ -195,19 +212,29 @@ export async function promote([model, ...tables]: string[], o: Options, run: Run
   );
 }
 
+interface Judging {
+  rows: Awaited<ReturnType<typeof openTable>>;
+  rules: Rules;
+  now: Date;
+  run: Run;
+  again?: boolean;
+}
+
 async function verdictOf(
   registry: Registry,
   version: number,
   champion: number | undefined,
-  {
-    rows,
-    rules,
-    now,
-    run,
-  }: { rows: Awaited<ReturnType<typeof openTable>>; rules: Rules; now: Date; run: Run },
-) {
+  { rows, rules, now, run, again }: Judging,
+): Promise<Judgement> {
   const before = champion === undefined ? undefined : registry.folder(champion);
-  return judged(registry.folder(version), before, rows, rules, now, run);
+  const verdict = await judged(registry.folder(version), before, rows, rules, now, run);
+  if (again || !wasRolledBack(registry.history(), version)) return verdict;
+  const check = {
+    rule: "was not rolled back",
+    passed: false,
+    detail: `version ${version} was (--again promotes it)`,
+  };
+  return { ...verdict, passed: false, checks: [check, ...verdict.checks] };
 }
 
 interface Promotion {

@@ -48,7 +48,6 @@ export const registry: Readonly<Record<string, Entry>> = {
   "svd-pp": { task: "rating", load: () => import("./rating/svd-pp.js") },
   nmf: { task: "rating", load: () => import("./rating/nmf.js") },
   "als-explicit": { task: "rating", load: () => import("./rating/als-explicit.js") },
-  ease: { task: "recommendation", load: () => import("./ease.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
 

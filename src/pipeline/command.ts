@@ -26,6 +26,8 @@ export interface Command<S extends OptionShape = OptionShape> {
   reads(options: OptionsOf<S>): string[];
   /** Files and folders that a call writes. */
   writes(options: OptionsOf<S>): string[];
+  /** It changes more than its outputs (a registry): a stage of it is never restored from the cache, nor run again to compare. */
+  effects?: boolean;
   /** Help beyond the options, for the inputs that stand beside `--help`: the parameters of a learner, say. */
   moreHelp?(inputs: readonly string[]): Promise<string | undefined>;
   run(options: OptionsOf<S>, run: Run): Promise<Result>;

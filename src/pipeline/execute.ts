@@ -246,7 +246,7 @@ async function oneStage(held: Held, stage: Stage, failed: (error: unknown) => vo
 
 /** Whether an earlier run under the same circumstances left its outputs, and they are in their places again. */
 async function restored({ ask, forced, cache, book }: Held, stage: Stage, { now }: Look): Promise<boolean> {
-  if (ask.frozen || forced.has(stage.name)) return false;
+  if (ask.frozen || forced.has(stage.name) || stage.command.effects) return false;
   const entry = await cache.restore(stage, now);
   if (!entry) return false;
   const outputs = outputsOf(stage).map((path) => [path, entry.outputs[path].sha256]);
@@ -279,7 +279,8 @@ async function record(
   const moved = stage.reads.find((path, i) => after[i] !== now.inputs[path]);
   if (moved === undefined) {
     const metrics = metricsIn(result);
-    await cache.keep(stage, now, { outputs: await allOutputs(stage, outputs, contents), seconds, metrics });
+    if (!stage.command.effects)
+      await cache.keep(stage, now, { outputs: await allOutputs(stage, outputs, contents), seconds, metrics });
     book.stages[stage.name] = { ...now, outputs, ...(metrics && { metrics }) };
   } else {
     outside.warn(`${moved} changed while stage ${stage.name} was reading it: the next run makes it again`);

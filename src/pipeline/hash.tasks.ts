@@ -87,8 +87,10 @@ function thriftInteger(bytes: Buffer, wanted: number): number | undefined {
     if (type >= 4 && type <= 6) varint();
     else if (type === 3) at += 1;
     else if (type === 7) at += 8;
-    else if (type === 8) at += Number(varint());
-    else if (type === 9 || type === 10) {
+    else if (type === 8) {
+      const length = Number(varint());
+      at += length;
+    } else if (type === 9 || type === 10) {
       const head = byte();
       const size = head >> 4 === 15 ? Number(varint()) : head >> 4;
       for (let i = 0; i < size; i++) {

@@ -212,6 +212,16 @@ export async function rollback(
   }, about);
 }
 
+/** Whether a version was champion and was rolled back, by the log: the rules must not put it back the next night. */
+export function wasRolledBack(history: readonly AuditEntry[], version: number): boolean {
+  const last = history.findLast(
+    ({ action, from, to }) =>
+      (action === "promote" && to === version) ||
+      (action === "rollback" && (from === version || to === version)),
+  );
+  return last?.action === "rollback" && last.from === version;
+}
+
 /** The champion that the present one took over from, by the log; a rollback goes one further back each time. */
 function championBefore(history: readonly AuditEntry[], now: number | undefined): number | undefined {
   const line: number[] = [];

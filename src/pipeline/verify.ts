@@ -93,7 +93,8 @@ function sampled(stages: readonly Stage[], { rerun, seed, lockFile }: VerifyAsk)
     });
   const wanted = share[2] === "%" ? Math.ceil((stages.length * number) / 100) : Math.floor(number);
   const rng = seededRng(seed, `verify ${sha256(readFileSync(lockFile))}`);
-  const names = rng.shuffle(stages.map(({ name }) => name));
+  const pure = stages.filter(({ command }) => !command.effects);
+  const names = rng.shuffle(pure.map(({ name }) => name));
   return new Set(names.slice(0, wanted));
 }
 

@@ -118,7 +118,11 @@ function moveIntoPlace(temporary: string, target: string): void {
     renameSync(temporary, target);
     rmSync(aside, { recursive: true, force: true });
     forgetLeftover(aside);
-  } else renameSync(temporary, target);
+  } else {
+    renameSync(temporary, target);
+    // Two links to one file: renaming one to the other does nothing, and leaves both (POSIX).
+    rmSync(temporary, { force: true });
+  }
   const folder = openSync(dirname(target), "r");
   try {
     fsyncSync(folder);

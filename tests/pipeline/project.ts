@@ -6,6 +6,7 @@ import { openPool } from "../../src/kernels/pool.js";
 import { defineCommand, option, type Command } from "../../src/pipeline/command.js";
 import { readPipeline } from "../../src/pipeline/document.js";
 import { runPipeline, type RunAsk, type StageOutcome } from "../../src/pipeline/execute.js";
+import type { Outside } from "../../src/pipeline/perform.js";
 import { planPipeline, type CommandListing, type Plan } from "../../src/pipeline/plan.js";
 import { lockPath } from "../../src/pipeline/state.js";
 import { writeAtomically } from "../../src/table/atomic.js";
@@ -103,25 +104,7 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
           cacheBytes: 1e9,
           ...ask,
         },
-        {
-          open: (options, talk) => ({
-            run: {
-              seed: options.seed,
-              threads: 1,
-              pool: openPool({ threads: 1 }),
-              engine: () => Promise.reject(new Error("no engine is needed")),
-              device: () => Promise.reject(new Error("no device is needed")),
-              rng: (name) => seededRng(options.seed, name),
-              signal: new AbortController().signal,
-              ...talk,
-            },
-            close: async () => undefined,
-          }),
-          progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
-          warn: (message) => void warnings.push(message),
-          say: () => undefined,
-          signal: new AbortController().signal,
-        },
+        outsideOf(it),
       );
     },
     async states(ask, params) {
@@ -132,4 +115,27 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
   it.write("flow.yaml", yaml);
   for (const [path, text] of Object.entries(files)) it.write(path, text);
   return it;
+}
+
+/** What stages of a project get from outside: no engine, no noise; warnings are kept. */
+export function outsideOf(it: Pick<Project, "warnings">): Outside {
+  return {
+    open: (options, talk) => ({
+      run: {
+        seed: options.seed,
+        threads: 1,
+        pool: openPool({ threads: 1 }),
+        engine: () => Promise.reject(new Error("no engine is needed")),
+        device: () => Promise.reject(new Error("no device is needed")),
+        rng: (name) => seededRng(options.seed, name),
+        signal: new AbortController().signal,
+        ...talk,
+      },
+      close: async () => undefined,
+    }),
+    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
+    warn: (message) => void it.warnings.push(message),
+    say: () => undefined,
+    signal: new AbortController().signal,
+  };
 }

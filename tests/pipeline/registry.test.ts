@@ -130,6 +130,15 @@ describe("promotion", () => {
     });
     const error = await refusal(rollBack(["conversion"], about, run));
     expect([error.exitCode, error.message]).toEqual([4, "conversion had no champion before the present one"]);
+    // What was rolled back stays out, whatever the rules would say, until somebody asks for it.
+    const refused = await promote([model("good"), table], { ...asked(better), keepChampion: true }, run);
+    expect(refused.json).toMatchObject({ version: 2, champion: 1, promoted: false });
+    expect(refused.json).toMatchObject({
+      checks: [{ rule: "was not rolled back", passed: false }, { passed: true }],
+    });
+    const again = await promote([model("good"), table], { ...asked(better), again: true }, run);
+    expect(again.json).toMatchObject({ version: 2, champion: 2, promoted: true });
+    await rollBack(["conversion"], about, run);
     await rollBack(["conversion"], { ...about, to: 3 }, run);
     expect(champion()).toBe(3);
     expect((await rollBack(["conversion"], about, run)).json).toMatchObject({ champion: 1 });

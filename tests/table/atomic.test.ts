@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeAtomically } from "../../src/table/atomic.js";
@@ -47,3 +47,13 @@ test.skipIf(!existsSync("/proc/self"))(
     });
   },
 );
+
+test("a link to the file that stands there already leaves no temporary behind", async () => {
+  const links = join(folder, "links");
+  mkdirSync(links);
+  const [kept, place] = [join(links, "kept"), join(links, "place")];
+  writeFileSync(kept, "x");
+  linkSync(kept, place);
+  await writeAtomically(place, async (temporary) => linkSync(kept, temporary));
+  expect(readdirSync(links).sort()).toEqual(["kept", "place"]);
+});
