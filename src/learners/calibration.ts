@@ -37,12 +37,7 @@ export async function fitCalibrator(
     return { kind, scores: [...x], probabilities: [...y] };
   }
   const near = scores.map(inside);
-  if (kind === "platt") {
-    const { yes, no } = plattTargets(hits, weights);
-    const targets = Float64Array.from(hits, (hit) => (hit ? yes : no));
-    const [a, b] = await logisticFit([near.map(logit)], targets, weights);
-    return { kind, a, b };
-  }
+  if (kind === "platt") return { kind, ...(await fitSigmoid(near.map(logit), hits, weights)) };
   const targets = Float64Array.from(hits);
   const logs = [near.map(Math.log), near.map((s) => -Math.log1p(-s))];
   const [a, b, c] = await logisticFit(logs, targets, weights);
@@ -51,6 +46,27 @@ export async function fitCalibrator(
   const [slope, offset] = await logisticFit([logs[a < 0 ? 1 : 0]], targets, weights);
   if (slope >= 0) return a < 0 ? { kind, a: 0, b: slope, c: offset } : { kind, a: slope, b: 0, c: offset };
   return { kind, a: 0, b: 0, c: (await logisticFit([], targets, weights))[0] };
+}
+
+/** 1 / (1 + exp(-(a v + b))). */
+export interface Sigmoid {
+  a: number;
+  b: number;
+}
+
+/** Platt's sigmoid of any values, with his targets. */
+export async function fitSigmoid(
+  values: Float64Array,
+  hits: Uint8Array,
+  weights?: Float64Array,
+): Promise<Sigmoid> {
+  const { yes, no } = plattTargets(hits, weights);
+  const [a, b] = await logisticFit(
+    [values],
+    Float64Array.from(hits, (hit) => (hit ? yes : no)),
+    weights,
+  );
+  return { a, b };
 }
 
 /** The probability that a calibrator gives for a score. */

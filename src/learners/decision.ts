@@ -1,3 +1,4 @@
+import { codes, floats, type Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import type { CostMatrix } from "../metrics/cost.js";
@@ -32,6 +33,12 @@ export async function decided(
   run: Run,
 ): Promise<Relation> {
   const { decision = {} } = card;
+  if (rows.memory && !decision.groups) {
+    const answers = await predict(rows, ask, run);
+    return answers.memory ? { ...answers, memory: inMemory(card, decision, answers.memory) } : answers;
+  }
+  // Groups are worked out by SQL: rows in memory are read as the table that they are, too.
+  rows = { ...rows, memory: undefined };
   const grouped =
     decision.groups && (await withExpression(rows, decision.groups.column, "the model's groups"));
   const asked = (ask.keep ?? []).map((name) => columnNamed(rows, name, "--keep").name);
@@ -51,6 +58,34 @@ export async function decided(
     sql: `SELECT ${list.join(", ")} FROM (${calibratedRows.sql})`,
     schema: given.schema.filter(({ name }) => !extra.includes(name)),
   };
+}
+
+/** The same for few rows in typed columns. */
+function inMemory({ classes, positive }: ModelCard, decision: Decision, frame: Frame): Frame {
+  const names = positive === undefined ? classes!.map((name) => `score_${name}`) : ["score"];
+  const scores = names.map((name, i) => {
+    const given = floats(frame, name);
+    const calibrator = decision.calibration?.[i];
+    return calibrator ? given.map((score) => calibrated(calibrator, score)) : given;
+  });
+  const columns = new Map(frame.columns);
+  const { levels } = codes(frame, "prediction");
+  const levelOf = classes!.map((name) => levels.indexOf(name));
+  const prediction = new Int32Array(frame.rows);
+  if (positive !== undefined) {
+    const yes = classes!.indexOf(positive);
+    const cut = decision.threshold ?? 0.5;
+    for (let r = 0; r < frame.rows; r++) prediction[r] = levelOf[scores[0][r] >= cut ? yes : 1 - yes];
+  } else
+    for (let r = 0; r < frame.rows; r++) {
+      const sum = scores.reduce((total, own) => total + own[r], 0);
+      for (const own of scores) own[r] = sum > 0 ? own[r] / sum : 1 / scores.length;
+      const best = scores.reduce((top, own, i) => (own[r] > scores[top][r] ? i : top), 0);
+      prediction[r] = levelOf[best];
+    }
+  columns.set("prediction", { kind: "code", values: prediction, levels });
+  names.forEach((name, i) => columns.set(name, { kind: "f64", values: scores[i] }));
+  return { ...frame, columns };
 }
 
 /** The expression of `prediction`, of the target's type. */

@@ -11,7 +11,7 @@ import type { Catalogue } from "./recommendations.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
-export { choice, flag, int, real } from "./params.js";
+export { choice, flag, int, real, text } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
 export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
@@ -147,8 +147,8 @@ export interface Model extends Pick<
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Writes the model folder, atomically. */
-  save(path: string): Promise<void>;
+  /** Writes the model folder, atomically. @param beside writes more files of the folder, such as the reference */
+  save(path: string, beside?: (folder: FolderWriter) => void): Promise<void>;
   /** Writes everything but the card into the folder of a model that holds this one. */
   store(folder: FolderWriter): void;
 }

@@ -19,7 +19,11 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
         ? decided(card, fitted.predict.bind(fitted), rows, ask, run)
         : fitted.predict(rows, ask, run),
     store: (folder) => fitted.save(folder),
-    save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
+    save: (path, beside) =>
+      writeModelFolder(path, card, (folder) => {
+        fitted.save(folder);
+        beside?.(folder);
+      }),
   };
 }
 

@@ -8,7 +8,12 @@ interface Entry {
 
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
+  gbdt: { task: "classification", load: () => import("./gbdt/gbdt.js") },
+  forest: { task: "classification", load: () => import("./gbdt/forest.js") },
   logistic: { task: "classification", load: () => import("./logistic.js") },
+  svm: { task: "classification", load: () => import("./svm.js") },
+  "naive-bayes": { task: "classification", load: () => import("./naive-bayes.js") },
+  knn: { task: "classification", load: () => import("./knn.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
   mlp: { task: "classification", load: () => import("./neural/mlp.js") },
   "wide-deep": { task: "classification", load: () => import("./neural/wide-deep.js") },
@@ -17,6 +22,8 @@ export const registry: Readonly<Record<string, Entry>> = {
   cnn: { task: "classification", load: () => import("./neural/cnn.js") },
   "text-cnn": { task: "classification", load: () => import("./neural/text-cnn.js") },
   autoencoder: { task: "anomaly", load: () => import("./neural/autoencoder.js") },
+  "isolation-forest": { task: "anomaly", load: () => import("./gbdt/isolation-forest.js") },
+  lof: { task: "anomaly", load: () => import("./lof.js") },
   ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },

@@ -11,7 +11,9 @@ import { reweighed } from "../../src/learners/reweighing.js";
 import { parseCost, parseThreshold, thresholdFor } from "../../src/learners/threshold.js";
 import { alertFigures } from "../../src/metrics/alerts.js";
 import { costThreshold } from "../../src/metrics/cost.js";
-import type { Relation } from "../../src/table/relation.js";
+import { floats } from "../../src/engine/frame.js";
+import { featureAsks } from "../../src/learners/design-matrix.js";
+import { frameOf, type Relation } from "../../src/table/relation.js";
 import { root } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
@@ -190,6 +192,11 @@ describe("what a procedure stores", () => {
       expect(Object.keys(before[0])).toEqual(["product", "prediction", "score"]);
       const loaded = await loadModel(path);
       expect(await rowsOf(await loaded.predict(table, { keep: ["product"] }, run))).toEqual(before);
+      const memory = await frameOf(table, featureAsks(loaded.card.features));
+      const streamed = await loaded.predict({ ...table, memory }, {}, run);
+      if (streamed.memory)
+        expect([...floats(streamed.memory, "score")]).toEqual(before.map(({ score }) => score));
+      expect(streamed.memory === undefined).toBe(name === "thresholds for groups");
       const { decision } = loaded.card;
       if (decision?.threshold !== undefined && !decision.groups)
         for (const { prediction, score } of before)

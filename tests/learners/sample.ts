@@ -1,6 +1,6 @@
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { rolesOf, type Learner, type RoleName, type Roles } from "../../src/learners/learner.js";
+import { rolesOf, type Learner, type RoleName, type Roles, type Task } from "../../src/learners/learner.js";
 import type { TrainingAsk } from "../../src/learners/training.js";
 import type { Relation } from "../../src/table/relation.js";
 import { relationFrom, type Values } from "./rows.js";
@@ -45,14 +45,14 @@ const columnOf: Record<Exclude<RoleName, "target">, string> = {
 };
 
 /** What a learner is asked on the sample: its required roles, or all of them. */
-export function sampleAsk(learner: Learner, all = false): TrainingAsk {
+export function sampleAsk(learner: Learner, all = false, task: Task = learner.task): TrainingAsk {
   const roles: Roles = Object.fromEntries(
     Object.entries(rolesOf(learner))
       .filter(([, need]) => all || need === "required")
       .map(([role]) => [
         role,
         role === "target"
-          ? learner.task === "regression"
+          ? task === "regression"
             ? "spent"
             : "bought"
           : columnOf[role as keyof typeof columnOf],
