@@ -48,8 +48,8 @@ async function trainForSomeTask(learner: Learner, params: Record<string, ParamVa
   const [task, ...others] = learner.tasks ?? [learner.task];
   const few: Record<string, ParamValue> = Object.hasOwn(learner.params, "trees") ? { trees: 5 } : {};
   const train = (task: Task): Promise<Model> => {
-    const full = sampleAsk(learner, true, task);
-    return trainModel(learner, table, { ...full, params: { ...full.params, ...few, ...params } }, run);
+    const ask = sampleAsk(learner, true, task);
+    return trainModel(learner, table, { ...ask, params: { ...few, ...ask.params, ...params } }, run);
   };
   return train(task).catch((error: unknown) => {
     const other = others.find((name) => error instanceof ShopaiError && error.try === `--task ${name}`);

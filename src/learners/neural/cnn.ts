@@ -5,7 +5,6 @@ import { balancedParam, tabularLearner, trainingParams, type TabularParams } fro
 export default defineLearner({
   name: "cnn",
   task: "classification",
-  tasks: ["classification", "regression"],
   summary: "classes of product images, from a table of pixels",
   source:
     "LeCun, Bottou, Bengio & Haffner (1998), Gradient-Based Learning Applied to Document Recognition, Proc. IEEE 86(11)",
