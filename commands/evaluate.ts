@@ -8,7 +8,8 @@ import { parseCost } from "../src/learners/threshold.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf } from "../src/metrics/against.js";
 import { fairness, largestGroup } from "../src/metrics/fairness.js";
-import { checkGates, parseGate, unknownMetric } from "../src/metrics/gates.js";
+import { checkGates, gateResults, parseGate, unknownMetric } from "../src/metrics/gates.js";
+import { junitText } from "../src/metrics/junit.js";
 import { checkGateNames, metricsText } from "../src/metrics/listing.js";
 import { scoreOf, sliceScores, type FullScore, type SliceScore } from "../src/metrics/scorecard.js";
 import { evaluationBlocks, type FairnessReport } from "../src/cli/evaluation-blocks.js";
@@ -82,6 +83,9 @@ const evaluate = defineCommand({
     failIf: option
       .repeated('end with exit code 6 if this holds: "auc < 0.9"', { arg: "<condition>" })
       .default([]),
+    junit: option
+      .path("JUnit report of the gates to write, also when one says no", { arg: "<xml>" })
+      .optional(),
     resamples: option
       .integer("resamples of the bootstrap, 0 for none (default: 1000, fewer for many rows)", {
         min: 0,
@@ -96,7 +100,7 @@ const evaluate = defineCommand({
     ...[o.against, o.history].filter((path) => path !== undefined),
     ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
   ],
-  writes: (o) => (o.out === undefined ? [] : [o.out]),
+  writes: (o) => [o.out, o.junit].filter((path) => path !== undefined),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
     checkGateNames(gates);
@@ -164,7 +168,10 @@ const evaluate = defineCommand({
       const text = `${JSON.stringify({ ...json, pairing, provenance }, undefined, 2)}\n`;
       await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, text));
     }
-    checkGates(gates, score.metrics, o.out ?? path);
+    const results = gateResults(gates, score.metrics);
+    if (o.junit !== undefined)
+      await writeAtomically(o.junit, async (temporary) => writeFileSync(temporary, junitText(path, results)));
+    checkGates(results, o.out ?? path);
     return { json, blocks: evaluationBlocks(json, o.out) };
   },
 });

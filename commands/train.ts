@@ -8,6 +8,7 @@ import { groupAims } from "../src/learners/group-thresholds.js";
 import { roleHelp, type Learner, type RoleName, type Roles } from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
 import { trained, type Procedure } from "../src/learners/procedure.js";
+import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
 import type { TrainingAsk } from "../src/learners/training.js";
@@ -165,7 +166,8 @@ const train = defineCommand({
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = measured && { cv: measured.validation };
     const model = await trained(learner, table, { ...procedure, about }, run);
-    await model.save(o.out);
+    const reference = await referenceOf(model, table, run);
+    await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)
       await writeTable(
         measured.outOfFold,

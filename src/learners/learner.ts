@@ -161,8 +161,8 @@ export interface Model extends Pick<
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Writes the model folder, atomically. */
-  save(path: string): Promise<void>;
+  /** Writes the model folder, atomically. @param beside writes more files of the folder, such as the reference */
+  save(path: string, beside?: (folder: FolderWriter) => void): Promise<void>;
   /** Writes everything but the card into the folder of a model that holds this one. */
   store(folder: FolderWriter): void;
 }

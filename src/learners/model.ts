@@ -33,7 +33,11 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
         : fitted.predict(rows, ask, run);
     },
     store: (folder) => fitted.save(folder),
-    save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
+    save: (path, beside) =>
+      writeModelFolder(path, card, (folder) => {
+        fitted.save(folder);
+        beside?.(folder);
+      }),
   };
 }
 

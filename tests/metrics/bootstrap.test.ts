@@ -9,7 +9,7 @@ import {
   quantileOfSorted,
 } from "../../src/metrics/bootstrap.js";
 import { fairness, largestGroup } from "../../src/metrics/fairness.js";
-import { checkGates, parseGate } from "../../src/metrics/gates.js";
+import { checkGates, gateResults, parseGate } from "../../src/metrics/gates.js";
 import { metricFamilies } from "../../src/metrics/listing.js";
 import { metricInfo } from "../../src/metrics/metric.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../../src/metrics/regression.js";
@@ -107,7 +107,7 @@ describe("gates", () => {
     const gates = [parseGate("auc < 0.9"), parseGate("f1 < 0.1")];
     const error = (metrics: Record<string, number | null>): ShopaiError | undefined => {
       try {
-        checkGates(gates, metrics, "m");
+        checkGates(gateResults(gates, metrics), "m");
       } catch (cause) {
         return cause as ShopaiError;
       }
