@@ -95,6 +95,8 @@ export interface Fitted {
   /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
   scorer?: Scorer;
+  /** Opens what the scorer works with, where it needs more than was loaded; `predict` does so by itself. */
+  prepare?(run: Run): Promise<void>;
   /**
    * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
    * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
@@ -143,7 +145,7 @@ export interface ModelCard extends Signature {
 /** A fitted model, just trained or loaded. */
 export interface Model extends Pick<
   Fitted,
-  "catalogue" | "scorer" | "similar" | "space" | "explainer" | "trees"
+  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "explainer" | "trees"
 > {
   readonly card: ModelCard;
   /**
@@ -179,8 +181,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Paper or manual, with its year. */
   source: string;
   roles: RoleNeeds;
-  /** Whether it learns from feature columns beside its roles. */
-  features: boolean;
+  /** Whether it learns from feature columns beside its roles; optional: only from those that are named. */
+  features: boolean | "optional";
   params: T;
   /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
   parts?: readonly string[];

@@ -22,6 +22,7 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     card,
     catalogue: fitted.catalogue,
     scorer: fitted.scorer,
+    prepare: fitted.prepare,
     similar: fitted.similar,
     space: fitted.space,
     explainer: fitted.explainer,
