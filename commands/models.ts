@@ -4,16 +4,19 @@ import {
   defineCommand,
   option,
   readingOptions,
-  telling,
   type OptionsOf,
   type Result,
 } from "../src/pipeline/command.js";
-import { championPath, list, promote, rollBack, show } from "../src/cli/model-actions.js";
-import { exportFormats } from "../src/learners/gbdt/exchange/exchange.js";
 import { explainModel, exportModel, importModel } from "../src/cli/model-exchange.js";
+import { exportFormats } from "../src/learners/gbdt/exchange/formats.js";
+import { formatNames } from "../src/table/format.js";
+import { championPath, list, promote, rollBack, show } from "../src/cli/model-actions.js";
 import { summaries } from "./summaries.js";
 
 const options = {
+  out: option
+    .path("export, import, explain: file, model folder or table to write", { short: "o" })
+    .optional(),
   registry: option.path("folder of the registry (default: .shopai/models)", { arg: "<folder>" }).optional(),
   name: option.text("promote: name of the model in the registry", { arg: "<name>" }).optional(),
   rules: option
@@ -33,9 +36,6 @@ const options = {
       arg: "<seconds>",
     })
     .optional(),
-  out: option
-    .path("export, import, explain: file, model folder or table to write", { short: "o" })
-    .optional(),
   target: option.text("import: name of the column that is predicted", { arg: "<column>" }).optional(),
   classes: option
     .names("import: names of the classes, in the order of their numbers (default: 0,1,…)")
@@ -53,14 +53,9 @@ const options = {
   ice: option.integer("explain: rows whose own curves are given too (default: 0)", { min: 0 }).optional(),
   ...readingOptions,
   format: option
-    .choice("export: format to write; promote: format of tables whose ending does not tell", [
+    .choice("export: format to write; else format of stdin, or of files whose ending does not tell", [
       ...exportFormats,
-      "parquet",
-      "arrow",
-      "csv",
-      "tsv",
-      "ndjson",
-      "json",
+      ...formatNames,
     ])
     .optional(),
 };
@@ -76,6 +71,9 @@ interface Action {
   run(words: string[], o: ModelsOptions, run: Run): Promise<Result>;
 }
 
+const paths = (o: ModelsOptions): string[] => o.in.slice(1);
+const out = (o: ModelsOptions): string[] => (o.out === undefined ? [] : [o.out]);
+
 const actions: Record<string, Action> = {
   list: { usage: "list", min: 0, max: 0, run: list },
   show: { usage: "show <name> [version]", min: 1, max: 2, run: show },
@@ -88,33 +86,19 @@ const actions: Record<string, Action> = {
     run: promote,
   },
   rollback: { usage: "rollback <name>", min: 1, max: 1, run: rollBack },
-  export: {
-    writes: (o) => (o.out === undefined ? [] : [o.out]),
-    usage: "export <model>",
-    min: 1,
-    max: 1,
-    reads: (o) => o.in.slice(1),
-    run: exportModel,
-  },
-  import: {
-    writes: (o) => (o.out === undefined ? [] : [o.out]),
-    usage: "import <file>",
-    min: 1,
-    max: 1,
-    reads: (o) => o.in.slice(1),
-    run: importModel,
-  },
+  export: { usage: "export <model>", min: 1, max: 1, reads: paths, writes: out, run: exportModel },
+  import: { usage: "import <file>", min: 1, max: 1, reads: paths, writes: out, run: importModel },
   explain: {
     usage: "explain <model> <table...>",
     min: 2,
     max: Infinity,
-    reads: (o) => o.in.slice(1),
-    writes: (o) => (o.out === undefined ? [] : [o.out]),
-    run: (words, o, run) => explainModel(words, o, run, telling(models, { ...o })),
+    reads: paths,
+    writes: out,
+    run: explainModel,
   },
 };
 
-const models = defineCommand({
+export default defineCommand({
   name: "models",
   summary: summaries.models,
   inputs: {
@@ -153,4 +137,3 @@ const models = defineCommand({
     return action.run(words, o, run);
   },
 });
-export default models;

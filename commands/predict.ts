@@ -4,7 +4,6 @@ import { ShopaiError } from "../src/core/errors.js";
 import { sha256OfFile } from "../src/core/hash.js";
 import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
-import { withCounterfactuals } from "../src/learners/counterfactual.js";
 import type { Ask, Model, Task } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
 import { answererOf } from "../src/learners/stream.js";
@@ -109,7 +108,9 @@ const predict = defineCommand({
       : await model.predict(rows, { ...o, history, background }, run);
     const changed =
       o.counterfactual && rows
-        ? await withCounterfactuals(model, rows, answers, { freeze: o.freeze, background }, run)
+        ? await (
+            await import("../src/learners/counterfactual.js")
+          ).withCounterfactuals(model, rows, answers, { freeze: o.freeze, background }, run)
         : answers;
     const predictions = await materialised(changed, "predictions");
     const card = { path: join(path, "model.json"), sha256: await sha256OfFile(join(path, "model.json")) };

@@ -3,7 +3,8 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { effects } from "../learners/effects.js";
-import { exported, exportFormats, imported } from "../learners/gbdt/exchange/exchange.js";
+import { exported, imported } from "../learners/gbdt/exchange/exchange.js";
+import { exportFormats, type ExportFormat } from "../learners/gbdt/exchange/formats.js";
 import { loadModel } from "../learners/model.js";
 import { writeModelFolder } from "../learners/model-folder.js";
 import { OptionError, type Cell, type Result } from "../pipeline/command.js";
@@ -13,10 +14,12 @@ import { provenanceOf } from "../table/provenance.js";
 import { selectOrdered } from "../table/relation.js";
 import { writeTable } from "../table/write.js";
 
-interface Asked {
+interface Options {
   out?: string;
   seed: number;
   format?: string;
+  encoding?: string;
+  delimiter?: string;
   target?: string;
   classes?: string[];
   positive?: string;
@@ -30,22 +33,17 @@ interface Asked {
 const ofImport = ["target", "classes", "positive"] as const;
 const ofExplain = ["grid", "rows", "ice", "where"] as const;
 
-/** Where the action writes. @throws ShopaiError "usage" when that was not said */
-function outOf(o: Asked, action: string): string {
-  if (o.out !== undefined) return o.out;
-  throw new OptionError("out", "missing", `models ${action} needs -o, --out <path>`, {
-    try: `shopai models ${action} … -o <path>`,
-  });
-}
-
-/** `models export`: a model of trees as a file of another tool. */
-export async function exportModel([path]: string[], o: Asked): Promise<Result> {
-  const out = outOf(o, "export");
+/** `models export <model>`: trees in the format of another tool. */
+export async function exportModel([path]: string[], o: Options): Promise<Result> {
+  const out = outOf(o, "export", `--format xgboost -o model.json`);
   const format = exportFormats.find((name) => name === o.format);
   if (format === undefined)
-    throw new OptionError("format", "missing", "models export needs --format <xgboost|lightgbm|onnx>", {
-      try: "shopai models export model/ --format xgboost -o model.json",
-    });
+    throw new OptionError(
+      "format",
+      o.format === undefined ? "missing" : "value",
+      `models export needs --format ${exportFormats.join("|")}`,
+      { try: `shopai models export ${path} --format xgboost -o ${out}` },
+    );
   refuse(o, [...ofImport, ...ofExplain, "features"], "export");
   const model = await loadModel(path);
   const content = exported(model, format, path);
@@ -57,9 +55,9 @@ export async function exportModel([path]: string[], o: Asked): Promise<Result> {
   };
 }
 
-/** `models import`: a file of XGBoost or LightGBM as a model folder. */
-export async function importModel([path]: string[], o: Asked): Promise<Result> {
-  const out = outOf(o, "import");
+/** `models import <file>`: a model of XGBoost or LightGBM as a model folder. */
+export async function importModel([path]: string[], o: Options): Promise<Result> {
+  const out = outOf(o, "import", "-o model/");
   refuse(o, ["format", ...ofExplain], "import");
   const { card, tool, save } = imported(readModelFile(path), path, o);
   await writeModelFolder(out, card, save);
@@ -80,24 +78,21 @@ export async function importModel([path]: string[], o: Asked): Promise<Result> {
   };
 }
 
-/** `models explain`: what a model answers as one feature after the other varies. */
-export async function explainModel(
-  [path, ...tables]: string[],
-  o: Asked,
-  run: Run,
-  told: Record<string, unknown>,
-): Promise<Result> {
-  const out = outOf(o, "explain");
-  refuse(o, ["format", ...ofImport], "explain");
+/** `models explain <model> <table...>`: what each feature does to the predictions. */
+export async function explainModel([path, ...tables]: string[], o: Options, run: Run): Promise<Result> {
+  const out = outOf(o, "explain", "table.parquet -o effects.parquet");
+  refuse(o, ofImport, "explain");
+  if (exportFormats.includes(o.format as ExportFormat))
+    throw new ShopaiError("usage", `--format ${o.format} is for models export`, { try: "leaving it out" });
   const model = await loadModel(path);
-  const rows = await openTable(await run.engine(), tables, { where: o.where, signal: run.signal });
+  const rows = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
   const ask = { features: o.features, grid: o.grid ?? 20, rows: o.rows ?? 1000, ice: o.ice ?? 0 };
   const found = await effects(model, rows, ask, run);
-  const provenance = provenanceOf("models", told, o.seed, rows.inputs);
+  const provenance = provenanceOf("models", { explain: path, ...ask, where: o.where }, o.seed, rows.inputs);
   const written = await writeTable(found, out, provenance, {});
   const head = await found.engine.rows<Record<string, Cell>>(`${selectOrdered(found)} LIMIT 10`);
   return {
-    json: { out: out, rows: written.rows, columns: found.schema },
+    json: { out, rows: written.rows, columns: found.schema },
     blocks: [
       { kind: "title", text: `${path}: effects of its features → ${out}` },
       {
@@ -108,6 +103,15 @@ export async function explainModel(
     ],
     wroteStdout: out === "-",
   };
+}
+
+/** @throws OptionError "usage" where no output is named */
+function outOf({ out }: Options, action: string, example: string): string {
+  if (out !== undefined) return out;
+  throw new OptionError("out", "missing", `models ${action} needs -o, --out <path>`, {
+    try: `shopai models ${action} … ${example}`,
+    must: "a path",
+  });
 }
 
 function readModelFile(path: string): Uint8Array {
@@ -123,7 +127,7 @@ function readModelFile(path: string): Uint8Array {
 }
 
 /** Refuses what goes with the other actions. */
-function refuse(o: Asked, names: readonly (keyof Asked)[], action: string): void {
+function refuse(o: Options, names: readonly (keyof Options)[], action: string): void {
   const given = names.find((name) => o[name] !== undefined);
   if (given)
     throw new ShopaiError("usage", `models ${action} has no option --${given}`, { try: "leaving it out" });

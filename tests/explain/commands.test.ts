@@ -95,7 +95,7 @@ describe("what cannot be imported or exported is said, with what to do", () => {
     writeFileSync(at("plain.json"), good);
     mkdirSync(at("none"), { recursive: true });
     const mistakes: [words: string[], code: number, message: RegExp][] = [
-      [["exprot", at("model"), "-o", at("x")], 2, /no action "exprot"[\s\S]*try shopai models export/],
+      [["exprot", at("model"), "-o", at("x")], 2, /no action "exprot"[\s\S]*try export/],
       [["export", at("model"), "-o", at("x")], 2, /needs --format/],
       [["export", at("none"), "--format", "onnx", "-o", at("x")], 4, /holds no model.json/],
       [["import", at("plain.json"), "-o", at("x"), "--classes", "a,b,c"], 2, /names 3 classes/],

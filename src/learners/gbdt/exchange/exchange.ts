@@ -6,14 +6,12 @@ import type { Fitted, ModelCard } from "../../learner.js";
 import { formatVersion, type FolderWriter } from "../../model-folder.js";
 import { saveTrees, type TreeModel } from "../trees.js";
 import type { ForeignModel, Passport } from "./foreign.js";
+import type { ExportFormat } from "./formats.js";
 import { readLightgbm } from "./lightgbm-in.js";
 import { writeLightgbm } from "./lightgbm-out.js";
 import { writeOnnx } from "./onnx-out.js";
 import { readXgboost } from "./xgboost-in.js";
 import { writeXgboost } from "./xgboost-out.js";
-
-export const exportFormats = ["xgboost", "lightgbm", "onnx"] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 const writers: Record<ExportFormat, (model: TreeModel, passport: Passport) => string | Uint8Array> = {
   xgboost: writeXgboost,
