@@ -3,6 +3,7 @@ import { ShopaiError } from "../src/core/errors.js";
 import type { Run } from "../src/engine/run.js";
 import { breathe } from "../src/learners/breathe.js";
 import { measured, type MeasureAsk, type Measured } from "../src/learners/measured.js";
+import { permutationImportance } from "../src/learners/permutation-importance.js";
 import { parseCost } from "../src/learners/threshold.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf } from "../src/metrics/against.js";
@@ -30,6 +31,7 @@ const evaluate = defineCommand({
   examples: [
     "shopai evaluate model/ orders.parquet --where \"split = 'test'\" -o metrics.json",
     "shopai evaluate model/ test.parquet --k 5,10 --by country",
+    "shopai evaluate model/ test.parquet --importance --metrics auc",
     'shopai evaluate model/ test.parquet --against metrics.json --fail-if "auc < 0.9"',
   ],
   options: {
@@ -74,6 +76,10 @@ const evaluate = defineCommand({
     against: option
       .path("metrics file of another model, for paired differences", { arg: "<json>" })
       .optional(),
+    importance: option
+      .flag("also measure how much worse it gets when a feature is shuffled, by the first of --metrics")
+      .default(false),
+    repeats: option.integer("shuffles of every feature (default: 10)", { min: 1, max: 1000 }).optional(),
     failIf: option
       .repeated('end with exit code 6 if this holds: "auc < 0.9"', { arg: "<condition>" })
       .default([]),
@@ -122,6 +128,16 @@ const evaluate = defineCommand({
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
     run.progress.done(`${score.resamples} resamples`);
+    if (o.repeats !== undefined && !o.importance)
+      throw new ShopaiError("usage", "--repeats goes with --importance", { try: "--importance" });
+    const importance = o.importance
+      ? await permutationImportance(
+          model,
+          table,
+          { metric: o.metrics?.[0], weight: o.weight, repeats: o.repeats ?? 10 },
+          run,
+        )
+      : undefined;
     const report = o.group === undefined ? undefined : await fairnessOf(measurement, o.group, o, run);
     const pairing = pairingOf(score, measurement.units, o.seed);
     const against = o.against === undefined ? undefined : compareWith(o.against, task, score, pairing);
@@ -138,6 +154,7 @@ const evaluate = defineCommand({
       ...(report && { fairness: report }),
       ...measurement.tables,
       ...(measurement.alerts && { alerts: measurement.alerts }),
+      ...(importance && { importance }),
       ...(against && { against: against.comparison }),
       warnings,
       resamples: score.resamples,

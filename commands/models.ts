@@ -4,10 +4,13 @@ import {
   defineCommand,
   option,
   readingOptions,
+  telling,
   type OptionsOf,
   type Result,
 } from "../src/pipeline/command.js";
 import { list, promote, rollBack, show } from "../src/cli/model-actions.js";
+import { exportFormats } from "../src/learners/gbdt/exchange/exchange.js";
+import { explainModel, exportModel, importModel } from "../src/cli/model-exchange.js";
 import { summaries } from "./summaries.js";
 
 const options = {
@@ -26,7 +29,36 @@ const options = {
       arg: "<seconds>",
     })
     .optional(),
+  out: option
+    .path("export, import, explain: file, model folder or table to write", { short: "o" })
+    .optional(),
+  target: option.text("import: name of the column that is predicted", { arg: "<column>" }).optional(),
+  classes: option
+    .names("import: names of the classes, in the order of their numbers (default: 0,1,…)")
+    .optional(),
+  positive: option
+    .text("import: the class that score is the probability of (default: the second)", { arg: "<class>" })
+    .optional(),
+  features: option
+    .names("import: names of the feature columns, in their order; explain: features to vary (default: all)")
+    .optional(),
+  grid: option.integer("explain: values of every feature (default: 20)", { min: 1, max: 1000 }).optional(),
+  rows: option
+    .integer("explain: rows to average over, drawn by the seed (default: 1000)", { min: 1 })
+    .optional(),
+  ice: option.integer("explain: rows whose own curves are given too (default: 0)", { min: 0 }).optional(),
   ...readingOptions,
+  format: option
+    .choice("export: format to write; promote: format of tables whose ending does not tell", [
+      ...exportFormats,
+      "parquet",
+      "arrow",
+      "csv",
+      "tsv",
+      "ndjson",
+      "json",
+    ])
+    .optional(),
 };
 export type ModelsOptions = OptionsOf<typeof options>;
 
@@ -50,9 +82,18 @@ const actions: Record<string, Action> = {
     run: promote,
   },
   rollback: { usage: "rollback <name>", min: 1, max: 1, run: rollBack },
+  export: { usage: "export <model>", min: 1, max: 1, reads: (o) => o.in.slice(1), run: exportModel },
+  import: { usage: "import <file>", min: 1, max: 1, reads: (o) => o.in.slice(1), run: importModel },
+  explain: {
+    usage: "explain <model> <table...>",
+    min: 2,
+    max: Infinity,
+    reads: (o) => o.in.slice(1),
+    run: (words, o, run) => explainModel(words, o, run, telling(models, { ...o })),
+  },
 };
 
-export default defineCommand({
+const models = defineCommand({
   name: "models",
   summary: summaries.models,
   inputs: {
@@ -69,10 +110,13 @@ export default defineCommand({
     "shopai models list",
     "shopai models show conversion",
     "shopai models rollback conversion",
+    "shopai models export model/ --format onnx -o model.onnx",
+    "shopai models import booster.json -o model/ --target bought --classes no,yes",
+    "shopai models explain model/ orders.parquet --features price,country -o effects.parquet",
   ],
   options,
   reads: (o) => actions[o.in[0]]?.reads?.(o) ?? [],
-  writes: () => [],
+  writes: (o) => (o.out === undefined ? [] : [o.out]),
   async run(o, run) {
     const [word, ...words] = o.in;
     const action = actions[word];
@@ -87,3 +131,4 @@ export default defineCommand({
     return action.run(words, o, run);
   },
 });
+export default models;

@@ -4,6 +4,7 @@ import { ShopaiError } from "../src/core/errors.js";
 import { sha256OfFile } from "../src/core/hash.js";
 import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
+import { withCounterfactuals } from "../src/learners/counterfactual.js";
 import type { Ask, Model, Task } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
 import { answererOf } from "../src/learners/stream.js";
@@ -18,7 +19,7 @@ import {
 } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
-import { materialised, selectOrdered } from "../src/table/relation.js";
+import { materialised, selectOrdered, type Relation } from "../src/table/relation.js";
 import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
@@ -35,6 +36,7 @@ const predict = defineCommand({
     "shopai predict model/ sessions.parquet -o scores.parquet --keep session_id",
     "shopai predict model/ -o recommendations.csv --k 10",
     "shopai predict model/ new-visitors.ndjson -o recommendations.csv --explain",
+    "shopai predict model/ sessions.parquet -o scores.parquet --explain --reasons 5",
     "shopai predict model/ -o similar.csv --similar --k 5",
     "shopai predict model/ --stream < requests.ndjson > answers.ndjson",
   ],
@@ -42,7 +44,27 @@ const predict = defineCommand({
     out: option.path("table to write (needed but with --stream)", { short: "o", table: true }).optional(),
     k: option.integer("recommendations per user (default: 10)", { min: 1, max: 1_000_000 }).optional(),
     includeSeen: option.flag("recommend items that the user has already").default(false),
-    explain: option.flag("also say why: source and reason of every recommendation").default(false),
+    explain: option
+      .flag("also say why: reasons of every score in words; source and reason of every recommendation")
+      .default(false),
+    reasons: option
+      .integer("reasons per row of --explain, the strongest (default: 3)", { min: 1, max: 1000 })
+      .optional(),
+    contributions: option
+      .flag("with --explain: every feature's part of the score as a number")
+      .default(false),
+    background: option
+      .path(
+        "with --explain: rows that scores are compared with (default: the training rows on average); with --counterfactual: rows that values are taken from",
+        {
+          arg: "<table>",
+        },
+      )
+      .optional(),
+    counterfactual: option
+      .flag("the smallest change found that would turn each decision (classifiers, up to 1000 rows)")
+      .default(false),
+    freeze: option.names("with --counterfactual: features that may not change").optional(),
     similar: option.flag("the items most alike to each item of the table, or to every item").default(false),
     history: option
       .path("interactions since training, in its columns: users are answered from these too", {
@@ -55,7 +77,7 @@ const predict = defineCommand({
       .default(false),
     ...readingOptions,
   },
-  reads: (o) => [...o.in, ...(o.history === undefined ? [] : [o.history])],
+  reads: (o) => [...o.in, ...[o.history, o.background].filter((path) => path !== undefined)],
   writes: (o) => (o.stream ? [] : [outOf(o)]),
   async run(o, run) {
     const [path, ...tables] = o.in;
@@ -76,19 +98,26 @@ const predict = defineCommand({
     const engine = await run.engine();
     const rows =
       tables.length > 0 ? await openTable(engine, tables, { ...o, signal: run.signal }) : undefined;
-    const history =
-      o.history === undefined
+    const opened = async (path: string | undefined): Promise<Relation | undefined> =>
+      path === undefined
         ? undefined
-        : await openTable(engine, [o.history], { ...o, where: undefined, signal: run.signal });
+        : openTable(engine, [path], { ...o, where: undefined, signal: run.signal });
+    const history = await opened(o.history);
+    const background = await opened(o.background);
     const answers = o.similar
       ? await model.similar!(rows, o, run)
-      : await model.predict(rows, { ...o, history }, run);
-    const predictions = await materialised(answers, "predictions");
+      : await model.predict(rows, { ...o, history, background }, run);
+    const changed =
+      o.counterfactual && rows
+        ? await withCounterfactuals(model, rows, answers, { freeze: o.freeze, background }, run)
+        : answers;
+    const predictions = await materialised(changed, "predictions");
     const card = { path: join(path, "model.json"), sha256: await sha256OfFile(join(path, "model.json")) };
     const provenance = provenanceOf("predict", telling(predict, o), o.seed, [
       card,
       ...(rows?.inputs ?? []),
       ...(history?.inputs ?? []),
+      ...(background?.inputs ?? []),
     ]);
     const written = await writeTable(predictions, out, provenance, o);
     const head = await engine.rows<Record<string, Cell>>(`${selectOrdered(predictions)} LIMIT 5`);
@@ -126,7 +155,7 @@ function outOf({ out }: { out?: string }): string {
 /** Answers stdin line by line until it ends. */
 async function streamed(
   model: Model,
-  o: Omit<Ask, "history"> & { in: string[]; similar: boolean; out?: string; where?: string },
+  o: Omit<Ask, "history" | "background"> & { in: string[]; similar: boolean; out?: string; where?: string },
   run: Run,
 ): Promise<Result> {
   const [path, table] = o.in;
@@ -140,8 +169,8 @@ async function streamed(
         try: `shopai predict ${path} --stream < requests.ndjson`,
       },
     );
-  const { k, includeSeen, explain, keep, similar } = o;
-  const asked = { k, includeSeen, explain, keep, similar };
+  const { k, includeSeen, explain, reasons, contributions, keep, similar } = o;
+  const asked = { k, includeSeen, explain, reasons, contributions, keep, similar };
   run.progress.stage("answering the lines of stdin");
   const { answered, refused } = await streamLines(answererOf(model, asked, run), run.signal);
   run.progress.done(`${grouped(answered)} answers`);
@@ -156,10 +185,13 @@ async function streamed(
 
 /** Refuses what goes with recommendations on other models, and what does not go together. */
 function refuseForeign(
-  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> & {
+  o: Pick<Ask, "k" | "includeSeen" | "explain" | "reasons" | "contributions" | "keep"> & {
     similar: boolean;
     stream: boolean;
     history?: string;
+    background?: string;
+    counterfactual: boolean;
+    freeze?: readonly string[];
   },
   task: Task,
   path: string,
@@ -167,7 +199,6 @@ function refuseForeign(
   const given = [
     ...(o.k !== undefined ? ["--k"] : []),
     ...(o.includeSeen ? ["--include-seen"] : []),
-    ...(o.explain ? ["--explain"] : []),
     ...(o.similar ? ["--similar"] : []),
     ...(o.history !== undefined ? ["--history"] : []),
   ];
@@ -176,9 +207,34 @@ function refuseForeign(
       where: path,
       try: "leaving it out",
     });
-  const beside = [...given, ...(o.keep ? ["--keep"] : [])].find(
+  const detail =
+    (o.reasons !== undefined && "--reasons") ||
+    (o.contributions && "--contributions") ||
+    (o.background !== undefined && !o.counterfactual && "--background");
+  if (detail && task === "recommendation")
+    throw new ShopaiError("usage", `${detail} is about scores of rows, and ${path} is a model for ${task}`, {
+      where: path,
+      try: "--explain alone",
+    });
+  if (detail && !o.explain)
+    throw new ShopaiError("usage", `${detail} goes with --explain`, { try: `--explain ${detail}` });
+  const beside = [...given, ...(o.explain ? ["--explain"] : []), ...(o.keep ? ["--keep"] : [])].find(
     (name) => name !== "--similar" && name !== "--k",
   );
+  if (o.freeze && !o.counterfactual)
+    throw new ShopaiError("usage", "--freeze goes with --counterfactual", { try: "--counterfactual" });
+  if (o.counterfactual && (task !== "classification" || o.stream))
+    throw new ShopaiError(
+      "usage",
+      o.stream
+        ? "--counterfactual looks at many rows, and --stream answers line by line"
+        : `--counterfactual turns decisions, and ${path} is a model for ${task}`,
+      { where: path, try: "leaving it out" },
+    );
+  if (o.stream && o.background !== undefined)
+    throw new ShopaiError("usage", "--background is for tables, and --stream answers line by line", {
+      try: "--explain without --background",
+    });
   if (o.stream && o.history !== undefined)
     throw new ShopaiError("usage", "--history is a table, and with --stream the requests hold it", {
       try: `{"user": 7, "item": ["newest last"]}`,

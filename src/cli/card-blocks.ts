@@ -1,9 +1,14 @@
 import { grouped } from "../core/quantity.js";
+import type { TreeImportance } from "../learners/gbdt/explain/importance.js";
 import type { ModelCard } from "../learners/learner.js";
 import type { Block, Cell } from "../pipeline/command.js";
 
 /** A model's card as people read it: what it is, what it needs, what it was fitted on. */
-export function cardBlocks(path: string, card: ModelCard): Block[] {
+export function cardBlocks(
+  path: string,
+  card: ModelCard,
+  importance: readonly TreeImportance[] = [],
+): Block[] {
   const facts: [string, Cell][] = [
     ["task", card.task],
     ...Object.entries(card.roles).map(([role, column]): [string, Cell] => [role, column]),
@@ -27,7 +32,19 @@ export function cardBlocks(path: string, card: ModelCard): Block[] {
     },
     { kind: "pairs", rows: facts.filter(([, value]) => value !== undefined) },
   ];
-  if (card.features.length > 0)
+  const share = new Map(importance.map((own) => [own.feature, own]));
+  if (importance.length > 0)
+    blocks.push({
+      kind: "table",
+      head: ["feature", "type", "gain", "cover", "splits"],
+      rows: [...card.features]
+        .sort((a, b) => (share.get(b.name)?.gain ?? 0) - (share.get(a.name)?.gain ?? 0))
+        .map(({ name, type }) => {
+          const own = share.get(name);
+          return [name, type, own?.gain ?? 0, own?.cover ?? 0, own?.splits ?? 0];
+        }),
+    });
+  else if (card.features.length > 0)
     blocks.push({
       kind: "table",
       head: ["feature", "type"],

@@ -1,6 +1,7 @@
 import { grouped } from "../core/quantity.js";
 import type { RankedAmong } from "../learners/measured.js";
 import type { Comparison } from "../metrics/against.js";
+import type { PermutationImportance } from "../learners/permutation-importance.js";
 import type { AlertFigures } from "../metrics/alerts.js";
 import type { DecisionTables } from "../metrics/decision-tables.js";
 import type { Fairness } from "../metrics/fairness.js";
@@ -10,6 +11,7 @@ import type { Block, Cell } from "../pipeline/command.js";
 export type FairnessReport = Fairness & { column: string };
 
 interface Shown extends Partial<DecisionTables> {
+  importance?: PermutationImportance;
   alerts?: AlertFigures;
   task: string;
   rows: number;
@@ -43,6 +45,17 @@ export function evaluationBlocks(shown: Shown, out: string | undefined): Block[]
       rows: names.map((name): Cell[] => [name, metrics[name], ...(intervals[name] ?? [null, null])]),
     },
   ];
+  if (shown.importance) {
+    const { metric, repeats, features } = shown.importance;
+    blocks.push(
+      { kind: "title", text: `How much worse ${metric} gets when a feature is shuffled (${repeats} times)` },
+      {
+        kind: "table",
+        head: ["feature", "worse by", "95 % from", "to"],
+        rows: features.map(({ feature, drop, interval }): Cell[] => [feature, drop, ...interval]),
+      },
+    );
+  }
   if (against)
     blocks.push(
       { kind: "title", text: `Against ${against.file}${against.paired ? " (paired)" : " (not paired)"}` },

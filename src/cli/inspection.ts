@@ -4,6 +4,8 @@ import { profileOf } from "../clean/profile.js";
 import { cardBlocks } from "./card-blocks.js";
 import { headBlocks, profileBlocks } from "./profile-blocks.js";
 import { ShopaiError } from "../core/errors.js";
+import { treeImportance } from "../learners/gbdt/explain/importance.js";
+import { hasTrees, loadTrees } from "../learners/gbdt/trees.js";
 import { isModelFolder, readModelFolder } from "../learners/model-folder.js";
 import type { Result } from "../pipeline/command.js";
 import type { Engine } from "../engine/engine.js";
@@ -76,8 +78,10 @@ function inspectModel(path: string, o: Asked): Result {
       where: path,
       try: `shopai inspect ${path}`,
     });
-  const { card } = readModelFolder(path);
-  return { json: { name: path, model: card }, blocks: cardBlocks(path, card) };
+  const folder = readModelFolder(path);
+  const { card } = folder;
+  const importance = hasTrees(card) ? treeImportance(loadTrees(folder)) : undefined;
+  return { json: { name: path, model: card, importance }, blocks: cardBlocks(path, card, importance) };
 }
 
 /** The table with its types, and the same rows as `clean` reads them: text untyped. */

@@ -20,8 +20,9 @@ interface NumberColumn {
   mean: number;
   /** Divided by; 1 without scaling. */
   scale: number;
-  /** Column of the indicator of missing values, when training rows had some. */
+  /** Column of the indicator of missing values, when training rows had some, and their share of the rows. */
   missing?: number;
+  missingShare?: number;
 }
 
 interface CategoryColumn {
@@ -29,7 +30,10 @@ interface CategoryColumn {
   /** Level i has column `start + i`; levels that are not here get zeros everywhere. */
   levels: string[];
   start: number;
+  /** Share of the training rows, by level. */
+  shares: number[];
   missing?: number;
+  missingShare?: number;
 }
 
 export interface EncodingAsk {
@@ -63,7 +67,7 @@ export function fitEncoding(frame: Frame, features: readonly Field[], ask: Encod
   const numbers = plain.map(({ name }): NumberColumn => {
     const { mean, deviation, missing } = moments(floats(frame, name));
     const column = { name, mean, scale: ask.scale && deviation > 0 ? deviation : 1 };
-    return missing ? { ...column, missing: width++ } : column;
+    return missing > 0 ? { ...column, missing: width++, missingShare: missing } : column;
   });
   const categories = texts.map(({ name }): CategoryColumn => {
     const { values, levels } = codes(frame, name);
@@ -72,14 +76,16 @@ export function fitEncoding(frame: Frame, features: readonly Field[], ask: Encod
       run.warn(
         `${name} has ${grouped(levels.length)} different values; the ${grouped(kept.length)} most frequent are used (--param levels=n, or --features -${name})`,
       );
-    const column = { name, levels: kept, start: width };
+    const { byLevel, missing } = shares(values, levels, kept);
+    const column = { name, levels: kept, start: width, shares: byLevel };
     width += kept.length;
-    return values.includes(-1) ? { ...column, missing: width++ } : column;
+    return missing > 0 ? { ...column, missing: width++, missingShare: missing } : column;
   });
   return { numbers, categories, width };
 }
 
-function moments(values: Float64Array): { mean: number; deviation: number; missing: boolean } {
+/** @returns also the share of the values that are missing */
+function moments(values: Float64Array): { mean: number; deviation: number; missing: number } {
   let count = 0;
   let sum = 0;
   for (const value of values)
@@ -93,7 +99,20 @@ function moments(values: Float64Array): { mean: number; deviation: number; missi
   const deviation = count > 0 ? Math.sqrt(squares / count) : 0;
   // A constant column leaves rounding errors of its mean, which are no spread.
   const spread = deviation > 1e-12 * Math.abs(mean) ? deviation : 0;
-  return { mean, deviation: spread, missing: count < values.length };
+  return { mean, deviation: spread, missing: 1 - count / values.length };
+}
+
+/** Shares of the rows that hold each of some levels, and that hold none. */
+function shares(
+  values: Int32Array,
+  levels: string[],
+  kept: string[],
+): { byLevel: number[]; missing: number } {
+  const counts = new Map<number, number>();
+  for (const code of values) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const codeOf = new Map(levels.map((level, code) => [level, code]));
+  const share = (code: number): number => (counts.get(code) ?? 0) / values.length;
+  return { byLevel: kept.map((level) => share(codeOf.get(level)!)), missing: share(-1) };
 }
 
 /** The most frequent levels, in sorted order; of equally frequent ones the first. */

@@ -1,13 +1,16 @@
 import type { Field } from "../engine/engine.js";
+import type { Column, Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
+import type { Explainer } from "./explanation.js";
 import type { TreeModel } from "./gbdt/trees.js";
 import type { Decision } from "./decision.js";
 import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { ReasonsAsk } from "./reasons.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
@@ -71,17 +74,24 @@ export interface TrainingData extends Signature {
 }
 
 /** What is asked of a model beside the rows. */
-export interface Ask {
+export interface Ask extends ReasonsAsk {
   /** Recommendations per user; 10 by default. */
   k?: number;
   /** Recommend items that the user has in the training rows too. */
   includeSeen?: boolean;
   /** Columns to carry over from the rows. */
   keep?: readonly string[];
-  /** Recommendations: also say where each comes from (`source`) and which of the user's items speak for it (`reason`). */
+  /**
+   * Also say why. Recommendations: where each comes from (`source`) and which of the user's items speak for
+   * it (`reason`). Scores of rows: `reasons` in words, as `reasons` and `contributions` ask.
+   */
   explain?: boolean;
   /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
   history?: Relation;
+  /** Explanations: rows that scores are compared with, instead of the training rows on average. */
+  background?: Relation;
+  /** Columns beside the predictions of rows, worked out from a frame of features. */
+  also?(frame: Frame): Map<string, Column>;
 }
 
 /** What a fit leaves behind. */
@@ -92,6 +102,8 @@ export interface Fitted {
   /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
   scorer?: Scorer;
+  /** Opens what the scorer works with, where it needs more than was loaded; `predict` does so by itself. */
+  prepare?(run: Run): Promise<void>;
   /**
    * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
    * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
@@ -99,6 +111,12 @@ export interface Fitted {
   similar?(rows: Relation | undefined, ask: Pick<Ask, "k">, run: Run): Promise<Relation>;
   /** Clustering: rows, in the order of their key, in the space that distances are taken in. */
   space?(rows: Relation): Promise<Points>;
+  /**
+   * Learners whose scores can be split among the features exactly.
+   *
+   * @param background features of rows that scores are compared with; by default the training rows on average
+   */
+  explainer?(run: Run, background?: Frame): Promise<Explainer>;
   /** Learners of trees: the trees behind the scores, for explanations and export. */
   trees?: TreeModel;
   /** Writes everything that `load` needs; the card is written by the caller. */
@@ -132,7 +150,10 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space" | "trees"> {
+export interface Model extends Pick<
+  Fitted,
+  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "explainer" | "trees"
+> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -168,8 +189,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Paper or manual, with its year. */
   source: string;
   roles: RoleNeeds;
-  /** Whether it learns from feature columns beside its roles. */
-  features: boolean;
+  /** Whether it learns from feature columns beside its roles; optional: only from those that are named. */
+  features: boolean | "optional";
   params: T;
   /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
   parts?: readonly string[];

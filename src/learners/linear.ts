@@ -19,6 +19,7 @@ import {
   type Signature,
   type TrainingData,
 } from "./learner.js";
+import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
 /** The widest matrix whose products are worked out. */
@@ -127,6 +128,14 @@ function fitted(
         );
         return new Map<string, Column>([["prediction", { kind: "f64", values }]]);
       }),
+    explainer: async (_, background) =>
+      linearExplainer(
+        features,
+        encoding,
+        weights,
+        background,
+        family === "gaussian" ? undefined : "logarithm",
+      ),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

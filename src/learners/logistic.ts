@@ -8,6 +8,7 @@ import { balancedWeights, classFrame, classScores } from "./classes.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
 import { elasticNet, elasticParams, elasticSoftmax, nonzeroOf } from "./elastic-net.js";
 import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
 /**
@@ -115,6 +116,7 @@ function fitted(
         (frame) => classScores(probabilities(frame), classes!, positive),
         { prediction: target!.type },
       ),
+    explainer: async (_, background) => linearExplainer(features, encoding, weights, background, "log-odds"),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

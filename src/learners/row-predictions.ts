@@ -13,9 +13,9 @@ const batch = 1 << 17;
 
 /**
  * Predicts row by row: reads the features in batches, in the order of the table, and gives the columns
- * that `score` returns beside the columns to keep.
+ * that `predict` and `ask.also` return beside the columns to keep.
  *
- * @param score columns of a frame of features; their names become columns of the result
+ * @param predict columns of a frame of features; their names become columns of the result
  * @param types engine types that columns get instead of the ones their arrays have (`prediction`: BOOLEAN)
  */
 export async function predictRows(
@@ -23,10 +23,12 @@ export async function predictRows(
   features: readonly Field[],
   ask: Ask,
   run: Run,
-  score: (frame: Frame) => Map<string, Column>,
+  predict: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>> = {},
 ): Promise<Relation> {
   checkFeatures(rows, features);
+  const score = async (frame: Frame): Promise<Map<string, Column>> =>
+    new Map([...(await predict(frame)), ...(ask.also?.(frame) ?? [])]);
   if (rows.memory) return inMemory(rows, rows.memory, ask, score, types);
   const { engine } = rows;
   const kept = (ask.keep ?? []).map((name) => columnNamed(rows, name, "--keep").name);
@@ -47,7 +49,7 @@ export async function predictRows(
       `SELECT * FROM ${ident(staged)} WHERE ${row} >= ${from} AND ${row} < ${from + batch} ORDER BY ${row}`,
       featureAsks(features),
     );
-    const columns = score(frame);
+    const columns = await score(frame);
     given = [...columns.keys()];
     refuseClash(kept, given);
     const part = from === 0 ? scored : engine.fresh("scored_part");
@@ -79,14 +81,14 @@ export async function predictRows(
 }
 
 /** Predictions of rows that are in memory; kept columns are the caller's. */
-function inMemory(
+async function inMemory(
   rows: Relation,
   frame: Frame,
   ask: Ask,
-  score: (frame: Frame) => Map<string, Column>,
+  score: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>>,
-): Relation {
-  const columns = score(frame);
+): Promise<Relation> {
+  const columns = await score(frame);
   refuseClash(ask.keep ?? [], [...columns.keys()]);
   const schema = [...columns].map(([name, { kind }]) => ({ name, type: types[name] ?? engineType[kind] }));
   return { ...rows, schema, memory: { rows: frame.rows, columns } };

@@ -31,7 +31,10 @@ export function answererOf(model: Model, ask: Ask & { similar?: boolean }, run: 
       try: "predict with a table",
     });
   const answer = recommendAnswerer(catalogue, scorer, ask, ask.similar ?? false);
-  return async (lines) => requests(lines).map((request) => tried(() => answer(request())));
+  return async (lines) => {
+    await model.prepare?.(run);
+    return requests(lines).map((request) => tried(() => answer(request())));
+  };
 }
 
 /** What the lines ask, each read when it is called. */

@@ -7,6 +7,7 @@ import { fitSigmoid, type Sigmoid } from "./calibration.js";
 import { balancedWeights, classFrame, classScores } from "./classes.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
 import { choice, defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
 /** Parts of the rows that the margins for the probabilities are worked out on, one after the other. */
@@ -187,6 +188,7 @@ function fitted(
         (frame) => classScores(probabilities(frame), classes!, positive),
         { prediction: target!.type },
       ),
+    explainer: async (_, background) => linearExplainer(features, encoding, machines, background),
     save(folder) {
       folder.json("encoding", encoding);
       folder.json("columns", columnNames(encoding));

@@ -121,11 +121,12 @@ interface Loaded {
   sha256: string;
   prediction: number[];
   contributions: number[];
+  labels: string[] | null;
 }
 
-// What XGBoost and LightGBM made of our files; versions and script stand in the file.
+// What XGBoost, LightGBM and onnxruntime made of our files; versions and script stand in the file.
 const loaded = JSON.parse(readFileSync(join(root, "tests/parity/fixtures/tree-exports.json"), "utf8")) as {
-  cases: Record<string, Record<"xgboost" | "lightgbm", Loaded>>;
+  cases: Record<string, Record<"xgboost" | "lightgbm" | "onnx", Loaded>>;
 };
 
 describe.each(Object.entries(exports))("our %s", (name, sample) => {
@@ -153,6 +154,23 @@ describe.each(Object.entries(exports))("our %s", (name, sample) => {
     expect(worst(withBase, peer.contributions)).toBeLessThan(tool === "xgboost" ? 2e-6 : 1e-9);
   });
 
+  test("onnxruntime runs it on the features themselves and predicts the same", () => {
+    const peer = loaded.cases[name].onnx;
+    expect(createHash("sha256").update(written.onnx).digest("hex")).toBe(peer.sha256);
+    const predicted = applyLink(link, scores.slice(), trees.outputs);
+    const { classes, positive } = passport;
+    const all =
+      trees.outputs > 1 || !classes
+        ? [...predicted]
+        : [...predicted].flatMap((p) => (positive === classes[1] ? [1 - p, p] : [p, 1 - p]));
+    expect(worst(all, peer.prediction)).toBeLessThan(1e-12);
+    const likeliest = (r: number): string => {
+      const own = all.slice(r * classes!.length, (r + 1) * classes!.length);
+      return classes![own.indexOf(Math.max(...own))];
+    };
+    expect(peer.labels).toEqual(classes ? Array.from({ length: count }, (_, r) => likeliest(r)) : null);
+  });
+
   test.each(["xgboost", "lightgbm"] as const)("from %s back again, it is the same model", (tool) => {
     const back =
       tool === "xgboost"
@@ -177,11 +195,15 @@ test("float32 thresholds as float64 thresholds, and back", () => {
   fc.assert(
     fc.property(fc.float({ noNaN: true }), fc.double({ noNaN: true }), (single, double) => {
       const threshold = doubleThreshold(single);
-      expect(floatThreshold(threshold)).toBe(single === 0 ? 0 : single);
+      // 0 and -0 are the same threshold.
+      expect(floatThreshold(threshold) + 0).toBe(single + 0);
       for (const x of [double, single, threshold, doubleBelow(threshold), doubleAbove(threshold)])
         expect(x < threshold).toBe(Math.fround(x) < single);
     }),
   );
+  for (const single of [Infinity, -Infinity, 3.4028234663852886e38, -3.4028234663852886e38])
+    for (const x of [3.5e38, 3.40282352e38, -3.40282352e38, -3.5e38, 1])
+      expect(x < doubleThreshold(single), `${x} < ${single}`).toBe(Math.fround(x) < single);
   // Between two float32 values, and just behind one: both stay on their sides.
   expect(floatThreshold(2.5)).toBe(2.5);
   expect(Math.fround(3) < floatThreshold(doubleAbove(3))).toBe(true);

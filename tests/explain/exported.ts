@@ -1,8 +1,9 @@
 import { seededRng } from "../../src/core/rng.js";
 import type { Passport } from "../../src/learners/gbdt/exchange/foreign.js";
 import { writeLightgbm } from "../../src/learners/gbdt/exchange/lightgbm-out.js";
+import { writeOnnx } from "../../src/learners/gbdt/exchange/onnx-out.js";
 import { writeXgboost } from "../../src/learners/gbdt/exchange/xgboost-out.js";
-import type { TreeModel } from "../../src/learners/gbdt/trees.js";
+import type { TreeColumn, TreeModel } from "../../src/learners/gbdt/trees.js";
 import { columnsOf, randomRows, randomTrees, type Shape } from "./random-trees.js";
 
 /** A model of ours, as it was handed to the other tools, with rows for them to predict. */
@@ -29,6 +30,7 @@ function exported(
   return {
     model: { columns, trees, link, objective },
     passport: {
+      learner: "gbdt",
       task: classes ? "classification" : "regression",
       columns,
       objective,
@@ -76,6 +78,20 @@ export const exports: Record<string, Exported> = {
     { ...shape, outputs: 2, trees: 4, depth: 3 },
     { link: "identity", objective: "gini", classes: ["a", "b"] },
   ),
+  "level statistics": withStatistic(
+    exported(
+      "statistics",
+      { columns: 4, trees: 4, depth: 4, categories: 2 },
+      { link: "logistic", objective: "binary", classes: ["no", "yes"] },
+    ),
+  ),
+  "statistics of classes": withStatistics(
+    exported(
+      "classes",
+      { columns: 4, outputs: 3, trees: 5, depth: 4 },
+      { link: "softmax", objective: "multiclass", classes: ["a", "b", "c"] },
+    ),
+  ),
   "no trees": exported(
     "none",
     { columns: 3, trees: 0, depth: 0 },
@@ -83,7 +99,45 @@ export const exports: Record<string, Exported> = {
   ),
 };
 
+/** Its last column is made of the levels of a text. */
+function withStatistic({ model, passport, rows }: Exported): Exported {
+  const columns: TreeModel["columns"] = model.columns.map((column, c) =>
+    c === 3
+      ? { kind: "statistic", name: column.name, levels: ["a", "b"], values: [-0.5, 0.4], other: 0.1 }
+      : column,
+  );
+  rows.forEach((value, i) => {
+    if (i % 4 === 3 && !Number.isNaN(value)) rows[i] = value < -0.3 ? -0.5 : value < 0.3 ? 0.1 : 0.4;
+  });
+  return { model: { ...model, columns }, passport: { ...passport, columns: [...columns] }, rows };
+}
+
+/** Two of its columns are made of the levels of one text. */
+function withStatistics({ model, passport, rows }: Exported): Exported {
+  const levels = ["a", "b", "c"];
+  const made = [
+    { values: [-0.5, 0.4, 0], other: 0.1 },
+    { values: [0.3, -0.2, 1], other: -0.6 },
+  ].map((about): TreeColumn => ({ kind: "statistic", name: "text", levels, ...about }));
+  const columns = [...model.columns.slice(0, 2), ...made];
+  for (let at = 0; at < rows.length; at += 4) {
+    const level = Math.floor(Math.abs(rows[at] * 8) || 0) % 4;
+    made.forEach((column, i) => {
+      if (column.kind === "statistic") rows[at + 2 + i] = column.values[level] ?? column.other;
+    });
+  }
+  return { model: { ...model, columns }, passport: { ...passport, columns }, rows };
+}
+
 /** The files of every model, by name. */
-export function files({ model, passport }: Exported): Record<"xgboost" | "lightgbm", string> {
-  return { xgboost: writeXgboost(model, passport), lightgbm: writeLightgbm(model, passport) };
+export function files({ model, passport }: Exported): {
+  xgboost: string;
+  lightgbm: string;
+  onnx: Uint8Array;
+} {
+  return {
+    xgboost: writeXgboost(model, passport),
+    lightgbm: writeLightgbm(model, passport),
+    onnx: writeOnnx(model, passport),
+  };
 }

@@ -50,7 +50,8 @@ export function randomTrees(rng: Rng, shape: Shape): TreeEnsemble {
       if (isCategory(column, shape)) {
         nodes.set[node] = words.length;
         nodes.words[node] = 1 + rng.integer(2);
-        for (let w = 0; w < nodes.words[node]; w++) words.push(rng.integer(2 ** 32));
+        const none = rng.uniform() < 0.15;
+        for (let w = 0; w < nodes.words[node]; w++) words.push(none ? 0 : rng.integer(2 ** 32));
       } else nodes.threshold[node] = Math.round(rng.normal() * 4) / 4;
       const share = shape.empty && rng.uniform() < 0.2 ? rng.integer(2) : 0.05 + 0.9 * rng.uniform();
       nodes.left[node] = add(nodes.cover[node] * share);

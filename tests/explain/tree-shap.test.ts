@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
+import { backgroundContributions } from "../../src/learners/gbdt/explain/background.js";
 import { pathContributions } from "../../src/learners/gbdt/explain/contributions.js";
 import { childOf, rawScore, treeCount, type TreeEnsemble } from "../../src/learners/gbdt/trees.js";
 import { testRun } from "../support/test-run.js";
@@ -113,6 +114,41 @@ test("equal to Shapley values by their definition, on up to 12 columns", async (
         expect(expected[o]).toBeCloseTo(knownScore(trees, row, 0, o), 10);
       }
   }
+});
+
+describe("against background rows", () => {
+  const shape = { columns: 9, trees: 4, depth: 6, categories: 4, outputs: 2 };
+  const rng = seededRng(7, "background");
+  const trees = randomTrees(rng, shape);
+  const rows = randomRows(rng, 12, shape);
+  const background = randomRows(rng, 30, shape);
+  const { of, expected } = backgroundContributions(trees, 9, background);
+  const values = of(rows);
+
+  test("contributions add up to the score", () => {
+    for (let r = 0; r < 12; r++)
+      rawScore(trees, rows, r * 9).forEach((score, o) => {
+        const at = (r * 2 + o) * 9;
+        expect(values.slice(at, at + 9).reduce((a, b) => a + b, expected[o])).toBeCloseTo(score, 10);
+      });
+  });
+
+  test("equal to Shapley values by their definition", () => {
+    for (let r = 0; r < 3; r++)
+      for (let o = 0; o < 2; o++) {
+        const row = rows.slice(r * 9, (r + 1) * 9);
+        const mean = (known: number): number => {
+          let sum = 0;
+          for (let b = 0; b < 30; b++) {
+            const mixed = row.map((value, c) => ((known >> c) & 1 ? value : background[b * 9 + c]));
+            sum += rawScore(trees, mixed)[o] / 30;
+          }
+          return sum;
+        };
+        const at = (r * 2 + o) * 9;
+        expect(difference(values.slice(at, at + 9), bruteForce(9, mean))).toBeLessThan(1e-10);
+      }
+  });
 });
 
 test("a column that no tree splits on has no share", async () => {

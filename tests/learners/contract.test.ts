@@ -47,8 +47,10 @@ async function refused(work: Promise<unknown>): Promise<ShopaiError> {
 async function trainForSomeTask(learner: Learner, params: Record<string, ParamValue>): Promise<Model> {
   const [task, ...others] = learner.tasks ?? [learner.task];
   const few: Record<string, ParamValue> = Object.hasOwn(learner.params, "trees") ? { trees: 5 } : {};
-  const train = (task: Task): Promise<Model> =>
-    trainModel(learner, table, { ...sampleAsk(learner, true, task), params: { ...few, ...params } }, run);
+  const train = (task: Task): Promise<Model> => {
+    const full = sampleAsk(learner, true, task);
+    return trainModel(learner, table, { ...full, params: { ...full.params, ...few, ...params } }, run);
+  };
   return train(task).catch((error: unknown) => {
     const other = others.find((name) => error instanceof ShopaiError && error.try === `--task ${name}`);
     if (!other) throw error;
@@ -209,7 +211,7 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
   });
 
   test("a column that the model needs and the table lacks is named", async () => {
-    const needed = learner.features ? "visits" : "customer";
+    const needed = learner.features === true ? "visits" : "customer";
     const error = await refused(model.predict(await without(table, needed), {}, run));
     expect([error.kind, error.message]).toEqual(["data", expect.stringContaining(needed)]);
   });

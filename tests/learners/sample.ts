@@ -58,5 +58,24 @@ export function sampleAsk(learner: Learner, all = false, task: Task = learner.ta
           : columnOf[role as keyof typeof columnOf],
       ]),
   );
-  return { roles, features: learner.features ? ["price", "visits", "country", "member"] : undefined };
+  return {
+    roles,
+    features: learner.features === true ? featuresOf(learner.name) : undefined,
+    params: tinyParams(learner),
+  };
+}
+
+/** A pixel is a number, and an image is square. */
+function featuresOf(learner: string): string[] {
+  return learner === "cnn"
+    ? ["price", "visits", "stars", "customer"]
+    : ["price", "visits", "country", "member"];
+}
+
+/** Networks that are trained in a moment. */
+const tiny: Record<string, number> = { epochs: 1, width: 8, factors: 16, length: 6, batch: 64, patience: 1 };
+
+function tinyParams({ params }: Learner): Record<string, number> | undefined {
+  if (!("epochs" in params)) return undefined;
+  return Object.fromEntries(Object.entries(tiny).filter(([name]) => name in params));
 }

@@ -123,13 +123,23 @@ export function columnAsks(columns: readonly TreeColumn[]): ColumnAsk[] {
 export function treeValues(columns: readonly TreeColumn[], frame: Frame): Float64Array[] {
   return columns.map((column) => {
     if (column.kind === "number") return floats(frame, column.name);
-    const { values, levels } = codes(frame, column.name);
-    const known = new Map(column.levels.map((level, i) => [level, i]));
-    const of = Float64Array.from(levels, (level) => {
-      const code = known.get(level);
+    const seen = (code: number | undefined): number => {
       if (column.kind === "category") return code ?? NaN;
       return code === undefined ? column.other : column.values[code];
-    });
+    };
+    const given = frame.columns.get(column.name)!;
+    if (given.kind === "f64") {
+      const known = new Map(column.levels.map((level, i) => [numberOf(level), i]));
+      return given.values.map((value) => (Number.isNaN(value) ? NaN : seen(known.get(value))));
+    }
+    const { values, levels } = codes(frame, column.name);
+    const known = new Map(column.levels.map((level, i) => [level, i]));
+    const of = Float64Array.from(levels, (level) => seen(known.get(level)));
     return Float64Array.from(values, (code) => (code < 0 ? NaN : of[code]));
   });
+}
+
+/** The number that a level stands for, of a column of numbers or booleans that is split as texts are. */
+function numberOf(level: string): number {
+  return level === "true" ? 1 : level === "false" ? 0 : Number(level);
 }

@@ -17,6 +17,7 @@ import { boost } from "./boost.js";
 import { mostLevels } from "./columns.js";
 import { meanOfTargets } from "./forest-objective.js";
 import { rawScores } from "./predict.js";
+import { treeExplainer } from "./explain/tree-explainer.js";
 import { readRows, type Reading } from "./reading.js";
 import { loadTrees, saveTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
 
@@ -98,6 +99,7 @@ function fitted(
   return {
     about,
     trees: model,
+    explainer: (run, background) => treeExplainer(model, run, { background }),
     predict: (rows, ask, run) =>
       predictRows(
         rows!,

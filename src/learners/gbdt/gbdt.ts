@@ -19,6 +19,7 @@ import type { ParamsOf } from "../params.js";
 import { predictRows } from "../row-predictions.js";
 import { boost, rowFloats, type Boosted, type BoostParams, type Watch } from "./boost.js";
 import { mostLevels } from "./columns.js";
+import { treeExplainer } from "./explain/tree-explainer.js";
 import { interactionGroups, monotoneSigns, namedColumns } from "./constraints.js";
 import {
   linkOf,
@@ -198,6 +199,7 @@ function fitted(
   return {
     about,
     trees: model,
+    explainer: (run, background) => treeExplainer(model, run, { background }),
     predict: (rows, ask, run) =>
       predictRows(
         rows!,

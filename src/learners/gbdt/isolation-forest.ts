@@ -8,6 +8,7 @@ import { predictRows } from "../row-predictions.js";
 import { columnAsks, isNumber, levelsOf, mostLevels, treeValues } from "./columns.js";
 import { rawScores } from "./predict.js";
 import { TreeBuilder } from "./tree-builder.js";
+import { treeExplainer } from "./explain/tree-explainer.js";
 import { loadTrees, saveTrees, type TreeColumn, type TreeModel } from "./trees.js";
 
 /**
@@ -80,6 +81,8 @@ function fitted(
   return {
     about,
     trees: model,
+    // Short paths stand out.
+    explainer: (run, background) => treeExplainer(model, run, { background, sign: -1 }),
     predict: (rows, ask, run) =>
       predictRows(
         rows!,

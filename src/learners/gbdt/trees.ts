@@ -223,6 +223,11 @@ export function saveTrees(folder: FolderWriter, { columns, trees, link, objectiv
   );
 }
 
+/** Whether a model folder holds trees that `saveTrees` wrote. */
+export function hasTrees(card: { files: Readonly<Record<string, string>> }): boolean {
+  return "trees.json" in card.files && "threshold.bin" in card.files;
+}
+
 /** Reads what `saveTrees` wrote. @throws ShopaiError "model" when the arrays do not fit together */
 export function loadTrees(folder: FolderReader): TreeModel {
   const { columns, link, objective, trees } = folder.json<TreeHead>("trees");

@@ -24,7 +24,7 @@ for (const [name, sample] of Object.entries(exports)) {
     join(folder, `${name}.rows`),
     JSON.stringify({
       width: sample.model.columns.length,
-      kinds: sample.model.columns.map(({ kind }) => kind),
+      columns: sample.model.columns,
       values: [...sample.rows].map((value) => (Number.isNaN(value) ? null : value)),
     }),
   );

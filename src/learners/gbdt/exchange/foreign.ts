@@ -16,6 +16,7 @@ export interface ForeignModel {
 
 /** What a shopai model knows and the other tools' formats have no place for. */
 export interface Passport {
+  learner: string;
   task: Task;
   columns: TreeColumn[];
   objective: string;
@@ -213,6 +214,17 @@ export function levelCounts({ columns, trees }: TreeModel): number[] {
       counts[column] = Math.max(counts[column], 32 * trees.catCount[n]);
   });
   return counts;
+}
+
+/** Names that differ, for tools that want such: several columns may be made of one feature. */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let i = 2; taken.has(unique); i++) unique = `${name}_${i}`;
+    taken.add(unique);
+    return unique;
+  });
 }
 
 /** Trees in rounds of one tree per output, in their order; -1 where an output has fewer. */

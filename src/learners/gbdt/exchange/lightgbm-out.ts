@@ -1,5 +1,5 @@
 import type { TreeColumn, TreeEnsemble, TreeModel } from "../trees.js";
-import { levelCounts, rounds, type Passport } from "./foreign.js";
+import { levelCounts, rounds, uniqueNames, type Passport } from "./foreign.js";
 import { doubleBelow } from "./neighbours.js";
 
 /**
@@ -91,16 +91,9 @@ function levelNames(columns: readonly TreeColumn[], levels: readonly number[]): 
   });
 }
 
-/** Names may hold no blanks and none of the letters that JSON is made of; equal ones get a number. */
+/** Names may hold no blanks and none of the letters that JSON is made of. */
 function featureNames(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    const plain = name.replace(/[\s",:[\]{}=]/g, "_");
-    let unique = plain;
-    for (let i = 2; taken.has(unique); i++) unique = `${plain}_${i}`;
-    taken.add(unique);
-    return unique;
-  });
+  return uniqueNames(names.map((name) => name.replace(/[\s",:[\]{}=]/g, "_")));
 }
 
 function splitCounts({ feature }: TreeEnsemble, columns: number): Int32Array {

@@ -221,11 +221,16 @@ function nodesOf(tree: Tree, weight: number): (id: number) => ForeignNode {
  */
 export function doubleThreshold(written: number): number {
   const threshold = Math.fround(written);
-  const low = floatBelow(threshold);
-  if (!Number.isFinite(low) || !Number.isFinite(threshold)) return threshold;
-  const middle = (low + threshold) / 2;
+  if (threshold === -Infinity) return threshold;
+  // Infinity is rounded to as if it were the float32 after the largest, 2^128.
+  const high = Math.min(threshold, 2 ** 128);
+  const low = Math.max(threshold === Infinity ? largest : floatBelow(threshold), -(2 ** 128));
+  const middle = (low + high) / 2;
   return Math.fround(middle) < threshold ? doubleAbove(middle) : middle;
 }
+
+/** The largest finite float32. */
+const largest = 3.4028234663852886e38;
 
 /** `base_score` as raw scores: a number, or since XGBoost 3.1 a list of numbers, in units of predictions. */
 function marginsOf(text: string, outputs: number, link: Link, where: string): number[] {

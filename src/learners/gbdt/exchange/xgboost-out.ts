@@ -1,5 +1,5 @@
 import { type TreeColumn, type TreeEnsemble, type TreeModel } from "../trees.js";
-import { levelCounts, levelsLeft, rounds, type Passport } from "./foreign.js";
+import { levelCounts, levelsLeft, rounds, uniqueNames, type Passport } from "./foreign.js";
 import { floatAbove } from "./neighbours.js";
 
 /**
@@ -15,16 +15,17 @@ export function writeXgboost(model: TreeModel, passport: Passport): string {
   const { trees, columns, link } = model;
   const { score, extra } = baseOf(model);
   const order = rounds(trees);
+  const counts = levelCounts(model);
   const written = [
     ...(extra ? Array.from(trees.base, constantTree) : []),
-    ...order.flat().map((t) => (t < 0 ? constantTree(0) : treeOf(trees, t))),
+    ...order.flat().map((t) => (t < 0 ? constantTree(0) : treeOf(trees, t, counts))),
   ];
   const width = String(columns.length);
   const saved = {
     learner: {
       attributes: { shopai: JSON.stringify(passport) },
-      feature_names: columns.map(({ name }) => name),
-      feature_types: levelCounts(model).map((count) => (count > 0 ? "c" : "float")),
+      feature_names: uniqueNames(columns.map(({ name }) => name)),
+      feature_types: counts.map((count) => (count > 0 ? "c" : "float")),
       gradient_booster: {
         model: {
           cats: categoriesOf(columns),
@@ -125,7 +126,8 @@ function constantTree(value: number): WrittenTree {
   };
 }
 
-function treeOf(trees: TreeEnsemble, t: number): WrittenTree {
+/** @param counts levels of every column */
+function treeOf(trees: TreeEnsemble, t: number, counts: readonly number[]): WrittenTree {
   const leaf = (n: number): boolean => trees.feature[n] < 0;
   const set = (n: number): boolean => trees.catStart[n] >= 0;
   // XGBoost expects siblings side by side, and sends the levels of a set to the right.
@@ -142,7 +144,10 @@ function treeOf(trees: TreeEnsemble, t: number): WrittenTree {
   }
   const sets = new Map<number, number[]>();
   ids.forEach((n, i) => {
-    if (set(n)) sets.set(i, levelsLeft(trees, n));
+    if (!set(n)) return;
+    const levels = levelsLeft(trees, n);
+    // A set that only missing values are told from may not be empty: a level that no row has.
+    sets.set(i, levels.length > 0 ? levels : [counts[trees.feature[n]]]);
   });
   let segment = 0;
   return {

@@ -1,0 +1,31 @@
+import type { Run } from "../engine/run.js";
+import { ident } from "../engine/sql.js";
+import { countRows, relationOf, rowColumn, type Relation } from "../table/relation.js";
+
+/**
+ * Some rows of a relation, drawn by the seed, in their order; all where there are no more.
+ *
+ * @returns the same columns, with the number of the row in the relation, from 0, as the hidden key
+ */
+export async function drawn(rows: Relation, most: number, run: Run): Promise<Relation> {
+  const { engine } = rows;
+  const number = ident(rowColumn);
+  const count = await countRows(rows);
+  const picked = run
+    .rng("draw")
+    .shuffle(Int32Array.from({ length: count }, (_, row) => row))
+    .subarray(0, most)
+    .sort();
+  const table = engine.fresh("drawn");
+  await engine.load(table, {
+    rows: picked.length,
+    columns: new Map([[rowColumn, { kind: "i32", values: picked }]]),
+  });
+  const order = rows.key.length > 0 ? `ORDER BY ${rows.key.map(ident).join(", ")}` : "";
+  const names = rows.schema.map(({ name }) => ident(name)).join(", ");
+  return relationOf(
+    engine,
+    `SELECT r.* FROM (SELECT (row_number() OVER (${order}) - 1)::INTEGER AS ${number}, ${names} FROM (${rows.sql})) r JOIN ${ident(table)} USING (${number})`,
+    { key: [rowColumn], inputs: rows.inputs, name: rows.name },
+  );
+}
