@@ -141,8 +141,9 @@ function movielens() {
       ...times("als", "lambda", [45, 60], { factors: 64, alpha: 4 }),
     ],
     [
-      ...times("bpr", "lambda", [0.01, 0.03, 0.05], { factors: 64, eta: 0.05, epochs: 100 }),
       { learner: "bpr", roles: topN, params: { factors: 128, eta: 0.03, lambda: 0.03, epochs: 200 } },
+      { learner: "bpr", roles: topN, params: { factors: 200, eta: 0.02, lambda: 0.01, epochs: 200 } },
+      { learner: "bpr", roles: topN, params: { factors: 200, eta: 0.01, lambda: 0.01, epochs: 300 } },
     ],
   ];
   const train = "split = 'train'";
