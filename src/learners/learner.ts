@@ -57,6 +57,8 @@ export interface TrainingData extends Signature {
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
   items?: Relation;
+  /** Names and globs of the columns of `items` to use; all by default. */
+  itemFeatures?: readonly string[];
 }
 
 /** What is asked of a model beside the rows. */

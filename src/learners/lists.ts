@@ -131,8 +131,10 @@ export function reasonGiver(
       .sort((a, b) => parts[b] - parts[a] || a - b)
       .slice(0, mostReasons);
     if (strongest.length === 0) return null;
-    return strongest
-      .map((p) => `${catalogue.items[profile.items[p]]} (${Math.round((100 * parts[p]) / all)} %)`)
-      .join(", ");
+    const because = scorer.because?.(profile, item);
+    const said = strongest.map(
+      (p) => `${catalogue.items[profile.items[p]]} (${Math.round((100 * parts[p]) / all)} %)`,
+    );
+    return said.join(", ") + (because === undefined ? "" : `: ${because}`);
   };
 }

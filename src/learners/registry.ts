@@ -15,6 +15,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   popularity: { task: "recommendation", load: () => import("./popularity.js") },
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
+  content: { task: "recommendation", load: () => import("./content/content.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
 };
 

@@ -7,13 +7,13 @@ import { roleHelp, type Model, type RoleName } from "../../src/learners/learner.
 import { loadModel } from "../../src/learners/model.js";
 import { checkParams, type Param, type ParamValue } from "../../src/learners/params.js";
 import { learnerNamed, learnerNames, registry } from "../../src/learners/registry.js";
-import { trainModel } from "../../src/learners/training.js";
+import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import { relationOf, type Relation } from "../../src/table/relation.js";
 import { root } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
 import { rowsOf } from "./rows.js";
-import { sampleAsk, sampleTable } from "./sample.js";
+import { sampleAsk, sampleItems, sampleTable } from "./sample.js";
 
 const run = testRun({ threads: 4 });
 const alone = testRun({ threads: 1 });
@@ -21,10 +21,12 @@ const folder = temporaryFolder();
 const learners = await Promise.all(learnerNames.map(learnerNamed));
 let table: Relation;
 let tableAlone: Relation;
+let items: Relation;
 
 beforeAll(async () => {
   table = await sampleTable(await run.engine());
   tableAlone = await sampleTable(await alone.engine());
+  items = await sampleItems(await run.engine());
 });
 
 async function refused(work: Promise<unknown>): Promise<ShopaiError> {
@@ -61,12 +63,13 @@ test("every file that defines a learner is listed", () => {
 });
 
 describe.each(learners.map((learner) => [learner.name, learner] as const))("%s", (name, learner) => {
-  const ask = sampleAsk(learner);
+  let ask: TrainingAsk;
   let model: Model;
   let path: string;
 
   beforeAll(async () => {
     path = join(folder, name);
+    ask = sampleAsk(learner, false, items);
     model = await trainModel(learner, table, ask, run);
     await model.save(path);
   });
@@ -100,7 +103,8 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
 
   test("same seed, same bytes, whatever the number of threads", async () => {
     const again = join(folder, `${name}-alone`);
-    await (await trainModel(learner, tableAlone, ask, alone)).save(again);
+    const same = sampleAsk(learner, false, await sampleItems(await alone.engine()));
+    await (await trainModel(learner, tableAlone, same, alone)).save(again);
     expect(contents(again)).toEqual(contents(path));
     const loaded = await loadModel(again);
     expect(await rowsOf(await loaded.predict(tableAlone, {}, alone))).toEqual(
@@ -136,10 +140,10 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
   });
 
   test("fits with every role and every parameter at its ends", async () => {
-    await trainModel(learner, table, sampleAsk(learner, true), run);
+    await trainModel(learner, table, sampleAsk(learner, true, items), run);
     for (const [param, about] of Object.entries(learner.params))
       for (const value of valuesOf(about)) {
-        const full = sampleAsk(learner, true);
+        const full = sampleAsk(learner, true, items);
         const fitted = await trainModel(learner, table, { ...full, params: { [param]: value } }, run);
         expect(await rowsOf(await fitted.predict(table, {}, run)), `${param}=${value}`).not.toEqual([]);
       }

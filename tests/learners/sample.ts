@@ -44,8 +44,20 @@ const columnOf: Record<Exclude<RoleName, "target">, string> = {
   segment: "country",
 };
 
+/** What the products of the sample are like, in words of two scripts, and two that nobody bought. */
+export function sampleItems(engine: Engine): Promise<Relation> {
+  const kinds = ["wool coat", "cotton shirt", "红色羊毛外套", "rain jacket, red"];
+  const numbers = Array.from({ length: 32 }, (_, i) => i);
+  return relationFrom(engine, {
+    product: numbers.map((i) => `P${i}`),
+    title: numbers.map((i) => `${kinds[i % 4]} for ${i % 3 ? "women" : "men"} no ${i}`),
+    group: numbers.map((i) => (i % 7 ? `clothes > ${i % 2 ? "coats" : "shirts"}` : null)),
+    price: numbers.map((i) => (i % 5 ? 10 + i : null)),
+  });
+}
+
 /** What a learner is asked on the sample: its required roles, or all of them. */
-export function sampleAsk(learner: Learner, all = false): TrainingAsk {
+export function sampleAsk(learner: Learner, all = false, items?: Relation): TrainingAsk {
   const roles: Roles = Object.fromEntries(
     Object.entries(learner.roles)
       .filter(([, need]) => all || need === "required")
@@ -58,5 +70,9 @@ export function sampleAsk(learner: Learner, all = false): TrainingAsk {
           : columnOf[role as keyof typeof columnOf],
       ]),
   );
-  return { roles, features: learner.features ? ["price", "visits", "country", "member"] : undefined };
+  return {
+    roles,
+    items: learner.items ? items : undefined,
+    features: learner.features ? ["price", "visits", "country", "member"] : undefined,
+  };
 }

@@ -10,7 +10,7 @@ import { runCli } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
 import { relationFrom, rowsOf } from "./rows.js";
-import { sampleAsk, sampleTable } from "./sample.js";
+import { sampleAsk, sampleItems, sampleTable } from "./sample.js";
 
 const run = testRun();
 let table: Relation;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 const trained = async (name: string): Promise<Model> => {
   const learner = await learnerNamed(name);
-  return trainModel(learner, table, sampleAsk(learner), run);
+  return trainModel(learner, table, sampleAsk(learner, false, await sampleItems(await run.engine())), run);
 };
 const lines = (requests: readonly object[]): string[] => requests.map((request) => JSON.stringify(request));
 

@@ -83,8 +83,11 @@ async function partOf(
     (Object.keys(learner.roles) as RoleName[]).map((role) => [role, roles[role]]),
   ) as Roles;
   const params = paramsOfPart(name, ask.params ?? {});
-  const items = learner.items ? ask.items : undefined;
-  return { name, fit: (rows, run) => trainModel(learner, rows, { roles: own, params, items }, run) };
+  const { items, features } = learner.items ? ask : {};
+  return {
+    name,
+    fit: (rows, run) => trainModel(learner, rows, { roles: own, params, items, features }, run),
+  };
 }
 
 async function recommenderNamed(owner: Learner, name: string): Promise<Learner> {
