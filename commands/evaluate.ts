@@ -45,6 +45,17 @@ const evaluate = defineCommand({
     metrics: option.names("only these metrics (default: all of the task)").optional(),
     by: option.names("columns whose values are measured apart").default([]),
     group: option.text("column of the groups of a fairness report", { arg: "<column>" }).optional(),
+    history: option
+      .path("recommenders: interactions between training and these rows; users are answered from them too", {
+        arg: "<table>",
+      })
+      .optional(),
+    items: option
+      .path("recommenders: table of items, for the metrics of their categories", { arg: "<table>" })
+      .optional(),
+    category: option
+      .text("column of --items with an item's category, or several (a|b)", { arg: "<column>" })
+      .optional(),
     reference: option.text("group that the others are compared with (default: the largest)").optional(),
     weight: option.text("column of row weights, 0 or more", { arg: "<column>" }).optional(),
     against: option
@@ -62,7 +73,7 @@ const evaluate = defineCommand({
     ...readingOptions,
   },
   moreHelp: async () => metricsText(),
-  reads: (o) => [...o.in, ...(o.against === undefined ? [] : [o.against])],
+  reads: (o) => [...o.in, ...[o.against, o.history, o.items].filter((path) => path !== undefined)],
   writes: (o) => (o.out === undefined ? [] : [o.out]),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
@@ -76,8 +87,16 @@ const evaluate = defineCommand({
         where: path,
         try: "leaving it out",
       });
-    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
-    const measurement = await measured(model, table, { ...o, cuts }, run);
+    refuseForeign(o, task, path);
+    const engine = await run.engine();
+    const table = await openTable(engine, tables, { ...o, signal: run.signal });
+    const beside = (file: string | undefined) =>
+      file === undefined
+        ? undefined
+        : openTable(engine, [file], { ...o, where: undefined, signal: run.signal });
+    const [history, items] = [await beside(o.history), await beside(o.items)];
+    const categories = items && { items, column: o.category! };
+    const measurement = await measured(model, table, { ...o, cuts, history, categories }, run);
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
     run.progress.done(`${score.resamples} resamples`);
@@ -109,6 +128,24 @@ const evaluate = defineCommand({
   },
 });
 export default evaluate;
+
+/** Refuses what goes with recommendations on other models, and half of a pair of options. */
+function refuseForeign(
+  o: { history?: string; items?: string; category?: string },
+  task: string,
+  path: string,
+): void {
+  const given = (["history", "items", "category"] as const).find((name) => o[name] !== undefined);
+  if (given !== undefined && task !== "recommendation")
+    throw new ShopaiError("usage", `--${given} is for recommendations, and ${path} is a model for ${task}`, {
+      where: path,
+      try: "leaving it out",
+    });
+  if ((o.items === undefined) !== (o.category === undefined))
+    throw new ShopaiError("usage", "--items and --category go together", {
+      try: "--items products.csv --category category",
+    });
+}
 
 function cutsOf(given: readonly number[] = [10]): number[] {
   const odd = given.find((k) => !Number.isInteger(k));

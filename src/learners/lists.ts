@@ -15,6 +15,8 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
+  /** A score for every item, -Infinity for those that cannot be recommended. */
+  all: Float64Array;
   /** The segment whose best sellers a stranger got, or -1. */
   segment: number;
 }
@@ -57,6 +59,7 @@ export function listMaker(
       source,
       items: best.subarray(0, found),
       scores: bestScores.subarray(0, found),
+      all: scores,
       profile: source === "popularity" ? undefined : profile,
       segment,
     };

@@ -32,6 +32,10 @@ export interface MeasureAsk {
   group?: string;
   /** Column of weights of the rows, 0 or more. */
   weight?: string;
+  /** Recommendations: interactions since training, from which users are answered too. */
+  history?: Relation;
+  /** Recommendations: where the categories of items stand. */
+  categories?: { items: Relation; column: string };
 }
 
 /** A model's answers on held-out rows beside the truth, ready for src/metrics. */

@@ -273,7 +273,8 @@ async function added(
   await engine.run(`DROP TABLE ${ident(part)}`);
 }
 
-function saySources(counts: Record<Source, number>, users: number, run: Run): void {
+/** Says how many users were not seen in training, and what they got. */
+export function saySources(counts: Record<Source, number>, users: number, run: Run): void {
   const unseen = (count: number): string =>
     `${grouped(count)} of ${grouped(users)} users were not seen in training`;
   if (counts.history > 0)
