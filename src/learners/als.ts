@@ -1,0 +1,156 @@
+import type { Rng } from "../core/rng.js";
+import type { Run } from "../engine/run.js";
+import { exactFactors, gramOf, plainAls, sharedAls, type AlsProblem, type AlsSolver } from "../kernels/als.js";
+import { transposed, type Csr } from "../kernels/csr.js";
+import { breathe } from "./breathe.js";
+import { factorModel, loadFactors, type Factors } from "./factor-model.js";
+import { readInteractions } from "./interactions.js";
+import { choice, defineLearner, int, real, type Fitted } from "./learner.js";
+import { catalogueOf, type Catalogue } from "./recommendations.js";
+
+const params = {
+  factors: int({
+    default: 64,
+    min: 1,
+    max: 1024,
+    help: "length of each user and item vector",
+    search: [16, 256],
+    log: true,
+  }),
+  lambda: real({
+    default: 0.01,
+    min: 0,
+    help: "L2 penalty; larger smooths those with few interactions",
+    search: [1e-3, 1000],
+    log: true,
+  }),
+  alpha: real({
+    default: 1,
+    min: 0,
+    help: "confidence of an interaction of strength r is 1 + alpha r, that of no interaction 1",
+    search: [0.5, 100],
+    log: true,
+  }),
+  scaling: real({
+    default: 0,
+    min: 0,
+    max: 1,
+    help: "the penalty grows with this power of the confidence that a user or item has in all",
+    search: [0, 1],
+  }),
+  epochs: int({ default: 15, min: 0, help: "passes over items, then users", search: [5, 50] }),
+  solver: choice({
+    default: "cg",
+    choices: ["cg", "cholesky"],
+    help: "a few steps of conjugate gradient, or the exact solution",
+  }),
+  steps: int({ default: 3, min: 1, max: 100, help: "steps of conjugate gradient" }),
+} as const;
+
+/**
+ * Matrix factorisation of implicit feedback by alternating least squares.
+ *
+ * Hu, Koren & Volinsky (2008): the loss is eq. 3, the half-steps eq. 4 and 5; by conjugate gradient,
+ * Takács, Pilászy & Tikk (2011), algorithm 1. Penalties that grow with the confidence of a row: Rendle et
+ * al. (2021), eq. 7. The last half-step is that of users, so that newcomers are answered as users are.
+ */
+export default defineLearner({
+  name: "als",
+  task: "recommendation",
+  summary: "factors of users and items from views, carts and orders; millions of interactions, newcomers by fold-in",
+  source:
+    "Hu, Koren & Volinsky (2008), Collaborative Filtering for Implicit Feedback Datasets, ICDM; Takács, Pilászy & Tikk (2011), Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering, RecSys; scaled penalties: Rendle et al. (2021), https://arxiv.org/abs/2110.14037",
+  roles: { user: "required", item: "required", rating: "optional" },
+  features: false,
+  params,
+  async fit(data, { factors, lambda, alpha, scaling, epochs, solver, steps }, run) {
+    const interactions = await readInteractions(data, run);
+    const byUser = confident(interactions.matrix, alpha);
+    const byItem = transposed(byUser);
+    const als = await openedSolver(
+      {
+        byUser,
+        byItem,
+        userPenalties: penaltiesOf(byUser, lambda, scaling),
+        itemPenalties: penaltiesOf(byItem, lambda, scaling),
+        factors,
+        steps: solver === "cg" ? steps : 0,
+      },
+      run,
+    );
+    const rng = run.rng("als");
+    startingFactors(als.users, factors, als.width, rng);
+    startingFactors(als.items, factors, als.width, rng);
+    run.progress.stage(`als: ${factors} factors`);
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      als.solveItems();
+      als.solveUsers();
+      run.progress.update(epoch + 1, epochs, "epochs");
+      await breathe(run);
+    }
+    run.progress.done();
+    const found = { width: als.width, users: als.users.slice(), items: als.items.slice() };
+    als.close();
+    return fitted(catalogueOf(data, interactions), found, { lambda, alpha, scaling });
+  },
+  load(folder) {
+    const { catalogue, factors } = loadFactors(folder);
+    return fitted(catalogue, factors, folder.card.params as unknown as Weighing);
+  },
+});
+
+interface Weighing {
+  lambda: number;
+  alpha: number;
+  scaling: number;
+}
+
+async function openedSolver(problem: AlsProblem, run: Run): Promise<AlsSolver> {
+  const { byUser, byItem, factors } = problem;
+  const kernel = await run.pool.kernel(
+    "als",
+    16 * byUser.columns.length + 4 * (factors + 4) * (byUser.rows + byItem.rows),
+  );
+  return kernel ? sharedAls(kernel, problem) : plainAls(problem);
+}
+
+/** Entries of strength r as alpha r: what their confidence is above that of no entry. */
+function confident(matrix: Csr, alpha: number): Csr {
+  const values = new Float32Array(matrix.columns.length);
+  for (let p = 0; p < values.length; p++) values[p] = alpha * (matrix.values ? matrix.values[p] : 1);
+  return { ...matrix, values };
+}
+
+function penaltiesOf(matrix: Csr, lambda: number, scaling: number): Float32Array {
+  const { rows, starts, values } = matrix;
+  return Float32Array.from({ length: rows }, (_, row) =>
+    penaltyOf(values!.subarray(starts[row], starts[row + 1]), matrix.cols, lambda, scaling),
+  );
+}
+
+/** lambda times the confidence of a row in all, per entry, to the power of `scaling`. */
+function penaltyOf(weights: Float32Array, cols: number, lambda: number, scaling: number): number {
+  if (scaling === 0) return lambda;
+  let confidence = cols;
+  for (const weight of weights) confidence += weight;
+  return lambda * confidence ** scaling;
+}
+
+function startingFactors(into: Float32Array, factors: number, width: number, rng: Rng): void {
+  into.fill(0);
+  const deviation = 0.1 / Math.sqrt(factors);
+  for (let at = 0; at < into.length; at += width)
+    for (let f = 0; f < factors; f++) into[at + f] = deviation * rng.normal();
+}
+
+function fitted(catalogue: Catalogue, factors: Factors, { lambda, alpha, scaling }: Weighing): Fitted {
+  let gram: Float64Array | undefined;
+  return factorModel(catalogue, factors, {
+    foldIn({ items, values }) {
+      gram ??= gramOf(factors.items, factors.width);
+      const weights = Float32Array.from(items, (_, p) => alpha * (values ? values[p] : 1));
+      const penalty = penaltyOf(weights, catalogue.items.length, lambda, scaling);
+      return exactFactors(gram, penalty, factors.items, items, weights);
+    },
+  });
+}

@@ -1,0 +1,81 @@
+import { plainBpr, sharedBpr } from "../kernels/bpr.js";
+import { breathe } from "./breathe.js";
+import { factorModel, loadFactors } from "./factor-model.js";
+import { readInteractions } from "./interactions.js";
+import { defineLearner, int, real } from "./learner.js";
+import { withoutZeros } from "./nearness.js";
+import { catalogueOf } from "./recommendations.js";
+
+/**
+ * Matrix factorisation that puts what a user had above what they had not.
+ *
+ * Rendle et al. (2009): the criterion is BPR-Opt (section 4.1), learned by stochastic gradient steps over
+ * drawn triples (figure 4). A strength above 0 counts as an interaction; how large it is does not matter.
+ */
+export default defineLearner({
+  name: "bpr",
+  task: "recommendation",
+  summary: "factors of users and items, learned from pairs: what a user had ranks above what not",
+  source:
+    "Rendle, Freudenthaler, Gantner & Schmidt-Thieme (2009), BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI; the same for any number of threads: Gemulla et al. (2011), Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent, KDD",
+  roles: { user: "required", item: "required", rating: "optional" },
+  features: false,
+  params: {
+    factors: int({
+      default: 64,
+      min: 1,
+      max: 1024,
+      help: "length of each user and item vector",
+      search: [16, 256],
+      log: true,
+    }),
+    eta: real({ default: 0.05, min: 1e-6, max: 10, help: "length of a step", search: [0.005, 0.2], log: true }),
+    lambda: real({
+      default: 0.01,
+      min: 0,
+      max: 10,
+      help: "L2 penalty of every step",
+      search: [1e-4, 0.1],
+      log: true,
+    }),
+    epochs: int({
+      default: 100,
+      min: 0,
+      help: "times as many steps as there are interactions",
+      search: [20, 500],
+      log: true,
+    }),
+  },
+  async fit(data, { factors, eta, lambda, epochs }, run) {
+    const interactions = await readInteractions(data, run);
+    const matrix = withoutZeros(interactions.matrix);
+    const problem = { matrix, factors, rate: eta, penalty: lambda, rng: run.rng("bpr") };
+    const kernel = await run.pool.kernel(
+      "bpr",
+      16 * matrix.columns.length + 4 * (factors + 5) * (matrix.rows + matrix.cols),
+    );
+    const trainer = kernel ? sharedBpr(kernel, problem) : plainBpr(problem);
+    run.progress.stage(`bpr: ${factors} factors`);
+    let right = NaN;
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      right = trainer.epoch();
+      run.progress.update(epoch + 1, epochs, "epochs");
+      await breathe(run);
+    }
+    run.progress.done();
+    const found = {
+      width: trainer.width,
+      users: trainer.users.slice(),
+      items: trainer.items.slice(),
+      biases: trainer.biases.slice(),
+    };
+    trainer.close();
+    // The share of drawn pairs that were in the right order in the last epoch.
+    const about = Number.isNaN(right) ? {} : { pairs_right: right };
+    return factorModel(catalogueOf(data, interactions), found, { about });
+  },
+  load(folder) {
+    const { catalogue, factors } = loadFactors(folder);
+    return factorModel(catalogue, factors);
+  },
+});
