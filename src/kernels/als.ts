@@ -217,8 +217,7 @@ export function exactFactors(
       let left = a[i * width + j];
       for (let k = 0; k < j; k++) left -= a[i * width + k] * a[j * width + k];
       // A pivot that is nothing belongs to a factor that nobody has: it stays 0.
-      a[i * width + j] =
-        j < i ? left * a[j * width + j] : left > diagonal * 1e-6 ? 1 / Math.sqrt(left) : 0;
+      a[i * width + j] = j < i ? left * a[j * width + j] : left > diagonal * 1e-6 ? 1 / Math.sqrt(left) : 0;
     }
   }
   for (let i = 0; i < width; i++) {

@@ -37,7 +37,8 @@ const mostBlocks = 16;
 /** Items of a block at least: negatives are drawn among them. */
 const leastMembers = 32;
 
-const blocksFor = ({ cols }: Csr): number => Math.max(1, Math.min(mostBlocks, Math.floor(cols / leastMembers)));
+const blocksFor = ({ cols }: Csr): number =>
+  Math.max(1, Math.min(mostBlocks, Math.floor(cols / leastMembers)));
 
 /** First entries of the blocks of users, each with about as many; a user is never cut. */
 function userEdges({ starts, rows }: Csr, blocks: number): Int32Array {
@@ -79,7 +80,10 @@ function userOfEntries({ starts, rows, columns }: Csr): Int32Array {
 }
 
 /** The trainer on shared memory; `kernel` is that of `bpr.as.ts`. */
-export function sharedBpr(kernel: SharedKernel, { matrix, factors, rate, penalty, rng }: BprProblem): BprTrainer {
+export function sharedBpr(
+  kernel: SharedKernel,
+  { matrix, factors, rate, penalty, rng }: BprProblem,
+): BprTrainer {
   const width = paddedWidth(factors);
   const blocks = blocksFor(matrix);
   const { rows, cols } = matrix;

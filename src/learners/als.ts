@@ -1,6 +1,13 @@
 import type { Rng } from "../core/rng.js";
 import type { Run } from "../engine/run.js";
-import { exactFactors, gramOf, plainAls, sharedAls, type AlsProblem, type AlsSolver } from "../kernels/als.js";
+import {
+  exactFactors,
+  gramOf,
+  plainAls,
+  sharedAls,
+  type AlsProblem,
+  type AlsSolver,
+} from "../kernels/als.js";
 import { transposed, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
 import { factorModel, loadFactors, type Factors } from "./factor-model.js";
@@ -57,7 +64,8 @@ const params = {
 export default defineLearner({
   name: "als",
   task: "recommendation",
-  summary: "factors of users and items from views, carts and orders; millions of interactions, newcomers by fold-in",
+  summary:
+    "factors of users and items from views, carts and orders; millions of interactions, newcomers by fold-in",
   source:
     "Hu, Koren & Volinsky (2008), Collaborative Filtering for Implicit Feedback Datasets, ICDM; Takács, Pilászy & Tikk (2011), Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering, RecSys; scaled penalties: Rendle et al. (2021), https://arxiv.org/abs/2110.14037",
   roles: { user: "required", item: "required", rating: "optional" },

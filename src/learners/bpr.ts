@@ -29,7 +29,14 @@ export default defineLearner({
       search: [16, 256],
       log: true,
     }),
-    eta: real({ default: 0.05, min: 1e-6, max: 10, help: "length of a step", search: [0.005, 0.2], log: true }),
+    eta: real({
+      default: 0.05,
+      min: 1e-6,
+      max: 10,
+      help: "length of a step",
+      search: [0.005, 0.2],
+      log: true,
+    }),
     lambda: real({
       default: 0.01,
       min: 0,

@@ -47,7 +47,14 @@ export default defineLearner({
       search: [16, 128],
       log: true,
     }),
-    eta: real({ default: 0.05, min: 1e-6, max: 10, help: "length of a step", search: [0.01, 0.2], log: true }),
+    eta: real({
+      default: 0.05,
+      min: 1e-6,
+      max: 10,
+      help: "length of a step",
+      search: [0.01, 0.2],
+      log: true,
+    }),
     lambda: real({
       default: 0.01,
       min: 0,
@@ -170,7 +177,8 @@ function fitted(catalogue: Catalogue, model: Factors, sequences: Sequences): Fit
   return recommender(
     catalogue,
     {
-      user: (user, into) => score(user, sequences.items.subarray(sequences.starts[user], sequences.starts[user + 1]), into),
+      user: (user, into) =>
+        score(user, sequences.items.subarray(sequences.starts[user], sequences.starts[user + 1]), into),
       profile: (profile: Profile, into) => score(profile.user, eventsOf(sequences, profile), into),
       similar(item, into) {
         for (let other = 0, at = 0; other < count; other++, at += factors) {
