@@ -141,7 +141,7 @@ function judgeOf(
       const tails = relevant.reduce((sum, item) => sum + tail[item], 0);
       wanted.fill(0);
       const known = categories ? addMix(categories, own, wanted) : 0;
-      let [hits, tailHits, place] = [0, 0, 0];
+      let [tailHits, place] = [0, 0];
       cuts.forEach((k, c) => {
         const end = Math.min(k, items.length);
         for (; place < end; place++) {
@@ -149,7 +149,6 @@ function judgeOf(
           if (!isRelevant[item]) continue;
           listHit[start + place] = 1;
           if (tail[item]) tailHits++;
-          hits++;
         }
         serendipity[c].values[user] = unexpected(items.subarray(0, end), isRelevant, ranks, ownRanks, k) / k;
         if (tails > 0) tailRecall[c].values[user] = tailHits / tails;

@@ -24,6 +24,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   ease: { task: "recommendation", load: () => import("./ease.js") },
   content: { task: "recommendation", load: () => import("./content/content.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
+  "two-stage": { task: "recommendation", load: () => import("./ensemble/two-stage.js") },
 };
 
 /** Names of the learners, in the order that listings show. */
