@@ -7,6 +7,7 @@ import type { TreeModel } from "./gbdt/trees.js";
 import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Rules } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
@@ -73,6 +74,8 @@ export interface Ask {
   explain?: boolean;
   /** Recommendations: interactions since training, in the columns of training; users are answered from these too. */
   history?: Relation;
+  /** Recommendations: what the shop wants of its lists beside the user's taste. */
+  rules?: Rules;
 }
 
 /** What a fit leaves behind. */

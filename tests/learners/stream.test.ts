@@ -26,7 +26,7 @@ const lines = (requests: readonly object[]): string[] => requests.map((request) 
 
 test.each(learnerNames)("%s answers line by line what predict writes", async (name) => {
   const model = await trained(name);
-  const answer = answererOf(model, { k: 3 }, run);
+  const answer = await answererOf(model, { k: 3 }, run);
   const rows = await rowsOf(await model.predict(table, { k: 3 }, run));
   if (model.card.task === "recommendation") {
     const users = [...new Set(rows.map((row) => Number(row.customer)))];
@@ -53,7 +53,7 @@ test.each(learnerNames)("%s answers line by line what predict writes", async (na
 
 describe("requests", () => {
   test("what is wrong is said in place of an answer, and disturbs no other", async () => {
-    const answer = answererOf(await trained("linear"), { keep: ["id"] }, run);
+    const answer = await answererOf(await trained("linear"), { keep: ["id"] }, run);
     const answers = await answer([
       '{"id": 7, "price": 3, "visits": 2, "country": "NO", "member": true}',
       "",
@@ -73,7 +73,7 @@ describe("requests", () => {
 
   test("recommenders: users, visitors by their items, strangers, similar items", async () => {
     const model = await trained("item-knn");
-    const answer = answererOf(model, { k: 2, explain: true }, run);
+    const answer = await answererOf(model, { k: 2, explain: true }, run);
     const [known, visitor, stranger, odd, nobody, one] = await answer(
       lines([
         { customer: 1001 },
@@ -108,7 +108,7 @@ describe("requests", () => {
     expect(visitor.recommendations).toMatchObject(
       folded.map(({ product, score, rank }) => ({ product, score, rank })),
     );
-    const similar = answererOf(model, { similar: true }, run);
+    const similar = await answererOf(model, { similar: true }, run);
     const [[near], all] = [
       await similar(['{"product": "P1", "k": 1}']),
       await rowsOf(await model.similar!(undefined, { k: 1 }, run)),

@@ -172,7 +172,7 @@ function recaller(
       }
       features[f++] = logPopularity[item];
       features[f++] = logPopularity[item] * activity;
-      features[f++] = votes[item];
+      features[f] = votes[item];
     });
     for (const item of items) votes[item] = 0;
     return { items, features };
