@@ -1,23 +1,18 @@
 import { writeFileSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
-import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
 import { breathe } from "../src/learners/breathe.js";
-import { measured, type Measured } from "../src/learners/measured.js";
+import { measured, type MeasureAsk, type Measured } from "../src/learners/measured.js";
+import { parseCost } from "../src/learners/threshold.js";
 import { loadModel } from "../src/learners/model.js";
-import { compareWith, pairingOf, type Comparison } from "../src/metrics/against.js";
-import { fairness, largestGroup, type GroupFairness } from "../src/metrics/fairness.js";
-import { checkGates, parseGate, unknownMetric } from "../src/metrics/gates.js";
+import { compareWith, pairingOf } from "../src/metrics/against.js";
+import { fairness, largestGroup } from "../src/metrics/fairness.js";
+import { checkGates, gateResults, parseGate, unknownMetric } from "../src/metrics/gates.js";
+import { junitText } from "../src/metrics/junit.js";
 import { checkGateNames, metricsText } from "../src/metrics/listing.js";
 import { scoreOf, sliceScores, type FullScore, type SliceScore } from "../src/metrics/scorecard.js";
-import {
-  defineCommand,
-  option,
-  readingOptions,
-  telling,
-  type Block,
-  type Cell,
-} from "../src/pipeline/command.js";
+import { evaluationBlocks, type FairnessReport } from "../src/cli/evaluation-blocks.js";
+import { defineCommand, option, readingOptions, telling } from "../src/pipeline/command.js";
 import { writeAtomically } from "../src/table/atomic.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
@@ -44,9 +39,15 @@ const evaluate = defineCommand({
       .optional(),
     metrics: option.names("only these metrics (default: all of the task)").optional(),
     by: option.names("columns whose values are measured apart").default([]),
-    group: option.text("column of the groups of a fairness report", { arg: "<column>" }).optional(),
+    group: option
+      .text('groups of a fairness report: a column, or an SQL expression such as "age < 25"', {
+        arg: "<column>",
+      })
+      .optional(),
+    reference: option.text("group that the others are compared with (default: the largest)").optional(),
+    weight: option.text("column of row weights, 0 or more", { arg: "<column>" }).optional(),
     history: option
-      .path("recommenders: interactions between training and these rows; users are answered from them too", {
+      .path("interactions since training, in its columns: recommenders answer from these too", {
         arg: "<table>",
       })
       .optional(),
@@ -56,14 +57,35 @@ const evaluate = defineCommand({
     category: option
       .text("column of --items with an item's category, or several (a|b)", { arg: "<column>" })
       .optional(),
-    reference: option.text("group that the others are compared with (default: the largest)").optional(),
-    weight: option.text("column of row weights, 0 or more", { arg: "<column>" }).optional(),
+    negatives: option
+      .text(
+        "rank relevant items among these alone: so many drawn by the seed, or a table of users and items",
+        {
+          arg: "<99|table>",
+        },
+      )
+      .optional(),
+    cost: option
+      .pairs("what errors cost, for average_cost: fp=1, fn=5 (default: as the model was trained)")
+      .default({}),
+    alertsPerDay: option
+      .integer("also measure the first so many alerts of every day of --time", { min: 1 })
+      .optional(),
+    time: option.text("column of times: date, timestamp or seconds", { arg: "<column>" }).optional(),
+    card: option
+      .text("with --alerts-per-day: column of what is alerted (card, customer), once until it is found", {
+        arg: "<column>",
+      })
+      .optional(),
     against: option
       .path("metrics file of another model, for paired differences", { arg: "<json>" })
       .optional(),
     failIf: option
       .repeated('end with exit code 6 if this holds: "auc < 0.9"', { arg: "<condition>" })
       .default([]),
+    junit: option
+      .path("JUnit report of the gates to write, also when one says no", { arg: "<xml>" })
+      .optional(),
     resamples: option
       .integer("resamples of the bootstrap, 0 for none (default: 1000, fewer for many rows)", {
         min: 0,
@@ -73,8 +95,12 @@ const evaluate = defineCommand({
     ...readingOptions,
   },
   moreHelp: async () => metricsText(),
-  reads: (o) => [...o.in, ...[o.against, o.history, o.items].filter((path) => path !== undefined)],
-  writes: (o) => (o.out === undefined ? [] : [o.out]),
+  reads: (o) => [
+    ...o.in,
+    ...[o.against, o.history, o.items].filter((path) => path !== undefined),
+    ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
+  ],
+  writes: (o) => [o.out, o.junit].filter((path) => path !== undefined),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
     checkGateNames(gates);
@@ -88,19 +114,31 @@ const evaluate = defineCommand({
         try: "leaving it out",
       });
     refuseForeign(o, task, path);
-    const engine = await run.engine();
-    const table = await openTable(engine, tables, { ...o, signal: run.signal });
-    const beside = (file: string | undefined) =>
-      file === undefined
+    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
+    const beside = async (path: string | undefined) =>
+      path === undefined
         ? undefined
-        : openTable(engine, [file], { ...o, where: undefined, signal: run.signal });
+        : openTable(await run.engine(), [path], { ...o, where: undefined, signal: run.signal });
     const [history, items] = [await beside(o.history), await beside(o.items)];
     const categories = items && { items, column: o.category! };
-    const measurement = await measured(model, table, { ...o, cuts, history, categories }, run);
+    const negatives =
+      o.negatives !== undefined && counted.test(o.negatives)
+        ? Number(o.negatives)
+        : await beside(o.negatives);
+    const asked = {
+      ...o,
+      cuts,
+      history,
+      negatives,
+      categories,
+      cost: parseCost(o.cost),
+      alerts: alertsOf(o),
+    };
+    const measurement = await measured(model, table, asked, run);
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
     run.progress.done(`${score.resamples} resamples`);
-    const report = o.group === undefined ? undefined : fairnessOf(measurement, o.group, o.reference);
+    const report = o.group === undefined ? undefined : await fairnessOf(measurement, o.group, o, run);
     const pairing = pairingOf(score, measurement.units, o.seed);
     const against = o.against === undefined ? undefined : compareWith(o.against, task, score, pairing);
     if (against?.warning) warnings.push(against.warning);
@@ -109,22 +147,31 @@ const evaluate = defineCommand({
       task,
       rows: measurement.rows,
       ...(measurement.users === undefined ? {} : { users: measurement.users }),
+      ...(measurement.ranked && { ranked_among: measurement.ranked }),
       metrics: score.metrics,
       intervals: score.intervals,
       slices,
       ...(report && { fairness: report }),
+      ...measurement.tables,
+      ...(measurement.alerts && { alerts: measurement.alerts }),
       ...(against && { against: against.comparison }),
       warnings,
       resamples: score.resamples,
       model: { path, learner },
     };
     if (o.out !== undefined) {
-      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, table.inputs);
+      const inputs = [table, history, typeof negatives === "object" ? negatives : undefined].flatMap(
+        (read) => read?.inputs ?? [],
+      );
+      const provenance = provenanceOf("evaluate", telling(evaluate, o), o.seed, inputs);
       const text = `${JSON.stringify({ ...json, pairing, provenance }, undefined, 2)}\n`;
       await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, text));
     }
-    checkGates(gates, score.metrics, o.out ?? path);
-    return { json, blocks: blocksOf(json, o.out) };
+    const results = gateResults(gates, score.metrics);
+    if (o.junit !== undefined)
+      await writeAtomically(o.junit, async (temporary) => writeFileSync(temporary, junitText(path, results)));
+    checkGates(results, o.out ?? path);
+    return { json, blocks: evaluationBlocks(json, o.out) };
   },
 });
 export default evaluate;
@@ -145,6 +192,21 @@ function refuseForeign(
     throw new ShopaiError("usage", "--items and --category go together", {
       try: "--items products.csv --category category",
     });
+}
+
+/** A number of negatives, 1 or more; anything else is a path. */
+const counted = /^[1-9]\d{0,8}$/;
+function alertsOf(o: { alertsPerDay?: number; time?: string; card?: string }): MeasureAsk["alerts"] {
+  if (o.alertsPerDay === undefined) {
+    const extra = o.time !== undefined ? "--time" : o.card !== undefined ? "--card" : undefined;
+    if (extra === undefined) return undefined;
+    throw new ShopaiError("usage", `${extra} goes with --alerts-per-day`, { try: "--alerts-per-day 100" });
+  }
+  if (o.time === undefined)
+    throw new ShopaiError("usage", "--alerts-per-day needs to know which day a row is of", {
+      try: "--time <column>",
+    });
+  return { perDay: o.alertsPerDay, time: o.time, card: o.card };
 }
 
 function cutsOf(given: readonly number[] = [10]): number[] {
@@ -179,13 +241,13 @@ async function scored(
   return { score, slices, warnings };
 }
 
-interface FairnessReport {
-  column: string;
-  reference: string;
-  groups: Record<string, GroupFairness>;
-}
-
-function fairnessOf({ groups }: Measured, column: string, reference: string | undefined): FairnessReport {
+/** The fairness report that `--group` asks for. */
+async function fairnessOf(
+  { groups }: Measured,
+  column: string,
+  { reference, resamples }: { reference?: string; resamples?: number },
+  run: Run,
+): Promise<FairnessReport> {
   const { data, slicing, weights } = groups!;
   const index = reference === undefined ? largestGroup(slicing) : slicing.levels.indexOf(reference);
   if (index < 0)
@@ -193,99 +255,10 @@ function fairnessOf({ groups }: Measured, column: string, reference: string | un
       where: "--reference",
       try: slicing.levels.slice(0, 12).join(", "),
     });
-  return {
-    column: slicing.column,
-    reference: slicing.levels[index],
-    groups: fairness(data, data.positive!, slicing.code, slicing.levels, index, weights),
-  };
-}
-
-interface Shown {
-  task: string;
-  rows: number;
-  users?: number;
-  metrics: Record<string, number | null>;
-  intervals: Record<string, [number, number] | null>;
-  slices: Record<string, Record<string, SliceScore>>;
-  fairness?: FairnessReport;
-  against?: Comparison;
-  resamples: number;
-  model: { path: string; learner: string };
-}
-
-function blocksOf(shown: Shown, out: string | undefined): Block[] {
-  const { metrics, intervals, slices, users, against } = shown;
-  const names = Object.keys(metrics);
-  const counted =
-    users === undefined
-      ? `${grouped(shown.rows)} rows`
-      : `${grouped(users)} users, ${grouped(shown.rows)} rows`;
-  const blocks: Block[] = [
-    {
-      kind: "title",
-      text: `${shown.model.learner} (${shown.task}) on ${counted}${out === undefined ? "" : ` → ${out}`}`,
-    },
-    {
-      kind: "table",
-      head: ["metric", "value", "95 % from", "to"],
-      rows: names.map((name): Cell[] => [name, metrics[name], ...(intervals[name] ?? [null, null])]),
-    },
-  ];
-  if (against)
-    blocks.push(
-      { kind: "title", text: `Against ${against.file}${against.paired ? " (paired)" : " (not paired)"}` },
-      {
-        kind: "table",
-        head: ["metric", "value", "before", "difference", "95 % from", "to"],
-        rows: Object.entries(against.differences).map(([name, d]): Cell[] => [
-          name,
-          d.value,
-          d.before,
-          d.difference,
-          ...(d.interval ?? [null, null]),
-        ]),
-      },
-    );
-  for (const [column, values] of Object.entries(slices))
-    blocks.push(
-      { kind: "title", text: `By ${column}` },
-      {
-        kind: "table",
-        head: [column, "rows", ...names],
-        rows: Object.entries(values).map(([value, slice]): Cell[] => [
-          value,
-          slice.rows,
-          ...names.map((name) => slice.metrics[name]),
-        ]),
-      },
-    );
-  if (shown.fairness) blocks.push(...fairnessBlocks(shown.fairness));
-  return blocks;
-}
-
-function fairnessBlocks({ column, reference, groups }: FairnessReport): Block[] {
-  return [
-    { kind: "title", text: `Fairness by ${column}, against ${reference}` },
-    {
-      kind: "table",
-      head: [
-        column,
-        "rows",
-        "selected",
-        "parity difference",
-        "disparate impact",
-        "opportunity difference",
-        "odds difference",
-      ],
-      rows: Object.entries(groups).map(([name, group]): Cell[] => [
-        name,
-        group.rows,
-        group.selection_rate,
-        group.statistical_parity_difference,
-        group.disparate_impact,
-        group.equal_opportunity_difference,
-        group.average_odds_difference,
-      ]),
-    },
-  ];
+  const found = await fairness(data, data.positive!, slicing, index, run.rng("bootstrap"), {
+    weights,
+    resamples,
+    breathe: () => breathe(run),
+  });
+  return { column: slicing.column, ...found };
 }

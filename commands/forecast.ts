@@ -35,11 +35,17 @@ const forecast = defineCommand({
       )
       .optional(),
     season: option
-      .integer("periods of a season (default: D 7, W 52, M 12, H 24, Q 4)", { min: 1, max: 100_000 })
+      .numbers("periods of the seasons, the main one first (default: H 24,168, D 7, W 52, M 12, Q 4)", {
+        min: 1,
+        max: 100_000,
+      })
       .optional(),
     model: option
       .names(`auto, or names of models: ${forecastModels.map((model) => model.name).join(", ")}`)
       .default(["auto"]),
+    effort: option
+      .choice("what auto may spend: quick leaves out the slowest models", ["full", "quick"])
+      .default("full"),
     level: option
       .numbers("levels of the intervals, in percent", { min: 1, max: 99.9, arg: "<80,95>" })
       .default([80, 95]),

@@ -1,5 +1,5 @@
 import { describedLearner } from "../src/learners/listing.js";
-import { roleHelp, tasks, type Learner, type RoleName } from "../src/learners/learner.js";
+import { roleHelp, rolesOf, tasks, type Learner, type RoleName } from "../src/learners/learner.js";
 import { rangeOf } from "../src/learners/params.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { defineCommand, option, type Block } from "../src/pipeline/command.js";
@@ -56,7 +56,7 @@ function inFull(learner: Learner): Block[] {
     { kind: "line", text: `  ${learner.source}` },
     {
       kind: "pairs",
-      rows: Object.entries(learner.roles).map(([role, need]) => [
+      rows: Object.entries(rolesOf(learner)).map(([role, need]) => [
         `--${role}`,
         `${roleHelp[role as RoleName]}${need === "optional" ? " (optional)" : ""}`,
       ]),

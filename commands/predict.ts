@@ -233,11 +233,12 @@ async function streamed(
 
 /** Refuses what goes with recommendations on other models, and what does not go together. */
 function refuseForeign(
-  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> & {
-    similar: boolean;
-    stream: boolean;
-    history?: string;
-  },
+  o: Pick<Ask, "k" | "includeSeen" | "explain" | "keep"> &
+    RuleOptions & {
+      similar: boolean;
+      stream: boolean;
+      history?: string;
+    },
   task: Task,
   path: string,
 ): void {

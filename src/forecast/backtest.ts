@@ -1,9 +1,6 @@
-import type { Run } from "../engine/run.js";
-import { breathe } from "../learners/breathe.js";
-import { errorScales, ForecastScore, type ErrorScales } from "../metrics/forecast.js";
+import { errorScales, ScoreTotals, type ErrorScales } from "../metrics/forecast.js";
 import { calibrate, type Calibration } from "./intervals.js";
-import type { ForecastFit } from "./model.js";
-import type { ReadyModel } from "./registry.js";
+import type { Projections } from "./series-work.js";
 import type { SeriesSet } from "./series.js";
 
 /** One origin of one series: a model sees the values before `cut` and is judged on the `horizon` after it. */
@@ -18,13 +15,6 @@ export interface Windows {
   starts: Int32Array;
   /** Largest number of origins of any series. */
   origins: number;
-}
-
-/** What a model forecast in every window: horizon values each. */
-export interface WindowForecasts {
-  mean: Float64Array;
-  /** Deviation that the model expected of its errors; NaN where it cannot tell. */
-  spread: Float64Array;
 }
 
 /**
@@ -59,81 +49,6 @@ export function rollingWindows(set: SeriesSet, season: number, horizon: number, 
   };
 }
 
-/** Why a series got a simpler model, or intervals of no use. */
-export interface Fallback {
-  series: number;
-  model: string;
-  used: string;
-  reason: string;
-}
-
-/** The simplest model: what a series gets that is too short for another. */
-export const lastResort = "naive";
-
-/**
- * Fits a model to a history, or the simplest one where the history is too short for it.
- *
- * @param simplest the model called `naive`
- */
-export function fitOrFallBack(
-  model: ReadyModel,
-  simplest: ReadyModel,
-  values: Float64Array,
-  season: number,
-): { fit: ForecastFit; reason?: string } {
-  const needed = model.needs(season);
-  if (values.length >= needed) return { fit: model.fit({ values, season }) };
-  return {
-    fit: simplest.fit({ values, season }),
-    reason: `fewer than the ${needed} values that ${model.name} needs`,
-  };
-}
-
-/** Means and deviations of a fit; not below zero where the history never is. */
-export function project(
-  fit: ForecastFit,
-  history: Float64Array,
-  horizon: number,
-): { mean: Float64Array; spread: Float64Array; floor: number } {
-  let floor = 0;
-  for (const value of history) if (value < floor) floor = -Infinity;
-  const mean = fit.mean(horizon);
-  for (let h = 0; h < horizon; h++) mean[h] = Math.max(floor, mean[h]);
-  return {
-    mean,
-    spread: Float64Array.from({ length: horizon }, (_, h) => fit.deviation * fit.growth(h + 1)),
-    floor,
-  };
-}
-
-/** Lets a model forecast every window. */
-export async function forecastWindows(
-  model: ReadyModel,
-  simplest: ReadyModel,
-  set: SeriesSet,
-  season: number,
-  windows: Windows,
-  run: Run,
-): Promise<WindowForecasts> {
-  const { horizon, series, cut } = windows;
-  const result = {
-    mean: new Float64Array(series.length * horizon),
-    spread: new Float64Array(series.length * horizon),
-  };
-  for (let w = 0; w < series.length; w++) {
-    if (w % 256 === 0) {
-      run.progress.update(w, series.length, "windows");
-      await breathe(run);
-    }
-    const start = set.starts[series[w]];
-    const history = set.values.subarray(start, start + cut[w]);
-    const { mean, spread } = project(fitOrFallBack(model, simplest, history, season).fit, history, horizon);
-    result.mean.set(mean, w * horizon);
-    result.spread.set(spread, w * horizon);
-  }
-  return result;
-}
-
 /** The true values of a window. */
 export function truthOf(set: SeriesSet, windows: Windows, window: number): Float64Array {
   const from = set.starts[windows.series[window]] + windows.cut[window];
@@ -141,7 +56,7 @@ export function truthOf(set: SeriesSet, windows: Windows, window: number): Float
 }
 
 /** Errors over the deviation that the model expected, one array per step with a value per window; NaN where it cannot tell. */
-function standardised(set: SeriesSet, windows: Windows, { mean, spread }: WindowForecasts): Float64Array[] {
+function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projections): Float64Array[] {
   const { horizon, series, cut } = windows;
   const errors = Array.from({ length: horizon }, () => new Float64Array(series.length));
   for (let w = 0; w < series.length; w++) {
@@ -161,7 +76,7 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Window
 export function calibrations(
   set: SeriesSet,
   windows: Windows,
-  forecasts: WindowForecasts,
+  forecasts: Projections,
   levels: readonly number[],
 ): { whole: Calibration; without: Calibration[] } {
   const errors = standardised(set, windows, forecasts);
@@ -179,29 +94,32 @@ export function calibrations(
 export type ForecastMetrics = Record<string, number | null>;
 
 /**
- * Metrics of one model, or of a choice of models per window.
+ * Metrics of one model over series.
  *
- * @param used the forecasts of every window, with the calibrations by the other origins
+ * @param forecasts of every window
+ * @param without   calibrations by the other origins, by origin
+ * @param among     only these series; all by default
  */
 export function backtestMetrics(
   set: SeriesSet,
   windows: Windows,
   scales: readonly ErrorScales[],
   levels: readonly number[],
-  used: (window: number) => { forecasts: WindowForecasts; without: readonly Calibration[] },
+  forecasts: Projections,
+  without: readonly Calibration[],
+  among?: readonly number[],
 ): ForecastMetrics {
   const { horizon } = windows;
-  const score = new ForecastScore();
+  const score = new ScoreTotals();
   const covered = levels.map(() => 0);
   let counted = 0;
-  for (let s = 0; s < set.count; s++) {
+  const each = (s: number): void => {
     const origins = [];
     for (let w = windows.starts[s]; w < windows.starts[s + 1]; w++) {
-      const { forecasts, without } = used(w);
       const truth = truthOf(set, windows, w);
       const forecast = forecasts.mean.subarray(w * horizon, (w + 1) * horizon);
       origins.push({ truth, forecast, scales: scales[w] });
-      for (let h = 0; h < horizon; h++) {
+      for (let h = 0; levels.length > 0 && h < horizon; h++) {
         const spread = forecasts.spread[w * horizon + h];
         if (Number.isNaN(spread)) continue;
         counted++;
@@ -213,11 +131,18 @@ export function backtestMetrics(
       }
     }
     score.add(origins);
-  }
-  const values: [string, number][] = Object.entries(score.values());
-  levels.forEach((level, i) =>
-    values.push([`coverage_${level}`, counted === 0 ? NaN : covered[i] / counted]),
+  };
+  if (among) among.forEach(each);
+  else for (let s = 0; s < set.count; s++) each(s);
+  return metricsOf(
+    score,
+    levels.map((level, i) => [`coverage_${level}`, counted === 0 ? NaN : covered[i] / counted]),
   );
+}
+
+/** Totals as metrics; undefined ones are null. */
+export function metricsOf(score: ScoreTotals, more: readonly [string, number][] = []): ForecastMetrics {
+  const values = [...Object.entries(score.values()), ...more];
   return Object.fromEntries(values.map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
 }
 
@@ -226,17 +151,4 @@ export function windowScales(set: SeriesSet, season: number, windows: Windows): 
   return Array.from(windows.series, (s, w) =>
     errorScales(set.values.subarray(set.starts[s], set.starts[s] + windows.cut[w]), season),
   );
-}
-
-/** Sum of squared errors of a window. */
-export function squaredError(
-  set: SeriesSet,
-  windows: Windows,
-  { mean }: WindowForecasts,
-  window: number,
-): number {
-  const truth = truthOf(set, windows, window);
-  let sum = 0;
-  for (let h = 0; h < windows.horizon; h++) sum += (truth[h] - mean[window * windows.horizon + h]) ** 2;
-  return sum;
 }

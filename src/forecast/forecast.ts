@@ -1,46 +1,53 @@
 import { ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { breathe } from "../learners/breathe.js";
 import type { ParamValue } from "../learners/params.js";
-import { overallWeightedAverage, type ErrorScales } from "../metrics/forecast.js";
+import { overallWeightedAverage, ScoreTotals } from "../metrics/forecast.js";
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
   calibrations,
-  fitOrFallBack,
-  forecastWindows,
-  lastResort,
-  project,
+  metricsOf,
   rollingWindows,
-  squaredError,
   windowScales,
-  type Fallback,
   type ForecastMetrics,
-  type WindowForecasts,
   type Windows,
 } from "./backtest.js";
 import { frequencies } from "./frequency.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable } from "./output.js";
-import { forecastModels, readyModels, type ReadyModel } from "./registry.js";
+import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
+import {
+  floorOf,
+  workBatch,
+  type Batch,
+  type BatchOutput,
+  type MadeForecasts,
+  type Plan,
+  type Projections,
+  type SeriesFallback,
+} from "./series-work.js";
 
-/** What a series gets that is too short for another model, and what OWA measures against. */
-const [simplest, benchmark] = readyModels([lastResort, "naive2"], {});
+/** What OWA measures against. */
+const benchmark = "naive2";
 
 export interface ForecastAsk extends SeriesAsk {
   /** Periods ahead, 1 or more. */
   horizon: number;
-  /** Names of models, or `auto` alone: the best of all in the backtest, series by series. */
+  /** Names of models; with `auto` the others speak in it beside its own members. */
   models: readonly string[];
+  /** What `auto` may spend: "quick" leaves out the slowest models. */
+  effort?: "full" | "quick";
   params: Readonly<Record<string, ParamValue>>;
   /** Levels of the intervals in percent, in (0, 100). */
   levels: readonly number[];
   /** Origins of the backtest; 0 for none. */
   origins: number;
-  /** Periods of a season; the usual one of the frequency by default. */
-  season?: number;
+  /** Periods of the seasons, the main one first; the usual ones of the frequency by default. */
+  season?: readonly number[];
 }
 
 export interface ForecastResult {
@@ -56,7 +63,7 @@ export interface ForecastResult {
   /** Of the backtest, by model. */
   metrics: Record<string, ForecastMetrics>;
   backtest: { origins: number; windows: number; series: number };
-  /** Series by the model that `auto` chose. */
+  /** Series by the model that has most weight in `auto`. */
   chosen?: Record<string, number>;
   /** Where the intervals come from, by model and level. */
   intervals: Record<string, Record<string, IntervalBasis>>;
@@ -80,21 +87,29 @@ export interface FallbackSummary {
  */
 export async function forecastTable(relation: Relation, ask: ForecastAsk, run: Run): Promise<ForecastResult> {
   const auto = ask.models.includes("auto");
-  if (auto && ask.models.length > 1)
-    throw new ShopaiError("usage", "--model auto chooses among all models: it stands alone", {
-      try: "--model auto",
-    });
-  if (!auto) readyModels(ask.models, ask.params);
+  const asked = [...new Set(ask.models)].filter((name) => name !== "auto");
+  readyModels(auto ? forecastModels.map((model) => model.name) : asked, ask.params);
+  if (auto) asked.forEach(forecastModelNamed);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
-  run.progress.done(`${set.count} series, ${set.values.length} values`);
+  run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
   refuseTakenNames(set, ask, relation);
-  const season = ask.season ?? (set.axis.freq ? frequencies[set.axis.freq].season : 1);
-  const names = auto ? candidates(season) : [...new Set(ask.models)];
+  const seasons = seasonsOf(ask, set);
+  const season = seasons[0];
   const windows = rollingWindows(set, season, ask.horizon, ask.origins);
-  const tried = await backtested(set, season, windows, readyModels(names, ask.params), ask.levels, run);
-  const { metrics, choice } = await judged(set, season, windows, tried, ask, auto, run);
-  const { output, fallbacks } = await forecasted(set, season, tried, choice?.bySeries, ask, run);
+  const names = auto ? ["auto"] : asked;
+  const plan: Plan = {
+    horizon: ask.horizon,
+    season,
+    seasons: [...seasons].sort((a, b) => a - b),
+    models: windows.series.length > 0 && !names.includes(benchmark) ? [...names, benchmark] : names,
+    autoAlso: auto ? asked : [],
+    params: { ...ask.params },
+    effort: ask.effort ?? "full",
+  };
+  const worked = await workAll(set, windows, plan, {}, run);
+  const { metrics, scaled } = judged(set, season, windows, worked, names, ask.levels);
+  const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
   return {
     table: await outputTable(relation, set, output, ask.value),
     rows: output.rows,
@@ -109,85 +124,168 @@ export async function forecastTable(relation: Relation, ask: ForecastAsk, run: R
       windows: windows.series.length,
       series: new Set(windows.series).size,
     },
-    chosen: choice && countsOf(choice.bySeries),
+    chosen: auto ? countsOf(worked.chosen) : undefined,
     intervals: Object.fromEntries(
-      [...tried].map(([name, { whole }]) => [
+      names.map((name) => [
         name,
-        Object.fromEntries(ask.levels.map((level) => [level, whole.basis(level)])),
+        Object.fromEntries(ask.levels.map((level) => [level, scaled.get(name)!.whole.basis(level)])),
       ]),
     ),
     fallbacks: await summarised(relation, set, fallbacks),
   };
 }
 
-/** What `auto` chooses among: seasonal models only where there is a season. */
-function candidates(season: number): string[] {
-  return forecastModels.filter((model) => season > 1 || !model.seasonal).map((model) => model.name);
+function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
+  if (ask.season && ask.season.length > 0) return ask.season;
+  return set.axis.freq ? frequencies[set.axis.freq].seasons : [1];
 }
 
-interface Tried {
-  model: ReadyModel;
-  forecasts: WindowForecasts;
+/** What came of all batches. */
+interface Worked extends Omit<BatchOutput, "members"> {
+  members: Map<string, ScoreTotals>;
+}
+
+/** Values of a batch, times the fits of every series, at most: small enough to share work out, large enough to be worth a message. */
+const batchValues = 20_000;
+
+/** Works on all series, in batches on the threads of the pool. The batches do not depend on their number. */
+async function workAll(
+  set: SeriesSet,
+  windows: Windows,
+  plan: Plan,
+  made: Record<string, MadeForecasts>,
+  run: Run,
+): Promise<Worked> {
+  const { horizon } = plan;
+  const total = (places: number): Projections => ({
+    mean: new Float64Array(places),
+    spread: new Float64Array(places),
+  });
+  const worked: Worked = {
+    forecasts: Object.fromEntries(
+      plan.models.map((name) => [
+        name,
+        { windows: total(windows.series.length * horizon), ahead: total(set.count * horizon) },
+      ]),
+    ),
+    members: new Map(),
+    chosen: [],
+    fallbacks: [],
+  };
+  const edges = batchEdges(set);
+  run.progress.stage(`fitting ${plan.models.join(", ")}`);
+  let b = 0;
+  const take = (output: BatchOutput): void => {
+    const first = edges[b++];
+    for (const name of plan.models)
+      for (const part of ["windows", "ahead"] as const) {
+        const at = (part === "windows" ? windows.starts[first] : first) * horizon;
+        worked.forecasts[name][part].mean.set(output.forecasts[name][part].mean, at);
+        worked.forecasts[name][part].spread.set(output.forecasts[name][part].spread, at);
+      }
+    for (const [label, totals] of Object.entries(output.members)) {
+      const sum = worked.members.get(label) ?? new ScoreTotals();
+      sum.merge(totals);
+      worked.members.set(label, sum);
+    }
+    worked.chosen.push(...output.chosen);
+    for (const one of output.fallbacks) worked.fallbacks.push({ ...one, series: one.series + first });
+    run.progress.update(edges[b], set.count, "series");
+  };
+  const inputs = (function* () {
+    for (let i = 0; i + 1 < edges.length; i++)
+      yield batchOf(set, windows, plan, made, edges[i], edges[i + 1]);
+  })();
+  // One batch is not worth a thread.
+  if (edges.length === 2 || run.threads === 1)
+    for (const input of inputs) {
+      await breathe(run);
+      take(workBatch(input));
+    }
+  else
+    for await (const output of run.pool.map<Batch, BatchOutput>("forecast.tasks", inputs)) {
+      run.signal.throwIfAborted();
+      take(output);
+    }
+  run.progress.done(`${grouped(set.count)} series`);
+  return worked;
+}
+
+/** The first series of every batch, and the number of all. */
+function batchEdges(set: SeriesSet): number[] {
+  const edges = [0];
+  for (let s = 0; s < set.count; s++)
+    if (set.starts[s + 1] - set.starts[edges[edges.length - 1]] > batchValues && s > edges[edges.length - 1])
+      edges.push(s);
+  if (edges[edges.length - 1] < set.count) edges.push(set.count);
+  return edges;
+}
+
+function batchOf(
+  set: SeriesSet,
+  windows: Windows,
+  plan: Plan,
+  made: Record<string, MadeForecasts>,
+  from: number,
+  to: number,
+): Batch {
+  const { horizon } = plan;
+  const shifted = (whole: Int32Array): Int32Array =>
+    whole.slice(from, to + 1).map((value) => value - whole[from]);
+  const cut = (whole: Projections, first: number, last: number): Projections => ({
+    mean: whole.mean.slice(first * horizon, last * horizon),
+    spread: whole.spread.slice(first * horizon, last * horizon),
+  });
+  return {
+    plan,
+    values: set.values.slice(set.starts[from], set.starts[to]),
+    starts: shifted(set.starts),
+    cuts: windows.cut.slice(windows.starts[from], windows.starts[to]),
+    windows: shifted(windows.starts),
+    known: [],
+    made: Object.fromEntries(
+      Object.entries(made).map(([name, all]) => [
+        name,
+        {
+          windows: cut(all.windows, windows.starts[from], windows.starts[to]),
+          ahead: cut(all.ahead, from, to),
+        },
+      ]),
+    ),
+  };
+}
+
+interface Scaled {
   /** Calibrated by all windows. */
   whole: Calibration;
   /** By the windows of all origins but one. */
   without: readonly Calibration[];
 }
 
-async function backtested(
+/** Metrics of every model in the backtest, and what its errors say of its intervals. */
+function judged(
   set: SeriesSet,
   season: number,
   windows: Windows,
-  models: readonly ReadyModel[],
+  worked: Worked,
+  names: readonly string[],
   levels: readonly number[],
-  run: Run,
-): Promise<Map<string, Tried>> {
-  const tried = new Map<string, Tried>();
-  for (const model of models) {
-    run.progress.stage(`backtest of ${model.name}`);
-    const forecasts = await forecastWindows(model, simplest, set, season, windows, run);
-    tried.set(model.name, { model, forecasts, ...calibrations(set, windows, forecasts, levels) });
-    run.progress.done();
-  }
-  return tried;
-}
-
-/** Metrics of every model in the backtest, and what `auto` makes of them. */
-async function judged(
-  set: SeriesSet,
-  season: number,
-  windows: Windows,
-  tried: ReadonlyMap<string, Tried>,
-  ask: ForecastAsk,
-  auto: boolean,
-  run: Run,
-): Promise<{ metrics: Record<string, ForecastMetrics>; choice?: Choice }> {
+): { metrics: Record<string, ForecastMetrics>; scaled: Map<string, Scaled> } {
+  const scaled = new Map(
+    names.map((name) => [name, calibrations(set, windows, worked.forecasts[name].windows, levels)]),
+  );
   const metrics: Record<string, ForecastMetrics> = {};
-  if (windows.series.length === 0)
-    return { metrics, choice: auto ? chooseModels(set, windows, tried, metrics) : undefined };
+  if (windows.series.length === 0) return { metrics, scaled };
   const scales = windowScales(set, season, windows);
-  const judge = (used: (window: number) => Pick<Tried, "forecasts" | "without">): ForecastMetrics =>
-    backtestMetrics(set, windows, scales, ask.levels, used);
-  for (const [name, one] of tried) metrics[name] = judge(() => one);
-  const choice = auto ? chooseModels(set, windows, tried, metrics) : undefined;
-  if (choice) metrics.auto = judge((window) => tried.get(choice.byWindow[window])!);
-  const known = metrics[benchmark.name] ?? (await benchmarkMetrics(set, season, windows, scales, run));
-  for (const own of Object.values(metrics)) own.owa = relativeTo(own, known);
-  return { metrics, choice };
-}
-
-/** The benchmark's own errors, where it is not among the models that were tried. */
-async function benchmarkMetrics(
-  set: SeriesSet,
-  season: number,
-  windows: Windows,
-  scales: readonly ErrorScales[],
-  run: Run,
-): Promise<ForecastMetrics> {
-  run.progress.stage(`backtest of ${benchmark.name}, for owa`);
-  const forecasts = await forecastWindows(benchmark, simplest, set, season, windows, run);
-  run.progress.done();
-  return backtestMetrics(set, windows, scales, [], () => ({ forecasts, without: [] }));
+  for (const name of names) {
+    const { without } = scaled.get(name)!;
+    metrics[name] = backtestMetrics(set, windows, scales, levels, worked.forecasts[name].windows, without);
+  }
+  for (const [label, totals] of worked.members) metrics[label] = metricsOf(totals);
+  const known =
+    metrics[benchmark] ?? backtestMetrics(set, windows, scales, [], worked.forecasts[benchmark].windows, []);
+  for (const name of names) metrics[name].owa = relativeTo(metrics[name], known);
+  return { metrics, scaled };
 }
 
 function relativeTo(own: ForecastMetrics, known: ForecastMetrics): number | null {
@@ -197,35 +295,28 @@ function relativeTo(own: ForecastMetrics, known: ForecastMetrics): number | null
   return Number.isFinite(owa) ? owa : null;
 }
 
-async function forecasted(
+/** The forecasts with their intervals as columns. */
+function columnsOf(
   set: SeriesSet,
-  season: number,
-  tried: ReadonlyMap<string, Tried>,
-  chosen: readonly string[] | undefined,
+  worked: Worked,
+  scaled: ReadonlyMap<string, Scaled>,
+  names: readonly string[],
   ask: ForecastAsk,
-  run: Run,
-): Promise<{ output: ForecastColumns; fallbacks: Fallback[] }> {
-  run.progress.stage("forecasting");
-  const names = [...tried.keys()];
-  const rows = set.count * (chosen ? 1 : names.length) * ask.horizon;
-  const output = new ForecastColumns(rows, names, ask.levels);
-  const fallbacks: Fallback[] = [];
+): { output: ForecastColumns; fallbacks: SeriesFallback[] } {
+  const { horizon } = ask;
+  const output = new ForecastColumns(set.count * names.length * horizon, names, ask.levels);
+  const fallbacks = [...worked.fallbacks];
   for (let s = 0; s < set.count; s++) {
-    if (s % 256 === 0) {
-      run.progress.update(s, set.count, "series");
-      await breathe(run);
-    }
-    const history = set.values.subarray(set.starts[s], set.starts[s + 1]);
-    for (const name of chosen ? [chosen[s]] : names) {
-      const { model, whole } = tried.get(name)!;
-      const { fit, reason } = fitOrFallBack(model, simplest, history, season);
-      if (reason) fallbacks.push({ series: s, model: name, used: lastResort, reason });
-      const width = widthOf(fit.deviation);
+    const floor = floorOf(set.values.subarray(set.starts[s], set.starts[s + 1]));
+    names.forEach((name, m) => {
+      const { ahead } = worked.forecasts[name];
+      const mean = ahead.mean.subarray(s * horizon, (s + 1) * horizon);
+      const spread = ahead.spread.subarray(s * horizon, (s + 1) * horizon);
+      const width = widthOf(spread[0]);
       if (width) fallbacks.push({ series: s, model: name, used: name, reason: width });
-      output.add(s, names.indexOf(name), project(fit, history, ask.horizon), whole);
-    }
+      output.add(s, m, { mean, spread, floor }, scaled.get(name)!.whole);
+    });
   }
-  run.progress.done(`${set.count} series`);
   return { output, fallbacks };
 }
 
@@ -250,51 +341,6 @@ function refuseTakenNames(set: SeriesSet, ask: ForecastAsk, relation: Relation):
     );
 }
 
-interface Choice {
-  /** Name of the model of every series. */
-  bySeries: string[];
-  /** Name of the model that is judged in every window. */
-  byWindow: string[];
-}
-
-/**
- * The model of least squared error for every series, by its windows: all of them for the forecast, and all
- * but the window's own for judging the choice. Series (or windows) without others get the model of
- * the least mean RMSSE of all series.
- */
-function chooseModels(
-  set: SeriesSet,
-  windows: Windows,
-  tried: ReadonlyMap<string, Tried>,
-  metrics: Readonly<Record<string, ForecastMetrics>>,
-): Choice {
-  const names = [...tried.keys()];
-  const least = (score: (name: string) => number): string =>
-    names.reduce((best, name) => (score(name) < score(best) ? name : best));
-  const overall =
-    windows.series.length > 0
-      ? least((name) => metrics[name].rmsse ?? metrics[name].smape ?? Infinity)
-      : names[names.length - 1];
-  const errors = new Map(
-    names.map((name) => [
-      name,
-      Float64Array.from(windows.series, (_, w) => squaredError(set, windows, tried.get(name)!.forecasts, w)),
-    ]),
-  );
-  const bestOf = (from: number, to: number, without = -1): string => {
-    if (to - from - (without < 0 ? 0 : 1) <= 0) return overall;
-    return least((name) => {
-      let sum = 0;
-      for (let w = from; w < to; w++) if (w !== without) sum += errors.get(name)![w];
-      return sum;
-    });
-  };
-  return {
-    bySeries: Array.from({ length: set.count }, (_, s) => bestOf(windows.starts[s], windows.starts[s + 1])),
-    byWindow: Array.from(windows.series, (s, w) => bestOf(windows.starts[s], windows.starts[s + 1], w)),
-  };
-}
-
 function countsOf(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
@@ -304,9 +350,9 @@ function countsOf(names: readonly string[]): Record<string, number> {
 async function summarised(
   relation: Relation,
   set: SeriesSet,
-  fallbacks: readonly Fallback[],
+  fallbacks: readonly SeriesFallback[],
 ): Promise<FallbackSummary[]> {
-  const groups = new Map<string, { first: Fallback; sids: number[] }>();
+  const groups = new Map<string, { first: SeriesFallback; sids: number[] }>();
   for (const fallback of fallbacks) {
     const key = `${fallback.reason}\u0000${fallback.model}`;
     const group = groups.get(key) ?? { first: fallback, sids: [] };

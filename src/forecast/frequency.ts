@@ -3,14 +3,14 @@ import type { Engine } from "../engine/engine.js";
 import { ident } from "../engine/sql.js";
 import { kindOf } from "../table/relation.js";
 
-/** Distances between periods, with the season that usually goes with them. */
+/** Distances between periods, with the seasons that usually go with them, the main one first. */
 export const frequencies = {
-  H: { word: "hours", season: 24 },
-  D: { word: "days", season: 7 },
-  W: { word: "weeks", season: 52 },
-  M: { word: "months", season: 12 },
-  Q: { word: "quarters", season: 4 },
-  Y: { word: "years", season: 1 },
+  H: { word: "hours", seasons: [24, 168] },
+  D: { word: "days", seasons: [7] },
+  W: { word: "weeks", seasons: [52] },
+  M: { word: "months", seasons: [12] },
+  Q: { word: "quarters", seasons: [4] },
+  Y: { word: "years", seasons: [1] },
 } as const;
 export type Frequency = keyof typeof frequencies;
 export const frequencyNames = Object.keys(frequencies) as [Frequency, ...Frequency[]];

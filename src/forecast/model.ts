@@ -5,18 +5,25 @@ export interface History {
   values: Float64Array;
   /** Periods after which the pattern repeats; 1 for none. */
   season: number;
+  /** All periods after which patterns repeat, shortest first (24 and 168 for hours); `season` alone by default. */
+  seasons?: readonly number[];
+  /**
+   * Values known for the history and for the future (price, promotion, holidays): one array per regressor, each
+   * at least as long as the history and the horizon together.
+   */
+  known?: readonly Float64Array[];
 }
 
 /** A model fitted to one history. */
 export interface ForecastFit {
   /** Expected values of the next `horizon` periods, in the unit of the values. */
   mean(horizon: number): Float64Array;
-  /** Standard deviation of the errors one period ahead, from the history; NaN when it is too short to tell. */
-  deviation: number;
-  /** By how much the deviation has grown `step` periods ahead: 1 at step 1. */
-  growth(step: number): number;
-  /** Fitted parameters, for people and tests. */
-  about: Readonly<Record<string, number>>;
+  /** Standard deviations of the errors 1..horizon periods ahead; NaN when the history is too short to tell. */
+  spread(horizon: number): Float64Array;
+  /** Fits the same form or order to another history of the series; absent where that saves no time. */
+  again?(history: History): ForecastFit;
+  /** What was fitted, for people and tests. */
+  about: Readonly<Record<string, number | string>>;
 }
 
 /**
@@ -47,4 +54,9 @@ export function defineForecastModel<const T extends ParamTable>(model: ForecastM
 /** Root of the sum of squares over the count less `parameters`; NaN where nothing is left. */
 export function deviationOf(squares: number, count: number, parameters = 0): number {
   return count > parameters ? Math.sqrt(squares / (count - parameters)) : NaN;
+}
+
+/** A deviation that grows with the step (from 1). */
+export function grown(deviation: number, growth: (step: number) => number): ForecastFit["spread"] {
+  return (horizon) => Float64Array.from({ length: horizon }, (_, h) => deviation * growth(h + 1));
 }

@@ -1,4 +1,4 @@
-import { defineForecastModel, deviationOf } from "./model.js";
+import { defineForecastModel, deviationOf, grown } from "./model.js";
 
 /** The last value goes on. The best forecast of a random walk, and the one to beat. */
 export default defineForecastModel({
@@ -14,8 +14,7 @@ export default defineForecastModel({
     for (let t = 1; t < values.length; t++) squares += (values[t] - values[t - 1]) ** 2;
     return {
       mean: (horizon) => new Float64Array(horizon).fill(last),
-      deviation: deviationOf(squares, values.length - 1),
-      growth: (step) => Math.sqrt(step),
+      spread: grown(deviationOf(squares, values.length - 1), (step) => Math.sqrt(step)),
       about: {},
     };
   },

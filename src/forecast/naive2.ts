@@ -1,4 +1,4 @@
-import { defineForecastModel, deviationOf } from "./model.js";
+import { defineForecastModel, deviationOf, grown } from "./model.js";
 
 /**
  * Naive on the seasonally adjusted history, where a test finds a season: M4's benchmark, against which OWA is measured.
@@ -29,8 +29,7 @@ export default defineForecastModel({
     return {
       mean: (horizon) =>
         Float64Array.from({ length: horizon }, (_, h) => moved(values[end], end, end + 1 + h)),
-      deviation: deviationOf(squares, end),
-      growth: (step) => Math.sqrt(step),
+      spread: grown(deviationOf(squares, end), (step) => Math.sqrt(step)),
       about: { seasonal: seasonal ? 1 : 0 },
     };
   },

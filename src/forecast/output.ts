@@ -1,9 +1,9 @@
 import type { Column } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
 import { relationOf, type Relation } from "../table/relation.js";
-import type { project } from "./backtest.js";
 import type { Calibration } from "./intervals.js";
 import type { SeriesSet } from "./series.js";
+import type { Projections } from "./series-work.js";
 
 /** Forecasts as typed columns, in the order of series and steps. */
 export class ForecastColumns {
@@ -33,7 +33,7 @@ export class ForecastColumns {
   add(
     sid: number,
     model: number,
-    { mean, spread, floor }: ReturnType<typeof project>,
+    { mean, spread, floor }: Projections & { floor: number },
     calibration: Calibration,
   ): void {
     for (let h = 0; h < mean.length; h++, this.rows++) {

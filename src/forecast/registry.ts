@@ -1,13 +1,48 @@
 import { nearest, ShopaiError } from "../core/errors.js";
 import { checkParams, rangeOf, type ParamValue } from "../learners/params.js";
 import type { ForecastFit, ForecastModel, History } from "./model.js";
+import adida from "./adida.js";
+import arima from "./arima.js";
+import croston from "./croston.js";
+import damped from "./damped.js";
+import drift from "./drift.js";
+import dynamicTheta from "./dynamic-theta.js";
+import ets from "./ets.js";
+import holt from "./holt.js";
+import imapa from "./imapa.js";
+import mstl from "./mstl.js";
+import sba from "./sba.js";
+import seasonalGrowth from "./seasonal-growth.js";
+import theta from "./theta.js";
+import tsb from "./tsb.js";
+import windowMean from "./window-mean.js";
 import naive from "./naive.js";
 import naive2 from "./naive2.js";
 import seasonalNaive from "./seasonal-naive.js";
 import ses from "./ses.js";
 
 /** Every forecasting model, in the order that tables show. */
-export const forecastModels: readonly ForecastModel[] = [naive, seasonalNaive, naive2, ses];
+export const forecastModels: readonly ForecastModel[] = [
+  naive,
+  seasonalNaive,
+  seasonalGrowth,
+  naive2,
+  drift,
+  windowMean,
+  ses,
+  holt,
+  damped,
+  ets,
+  theta,
+  dynamicTheta,
+  arima,
+  mstl,
+  croston,
+  sba,
+  tsb,
+  adida,
+  imapa,
+];
 
 /** @throws ShopaiError "usage" with the nearest name */
 export function forecastModelNamed(name: string): ForecastModel {
@@ -18,6 +53,9 @@ export function forecastModelNamed(name: string): ForecastModel {
     try: `--model ${near ?? ["auto", ...forecastModels.map((model) => model.name)].join("|")}`,
   });
 }
+
+/** The simplest model: what a series gets that is too short for another. */
+export const lastResort = "naive";
 
 /** A model with its parameters settled. */
 export interface ReadyModel {
@@ -45,14 +83,22 @@ export function readyModels(
     });
   }
   return models.map((model) => {
-    const own = Object.entries(given).filter(([name]) => Object.hasOwn(model.params, name));
-    const params = checkParams(model.name, model.params, Object.fromEntries(own));
+    const params = checkParams(model.name, model.params, paramsFor(model.name, given));
     return {
       name: model.name,
       needs: (season) => model.needs(season),
       fit: (history) => model.fit(history, params),
     };
   });
+}
+
+/** Those of the given parameters that a model has. */
+export function paramsFor(
+  name: string,
+  given: Readonly<Record<string, ParamValue>>,
+): Record<string, ParamValue> {
+  const { params } = forecastModelNamed(name);
+  return Object.fromEntries(Object.entries(given).filter(([param]) => Object.hasOwn(params, param)));
 }
 
 /** Every model with its parameters, for help. */

@@ -1,4 +1,4 @@
-import { defineForecastModel, deviationOf } from "./model.js";
+import { defineForecastModel, deviationOf, grown } from "./model.js";
 
 /** Every period is as it was a season ago. */
 export default defineForecastModel({
@@ -14,8 +14,9 @@ export default defineForecastModel({
     for (let t = season; t < values.length; t++) squares += (values[t] - values[t - season]) ** 2;
     return {
       mean: (horizon) => Float64Array.from({ length: horizon }, (_, step) => values[start + (step % season)]),
-      deviation: deviationOf(squares, values.length - season),
-      growth: (step) => Math.sqrt(Math.floor((step - 1) / season) + 1),
+      spread: grown(deviationOf(squares, values.length - season), (step) =>
+        Math.sqrt(Math.floor((step - 1) / season) + 1),
+      ),
       about: {},
     };
   },

@@ -1,4 +1,5 @@
-import { defineForecastModel, deviationOf } from "./model.js";
+import { defineForecastModel, deviationOf, grown } from "./model.js";
+import { goldenSection } from "../kernels/golden-section.js";
 import { real } from "../learners/params.js";
 
 /** Bounds of the smoothing parameter, as in R's `ses`. */
@@ -31,8 +32,9 @@ export default defineForecastModel({
     const { squares, level } = smoothed(values, alpha);
     return {
       mean: (horizon) => new Float64Array(horizon).fill(level),
-      deviation: deviationOf(squares, values.length, given > 0 ? 1 : 2),
-      growth: (step) => Math.sqrt(1 + (step - 1) * alpha * alpha),
+      spread: grown(deviationOf(squares, values.length, given > 0 ? 1 : 2), (step) =>
+        Math.sqrt(1 + (step - 1) * alpha * alpha),
+      ),
       about: { alpha },
     };
   },
@@ -66,7 +68,7 @@ export function smoothed(
 }
 
 /** The alpha of least squared error: the best of a grid, refined by golden section within its neighbours. */
-function bestAlpha(values: Float64Array): number {
+export function bestAlpha(values: Float64Array): number {
   // Around the mean, the sums of squares lose no digits to the level of the series.
   let mean = 0;
   for (const value of values) mean += value / values.length;
@@ -84,33 +86,4 @@ function bestAlpha(values: Float64Array): number {
     }
   }
   return goldenSection(loss, at(Math.max(0, best - 1)), at(Math.min(steps, best + 1)));
-}
-
-/** The place of the least value of a function with one valley in [low, high], to 1e-7. */
-function goldenSection(f: (x: number) => number, low: number, high: number): number {
-  const golden = (Math.sqrt(5) - 1) / 2;
-  let a = low;
-  let b = high;
-  let c = b - golden * (b - a);
-  let d = a + golden * (b - a);
-  let fc = f(c);
-  let fd = f(d);
-  while (b - a > 1e-7) {
-    if (fc <= fd) {
-      b = d;
-      d = c;
-      fd = fc;
-      c = b - golden * (b - a);
-      fc = f(c);
-    } else {
-      a = c;
-      c = d;
-      fc = fd;
-      d = a + golden * (b - a);
-      fd = f(d);
-    }
-  }
-  const middle = (a + b) / 2;
-  // The valley may lie on the edge of the range.
-  return [low, high, middle].reduce((x, y) => (f(y) < f(x) ? y : x), middle);
 }

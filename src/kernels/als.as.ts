@@ -33,7 +33,7 @@ export function gramParts(
 }
 
 export function addGram(y: usize, from: i32, to: i32, width: i32, into: usize): void {
-  const stride = <usize>width << 2;
+  const stride = (<usize>width) << 2;
   let row = from;
   for (; row + 4 <= to; row += 4) {
     const y0 = y + <usize>row * stride;
@@ -43,21 +43,13 @@ export function addGram(y: usize, from: i32, to: i32, width: i32, into: usize): 
 }
 
 /** Lower triangle (whole vectors of it) of into += Σ w_k y_k y_kᵀ. */
-function addOuter4(
-  y0: usize,
-  y1: usize,
-  y2: usize,
-  y3: usize,
-  weights: v128,
-  width: i32,
-  into: usize,
-): void {
+function addOuter4(y0: usize, y1: usize, y2: usize, y3: usize, weights: v128, width: i32, into: usize): void {
   const w0 = f32x4.extract_lane(weights, 0);
   const w1 = f32x4.extract_lane(weights, 1);
   const w2 = f32x4.extract_lane(weights, 2);
   const w3 = f32x4.extract_lane(weights, 3);
   for (let a = 0; a < width; a++) {
-    const at = <usize>a << 2;
+    const at = (<usize>a) << 2;
     const s0 = f32x4.splat(w0 * load<f32>(y0 + at));
     const s1 = f32x4.splat(w1 * load<f32>(y1 + at));
     const s2 = f32x4.splat(w2 * load<f32>(y2 + at));
@@ -73,7 +65,7 @@ function addOuter4(
 
 function addOuter(y: usize, weight: f32, width: i32, into: usize): void {
   for (let a = 0; a < width; a++) {
-    const at = <usize>a << 2;
+    const at = (<usize>a) << 2;
     const s = f32x4.splat(weight * load<f32>(y + at));
     const row = into + ((<usize>a * width) << 2);
     for (let b: usize = 0; b <= at; b += 16)
@@ -140,22 +132,22 @@ export function cgRows(
   steps: i32,
   scratch: usize,
 ): void {
-  const bytes = <usize>width << 2;
+  const bytes = (<usize>width) << 2;
   const r = scratch;
   const p = r + bytes;
   const ap = p + bytes;
   const rows = ap + bytes;
   for (let row = from; row < to; row++) {
-    const begin = load<i32>(starts + (<usize>row << 2));
-    const count = load<i32>(starts + (<usize>(row + 1) << 2)) - begin;
+    const begin = load<i32>(starts + ((<usize>row) << 2));
+    const count = load<i32>(starts + ((<usize>(row + 1)) << 2)) - begin;
     const xr = x + <usize>row * bytes;
     if (count == 0) {
       memory.fill(xr, 0, bytes);
       continue;
     }
-    const penalty = load<f32>(penalties + (<usize>row << 2));
-    const c = columns + (<usize>begin << 2);
-    const w = weights + (<usize>begin << 2);
+    const penalty = load<f32>(penalties + ((<usize>row) << 2));
+    const c = columns + ((<usize>begin) << 2);
+    const w = weights + ((<usize>begin) << 2);
     const near = count <= staged;
     if (near) stage(c, count, y, bytes, rows);
     const z = near ? rows : y;
@@ -182,12 +174,12 @@ export function cgRows(
 
 function stage(columns: usize, count: i32, y: usize, bytes: usize, into: usize): void {
   for (let i = 0; i < count; i++)
-    memory.copy(into + <usize>i * bytes, y + <usize>load<i32>(columns + (<usize>i << 2)) * bytes, bytes);
+    memory.copy(into + <usize>i * bytes, y + <usize>load<i32>(columns + ((<usize>i) << 2)) * bytes, bytes);
 }
 
 /** into = (gram + penalty I) v */
 export function timesGram(gram: usize, v: usize, penalty: f32, width: i32, into: usize): void {
-  const bytes = <usize>width << 2;
+  const bytes = (<usize>width) << 2;
   const more = f32x4.splat(penalty);
   let b: usize = 0;
   for (; b + 128 <= bytes; b += 128) {
@@ -252,7 +244,7 @@ export function addRows(
     let y2 = y1 + bytes;
     let y3 = y2 + bytes;
     if (!near) {
-      const c = columns + (<usize>i << 2);
+      const c = columns + ((<usize>i) << 2);
       y0 = z + <usize>load<i32>(c) * bytes;
       y1 = z + <usize>load<i32>(c, 4) * bytes;
       y2 = z + <usize>load<i32>(c, 8) * bytes;
@@ -269,7 +261,7 @@ export function addRows(
       d2 = f32x4.add(d2, f32x4.mul(t, v128.load(y2 + b)));
       d3 = f32x4.add(d3, f32x4.mul(t, v128.load(y3 + b)));
     }
-    const w = v128.load(weights + (<usize>i << 2));
+    const w = v128.load(weights + ((<usize>i) << 2));
     let s = f32x4.mul(w, sums(d0, d1, d2, d3));
     if (residual) s = f32x4.sub(f32x4.add(f32x4.splat(1), w), s);
     const s0 = v128.shuffle<f32>(s, s, 0, 0, 0, 0);
@@ -283,7 +275,7 @@ export function addRows(
     }
   }
   for (; i < count; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const yi = z + (near ? <usize>i : <usize>load<i32>(columns + at)) * bytes;
     const w = load<f32>(weights + at);
     const d = w * dot(yi, v, bytes);
@@ -292,8 +284,6 @@ export function addRows(
 }
 
 /** The sums of four vectors, as one. */
-// @ts-ignore: decorator
-@inline
 function sums(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
   const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
@@ -307,11 +297,11 @@ function dot(a: usize, b: usize, bytes: usize): f32 {
   return total(sum);
 }
 
-// @ts-ignore: decorator
-@inline
 function total(v: v128): f32 {
   return (
-    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 1) +
+    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
   );
 }
 
@@ -335,18 +325,18 @@ export function exactRows(
   width: i32,
   scratch: usize,
 ): void {
-  const bytes = <usize>width << 2;
+  const bytes = (<usize>width) << 2;
   const b = scratch;
   const a = scratch + bytes;
   for (let row = from; row < to; row++) {
-    const begin = load<i32>(starts + (<usize>row << 2));
-    const end = load<i32>(starts + (<usize>(row + 1) << 2));
+    const begin = load<i32>(starts + ((<usize>row) << 2));
+    const end = load<i32>(starts + ((<usize>(row + 1)) << 2));
     const xr = x + <usize>row * bytes;
     if (begin == end) {
       memory.fill(xr, 0, bytes);
       continue;
     }
-    const penalty = load<f32>(penalties + (<usize>row << 2));
+    const penalty = load<f32>(penalties + ((<usize>row) << 2));
     memory.copy(a, gram, <usize>width * bytes);
     for (let i = 0; i < width; i++) {
       const at = a + <usize>i * (bytes + 4);
@@ -355,12 +345,12 @@ export function exactRows(
     memory.fill(b, 0, bytes);
     let p = begin;
     for (; p + 4 <= end; p += 4) {
-      const c = columns + (<usize>p << 2);
+      const c = columns + ((<usize>p) << 2);
       const y0 = y + <usize>load<i32>(c) * bytes;
       const y1 = y + <usize>load<i32>(c, 4) * bytes;
       const y2 = y + <usize>load<i32>(c, 8) * bytes;
       const y3 = y + <usize>load<i32>(c, 12) * bytes;
-      const w = v128.load(weights + (<usize>p << 2));
+      const w = v128.load(weights + ((<usize>p) << 2));
       addOuter4(y0, y1, y2, y3, w, width, a);
       axpy(1 + f32x4.extract_lane(w, 0), y0, bytes, b);
       axpy(1 + f32x4.extract_lane(w, 1), y1, bytes, b);
@@ -368,8 +358,8 @@ export function exactRows(
       axpy(1 + f32x4.extract_lane(w, 3), y3, bytes, b);
     }
     for (; p < end; p++) {
-      const yp = y + <usize>load<i32>(columns + (<usize>p << 2)) * bytes;
-      const w = load<f32>(weights + (<usize>p << 2));
+      const yp = y + <usize>load<i32>(columns + ((<usize>p) << 2)) * bytes;
+      const w = load<f32>(weights + ((<usize>p) << 2));
       addOuter(yp, w, width, a);
       axpy(1 + w, yp, bytes, b);
     }
@@ -381,38 +371,38 @@ export function exactRows(
 
 /** Cholesky factor in the lower triangle, the diagonal inverted; a pivot that is nothing gives 0 in solutions. */
 export function factor(a: usize, n: i32): void {
-  const bytes = <usize>n << 2;
+  const bytes = (<usize>n) << 2;
   for (let i = 0; i < n; i++) {
     const ri = a + <usize>i * bytes;
-    const diagonal = load<f32>(ri + (<usize>i << 2));
+    const diagonal = load<f32>(ri + ((<usize>i) << 2));
     for (let j = 0; j <= i; j++) {
       const rj = a + <usize>j * bytes;
-      const at = ri + (<usize>j << 2);
+      const at = ri + ((<usize>j) << 2);
       const left = load<f32>(at) - dotTo(ri, rj, j);
-      if (j < i) store<f32>(at, left * load<f32>(rj + (<usize>j << 2)));
+      if (j < i) store<f32>(at, left * load<f32>(rj + ((<usize>j) << 2)));
       else store<f32>(at, left > diagonal * 1e-6 ? 1 / sqrt<f32>(left) : 0);
     }
   }
 }
 
 function substitute(a: usize, b: usize, n: i32): void {
-  const bytes = <usize>n << 2;
+  const bytes = (<usize>n) << 2;
   for (let i = 0; i < n; i++) {
     const ri = a + <usize>i * bytes;
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     store<f32>(b + at, (load<f32>(b + at) - dotTo(ri, b, i)) * load<f32>(ri + at));
   }
   for (let i = n - 1; i >= 0; i--) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     let left = load<f32>(b + at);
     for (let j = i + 1; j < n; j++)
-      left -= load<f32>(a + <usize>j * bytes + at) * load<f32>(b + (<usize>j << 2));
+      left -= load<f32>(a + <usize>j * bytes + at) * load<f32>(b + ((<usize>j) << 2));
     store<f32>(b + at, left * load<f32>(a + <usize>i * bytes + at));
   }
 }
 
 function dotTo(a: usize, b: usize, count: i32): f32 {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   let sum = f32x4.splat(0);
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(a + i), v128.load(b + i)));

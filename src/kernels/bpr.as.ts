@@ -3,8 +3,6 @@
  * the cells. Cells of one phase share no user and no item, so that threads never write the same factors.
  */
 
-// @ts-ignore: decorator
-@inline
 function next(state: u32): u32 {
   let t = state;
   t = (t ^ (t >>> 15)) * (t | 1);
@@ -12,8 +10,6 @@ function next(state: u32): u32 {
   return t ^ (t >>> 14);
 }
 
-// @ts-ignore: decorator
-@inline
 function below(drawn: u32, n: i32): i32 {
   return <i32>((<f64>drawn / 4294967296) * <f64>n);
 }
@@ -30,29 +26,29 @@ export function groupEntries(
   cells: usize,
 ): void {
   for (let block = thread; block < blocks; block += threads) {
-    const from = load<i32>(edges + (<usize>block << 2));
-    const to = load<i32>(edges + (<usize>(block + 1) << 2));
+    const from = load<i32>(edges + ((<usize>block) << 2));
+    const to = load<i32>(edges + ((<usize>(block + 1)) << 2));
     const offsets = cells + ((<usize>block * (blocks + 1)) << 2);
-    memory.fill(offsets, 0, <usize>(blocks + 1) << 2);
+    memory.fill(offsets, 0, (<usize>(blocks + 1)) << 2);
     for (let p = from; p < to; p++) {
-      const cell = <usize>load<u8>(blockOf + <usize>load<i32>(columns + (<usize>p << 2))) + 1;
+      const cell = <usize>load<u8>(blockOf + <usize>load<i32>(columns + ((<usize>p) << 2))) + 1;
       store<i32>(offsets + (cell << 2), load<i32>(offsets + (cell << 2)) + 1);
     }
     store<i32>(offsets, from);
     for (let cell = 1; cell <= blocks; cell++) {
-      const at = offsets + (<usize>cell << 2);
+      const at = offsets + ((<usize>cell) << 2);
       store<i32>(at, load<i32>(at) + load<i32>(at - 4));
     }
     // Places go behind each other; then offsets have moved by one cell and are put back.
     for (let p = from; p < to; p++) {
-      const cell = <usize>load<u8>(blockOf + <usize>load<i32>(columns + (<usize>p << 2)));
+      const cell = <usize>load<u8>(blockOf + <usize>load<i32>(columns + ((<usize>p) << 2)));
       const at = offsets + (cell << 2);
       const place = load<i32>(at);
-      store<i32>(grouped + (<usize>place << 2), p);
+      store<i32>(grouped + ((<usize>place) << 2), p);
       store<i32>(at, place + 1);
     }
     for (let cell = blocks; cell > 0; cell--)
-      store<i32>(offsets + (<usize>cell << 2), load<i32>(offsets + (<usize>(cell - 1) << 2)));
+      store<i32>(offsets + ((<usize>cell) << 2), load<i32>(offsets + ((<usize>(cell - 1)) << 2)));
     store<i32>(offsets, from);
   }
 }
@@ -88,16 +84,30 @@ export function phase(
     const offsets = cells + ((<usize>block * (blocks + 1) + other) << 2);
     const from = load<i32>(offsets);
     const count = load<i32>(offsets, 4) - from;
-    const first = load<i32>(memberStarts + (<usize>other << 2));
-    const size = load<i32>(memberStarts + (<usize>(other + 1) << 2)) - first;
-    const entries = grouped + (<usize>from << 2);
-    const list = members + (<usize>first << 2);
-    const tally = tallies + (<usize>block << 3);
+    const first = load<i32>(memberStarts + ((<usize>other) << 2));
+    const size = load<i32>(memberStarts + ((<usize>(other + 1)) << 2)) - first;
+    const entries = grouped + ((<usize>from) << 2);
+    const list = members + ((<usize>first) << 2);
+    const tally = tallies + ((<usize>block) << 3);
     let state = <u32>seed + <u32>(block * blocks + other) * 0x9e3779b9;
     for (let done = 0; done < count; done += 256)
       state = draw(
-        min(256, count - done), state, entries, count, list, size, starts, columns, userOf, users, items,
-        biases, width, rate, penalty, tally,
+        min(256, count - done),
+        state,
+        entries,
+        count,
+        list,
+        size,
+        starts,
+        columns,
+        userOf,
+        users,
+        items,
+        biases,
+        width,
+        rate,
+        penalty,
+        tally,
       );
   }
 }
@@ -120,29 +130,31 @@ export function draw(
   penalty: f32,
   tally: usize,
 ): u32 {
-  const bytes = <usize>width << 2;
+  const bytes = (<usize>width) << 2;
   const keep = f32x4.splat(1 - rate * penalty);
   let state = seed;
   let taken = 0;
   let right = 0;
   for (let step = 0; step < steps; step++) {
     state += 0x6d2b79f5;
-    const entry = load<i32>(entries + (<usize>below(next(state), count) << 2));
+    const entry = load<i32>(entries + ((<usize>below(next(state), count)) << 2));
     state += 0x6d2b79f5;
-    const j = load<i32>(list + (<usize>below(next(state), size) << 2));
-    const u = load<i32>(userOf + (<usize>entry << 2));
-    if (has(columns, load<i32>(starts + (<usize>u << 2)), load<i32>(starts + (<usize>(u + 1) << 2)), j)) continue;
-    const i = load<i32>(columns + (<usize>entry << 2));
+    const j = load<i32>(list + ((<usize>below(next(state), size)) << 2));
+    const u = load<i32>(userOf + ((<usize>entry) << 2));
+    if (has(columns, load<i32>(starts + ((<usize>u) << 2)), load<i32>(starts + ((<usize>(u + 1)) << 2)), j))
+      continue;
+    const i = load<i32>(columns + ((<usize>entry) << 2));
     const xu = users + <usize>u * bytes;
     const yi = items + <usize>i * bytes;
     const yj = items + <usize>j * bytes;
     let sum = f32x4.splat(0);
     for (let b: usize = 0; b < bytes; b += 16)
       sum = f32x4.add(sum, f32x4.mul(v128.load(xu + b), f32x4.sub(v128.load(yi + b), v128.load(yj + b))));
-    const bi = biases + (<usize>i << 2);
-    const bj = biases + (<usize>j << 2);
+    const bi = biases + ((<usize>i) << 2);
+    const bj = biases + ((<usize>j) << 2);
     const difference =
-      f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) +
+      f32x4.extract_lane(sum, 0) +
+      f32x4.extract_lane(sum, 1) +
       (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)) +
       (load<f32>(bi) - load<f32>(bj));
     taken++;
@@ -172,18 +184,18 @@ function has(columns: usize, from: i32, to: i32, column: i32): bool {
   let high = to;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (load<i32>(columns + (<usize>middle << 2)) < column) low = middle + 1;
+    if (load<i32>(columns + ((<usize>middle) << 2)) < column) low = middle + 1;
     else high = middle;
   }
-  return low < to && load<i32>(columns + (<usize>low << 2)) == column;
+  return low < to && load<i32>(columns + ((<usize>low) << 2)) == column;
 }
 
 /** e^x to some 1e-7, by 2^n and a polynomial of the rest (Cephes expf); ends at e^±80. */
 function exponential(x: f32): f32 {
   const kept = max<f32>(-80, min<f32>(80, x));
   const n = nearest<f32>(kept * 1.44269504088896341);
-  const r = kept - n * 0.693359375 + n * 2.12194440e-4;
-  let y: f32 = 1.9875691500e-4;
+  const r = kept - n * 0.693359375 + n * 2.1219444e-4;
+  let y: f32 = 1.98756915e-4;
   y = y * r + 1.3981999507e-3;
   y = y * r + 8.3334519073e-3;
   y = y * r + 4.1665795894e-2;

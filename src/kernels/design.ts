@@ -1,3 +1,5 @@
+import type { Points } from "./lloyd.js";
+
 /**
  * Rows of numbers: few dense columns first, then columns that hold ones and zeros. Row r has
  * `numbers[r * numberWidth …]` in columns 0 to numberWidth - 1, and a 1 in each of the columns
@@ -10,6 +12,31 @@ export interface DesignMatrix {
   numbers: Float64Array;
   starts: Int32Array;
   ones: Int32Array;
+}
+
+/** The matrix of some of the rows, in their order. */
+export function someRows(x: DesignMatrix, rows: Uint32Array): DesignMatrix {
+  const { numberWidth } = x;
+  const numbers = new Float64Array(rows.length * numberWidth);
+  const starts = new Int32Array(rows.length + 1);
+  rows.forEach((r, i) => {
+    numbers.set(x.numbers.subarray(r * numberWidth, (r + 1) * numberWidth), i * numberWidth);
+    starts[i + 1] = starts[i] + x.starts[r + 1] - x.starts[r];
+  });
+  const ones = new Int32Array(starts[rows.length]);
+  rows.forEach((r, i) => ones.set(x.ones.subarray(x.starts[r], x.starts[r + 1]), starts[i]));
+  return { ...x, rows: rows.length, numbers, starts, ones };
+}
+
+/** The matrix with every entry written out. */
+export function dense({ rows, width, numberWidth, numbers, starts, ones }: DesignMatrix): Points {
+  if (width === numberWidth) return { rows, width, values: numbers };
+  const values = new Float64Array(rows * width);
+  for (let r = 0; r < rows; r++) {
+    values.set(numbers.subarray(r * numberWidth, (r + 1) * numberWidth), r * width);
+    for (let p = starts[r]; p < starts[r + 1]; p++) values[r * width + ones[p]] = 1;
+  }
+  return { rows, width, values };
 }
 
 /** Row r of x times `weights[at …]` (as many as x is wide). */

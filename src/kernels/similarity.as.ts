@@ -35,7 +35,7 @@ export function nearestRows(
 ): void {
   const sums = scratches + <usize>thread * <usize>scratchBytes(rows);
   const touched = sums + ((<usize>rows + 16) << 2);
-  memory.fill(sums, 0, <usize>rows << 2);
+  memory.fill(sums, 0, (<usize>rows) << 2);
   for (;;) {
     const from = atomic.add<i32>(counter, chunk);
     if (from >= rows) return;
@@ -44,10 +44,20 @@ export function nearestRows(
         ? addProducts(row, starts, columns, values, otherStarts, otherColumns, otherValues, sums, touched)
         : countShared(row, starts, columns, otherStarts, otherColumns, sums, touched);
       store<i32>(
-        counts + (<usize>row << 2),
+        counts + ((<usize>row) << 2),
         keepBest(
-          row, found, sums, touched, load<f32>(left + (<usize>row << 2)), right, form, shared, shrink, k,
-          nearest + ((<usize>row * k) << 2), similarity + ((<usize>row * k) << 2),
+          row,
+          found,
+          sums,
+          touched,
+          load<f32>(left + ((<usize>row) << 2)),
+          right,
+          form,
+          shared,
+          shrink,
+          k,
+          nearest + ((<usize>row * k) << 2),
+          similarity + ((<usize>row * k) << 2),
         ),
       );
     }
@@ -66,19 +76,19 @@ export function addProducts(
   touched: usize,
 ): i32 {
   let count: i32 = 0;
-  const to = load<i32>(starts + (<usize>(row + 1) << 2));
-  for (let p = load<i32>(starts + (<usize>row << 2)); p < to; p++) {
-    const column = load<i32>(columns + (<usize>p << 2));
-    const value = load<f32>(values + (<usize>p << 2));
-    const begin = load<i32>(otherStarts + (<usize>column << 2));
-    const end = load<i32>(otherStarts + (<usize>(column + 1) << 2));
+  const to = load<i32>(starts + ((<usize>(row + 1)) << 2));
+  for (let p = load<i32>(starts + ((<usize>row) << 2)); p < to; p++) {
+    const column = load<i32>(columns + ((<usize>p) << 2));
+    const value = load<f32>(values + ((<usize>p) << 2));
+    const begin = load<i32>(otherStarts + ((<usize>column) << 2));
+    const end = load<i32>(otherStarts + ((<usize>(column + 1)) << 2));
     for (let q = begin; q < end; q++) {
-      const other = load<i32>(otherColumns + (<usize>q << 2));
-      const at = sums + (<usize>other << 2);
+      const other = load<i32>(otherColumns + ((<usize>q) << 2));
+      const at = sums + ((<usize>other) << 2);
       const sum = load<f32>(at);
-      store<i32>(touched + (<usize>count << 2), other);
+      store<i32>(touched + ((<usize>count) << 2), other);
       count += <i32>(sum == 0);
-      store<f32>(at, sum + value * load<f32>(otherValues + (<usize>q << 2)));
+      store<f32>(at, sum + value * load<f32>(otherValues + ((<usize>q) << 2)));
     }
   }
   return count;
@@ -94,16 +104,16 @@ export function countShared(
   touched: usize,
 ): i32 {
   let count: i32 = 0;
-  const to = load<i32>(starts + (<usize>(row + 1) << 2));
-  for (let p = load<i32>(starts + (<usize>row << 2)); p < to; p++) {
-    const column = load<i32>(columns + (<usize>p << 2));
-    const begin = load<i32>(otherStarts + (<usize>column << 2));
-    const end = load<i32>(otherStarts + (<usize>(column + 1) << 2));
+  const to = load<i32>(starts + ((<usize>(row + 1)) << 2));
+  for (let p = load<i32>(starts + ((<usize>row) << 2)); p < to; p++) {
+    const column = load<i32>(columns + ((<usize>p) << 2));
+    const begin = load<i32>(otherStarts + ((<usize>column) << 2));
+    const end = load<i32>(otherStarts + ((<usize>(column + 1)) << 2));
     for (let q = begin; q < end; q++) {
-      const other = load<i32>(otherColumns + (<usize>q << 2));
-      const at = sums + (<usize>other << 2);
+      const other = load<i32>(otherColumns + ((<usize>q) << 2));
+      const at = sums + ((<usize>other) << 2);
       const sum = load<f32>(at);
-      store<i32>(touched + (<usize>count << 2), other);
+      store<i32>(touched + ((<usize>count) << 2), other);
       count += <i32>(sum == 0);
       store<f32>(at, sum + 1);
     }
@@ -129,17 +139,17 @@ export function keepBest(
   let size: i32 = 0;
   let least: f32 = -Infinity;
   for (let i = 0; i < found; i++) {
-    const other = load<i32>(touched + (<usize>i << 2));
-    const at = sums + (<usize>other << 2);
+    const other = load<i32>(touched + ((<usize>i) << 2));
+    const at = sums + ((<usize>other) << 2);
     const product = load<f32>(at);
     store<f32>(at, 0);
     if (other == row) continue;
-    const theirs = load<f32>(right + (<usize>other << 2));
+    const theirs = load<f32>(right + ((<usize>other) << 2));
     const below = form == 0 ? own * theirs + shrink : own + theirs + shared * product + shrink;
     const score = product / below;
     if (size < k) {
-      store<i32>(ids + (<usize>size << 2), other);
-      store<f32>(best + (<usize>size << 2), score);
+      store<i32>(ids + ((<usize>size) << 2), other);
+      store<f32>(best + ((<usize>size) << 2), score);
       size++;
       if (size == k) {
         for (let root = (k >> 1) - 1; root >= 0; root--) siftDown(ids, best, root, k);
@@ -156,27 +166,34 @@ export function keepBest(
 }
 
 export function siftDown(ids: usize, best: usize, root: i32, end: i32): void {
-  const id = load<i32>(ids + (<usize>root << 2));
-  const score = load<f32>(best + (<usize>root << 2));
+  const id = load<i32>(ids + ((<usize>root) << 2));
+  const score = load<f32>(best + ((<usize>root) << 2));
   let place = root;
   for (;;) {
     let child = 2 * place + 1;
     if (child >= end) break;
-    if (child + 1 < end && worse(ids, best, child + 1, load<i32>(ids + (<usize>child << 2)), load<f32>(best + (<usize>child << 2))))
+    if (
+      child + 1 < end &&
+      worse(
+        ids,
+        best,
+        child + 1,
+        load<i32>(ids + ((<usize>child) << 2)),
+        load<f32>(best + ((<usize>child) << 2)),
+      )
+    )
       child++;
     if (!worse(ids, best, child, id, score)) break;
-    store<i32>(ids + (<usize>place << 2), load<i32>(ids + (<usize>child << 2)));
-    store<f32>(best + (<usize>place << 2), load<f32>(best + (<usize>child << 2)));
+    store<i32>(ids + ((<usize>place) << 2), load<i32>(ids + ((<usize>child) << 2)));
+    store<f32>(best + ((<usize>place) << 2), load<f32>(best + ((<usize>child) << 2)));
     place = child;
   }
-  store<i32>(ids + (<usize>place << 2), id);
-  store<f32>(best + (<usize>place << 2), score);
+  store<i32>(ids + ((<usize>place) << 2), id);
+  store<f32>(best + ((<usize>place) << 2), score);
 }
 
 /** Whether the entry at a place is worse than another: less similar, or as similar and later. */
-// @ts-ignore: decorator
-@inline
 function worse(ids: usize, best: usize, place: i32, id: i32, score: f32): bool {
-  const mine = load<f32>(best + (<usize>place << 2));
-  return mine < score || (mine == score && load<i32>(ids + (<usize>place << 2)) > id);
+  const mine = load<f32>(best + ((<usize>place) << 2));
+  return mine < score || (mine == score && load<i32>(ids + ((<usize>place) << 2)) > id);
 }

@@ -40,17 +40,17 @@ export function sharedNearest(kernel: SharedKernel, { a, b, likeness, k: most }:
     kernel.i32(at, values.length).set(values);
     return at;
   };
-  const f32 = (values: Float32Array): number => {
+  const floats = (values: Float32Array): number => {
     const at = kernel.alloc(4 * values.length);
     kernel.f32(at, values.length).set(values);
     return at;
   };
   const weighted = a.values !== undefined || b.values !== undefined;
   const valuesOf = ({ values, columns }: Csr): number =>
-    weighted ? f32(values ?? new Float32Array(columns.length).fill(1)) : 0;
+    weighted ? floats(values ?? new Float32Array(columns.length).fill(1)) : 0;
   const given = [i32(a.starts), i32(a.columns), valuesOf(a), i32(b.starts), i32(b.columns), valuesOf(b)];
-  const left = f32(likeness.left);
-  const right = f32(likeness.right);
+  const left = floats(likeness.left);
+  const right = floats(likeness.right);
   const nearest = kernel.alloc(4 * k * a.rows);
   const similarity = kernel.alloc(4 * k * a.rows);
   const counts = kernel.alloc(4 * a.rows);
@@ -97,6 +97,9 @@ function packed(counts: Int32Array, nearest: Int32Array, similarity: Float32Arra
   return transposed(transposed({ rows, cols: rows, starts, columns, values }));
 }
 
+/** Rounded to 32 bits, as every step of the kernel is. */
+const f32 = Math.fround;
+
 /** The same in plain arrays. */
 export function plainNearest({ a, b, likeness, k: most }: NearestProblem): Csr {
   const k = Math.min(most, Math.max(1, a.rows - 1));
@@ -116,7 +119,7 @@ export function plainNearest({ a, b, likeness, k: most }: NearestProblem): Csr {
       for (let q = b.starts[column]; q < b.starts[column + 1]; q++) {
         const other = b.columns[q];
         if (sums[other] === 0) touched[count++] = other;
-        sums[other] += Math.fround(value * (b.values ? b.values[q] : 1));
+        sums[other] += f32(value * (b.values ? b.values[q] : 1));
       }
     }
     const others = touched.subarray(0, count);
@@ -124,9 +127,9 @@ export function plainNearest({ a, b, likeness, k: most }: NearestProblem): Csr {
       const other = others[i];
       const below =
         form === "ratio"
-          ? Math.fround(left[row] * right[other]) + shrink
-          : left[row] + right[other] + shared * sums[other] + shrink;
-      scores[i] = other === row ? -Infinity : Math.fround(sums[other] / below);
+          ? f32(f32(left[row] * right[other]) + f32(shrink))
+          : f32(f32(f32(left[row] + right[other]) + f32(f32(shared) * sums[other])) + f32(shrink));
+      scores[i] = other === row ? -Infinity : f32(sums[other] / below);
       sums[other] = 0;
     }
     counts[row] = topK(scores.subarray(0, count), others, best);

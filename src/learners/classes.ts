@@ -61,3 +61,17 @@ export function classScores(
     ]),
   ]);
 }
+
+/** n / (classes · rows of the class), as scikit-learn's "balanced", times the row's own weight. */
+export function balancedWeights(
+  classOf: Int32Array,
+  weights: Float64Array | undefined,
+  classes: number,
+): Float64Array {
+  const counts = new Float64Array(classes);
+  for (const code of classOf) counts[code]++;
+  return Float64Array.from(
+    classOf,
+    (code, r) => (classOf.length / (classes * counts[code])) * (weights ? weights[r] : 1),
+  );
+}

@@ -1,10 +1,12 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
-import { ident, literal } from "../engine/sql.js";
+import { scoped } from "../engine/scope.js";
+import { ident } from "../engine/sql.js";
 import { scoreOf } from "../metrics/scorecard.js";
-import { columnNamed, countRows, rowColumn, visible, type Relation } from "../table/relation.js";
-import type { Learner } from "./learner.js";
+import { materialised, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { dealt, foldRow, type Fold, type FoldAsk } from "./folds.js";
+import type { Learner, Model } from "./learner.js";
 import { measured } from "./measured.js";
 import { taskOf, trainModel, type TrainingAsk } from "./training.js";
 
@@ -21,83 +23,157 @@ export interface CrossValidation {
   metrics: Record<string, FoldFigures>;
 }
 
+/** A way to make a model of rows: `trainModel` itself, or a whole procedure with tuning and calibration. Folds count from 1. */
+export type Trainer = (rows: Relation, run: Run, fold: number) => Promise<Model>;
+
+export interface FoldWork extends FoldAsk {
+  /** How the model of a fold is made. */
+  train?: Trainer;
+  /** Columns to carry over into the out-of-fold predictions. */
+  keep?: readonly string[];
+}
+
+/** What a model says about the rows of one fold, beside what is measured of it. */
+interface FoldAnswers {
+  metrics: Record<string, number | null>;
+  /** Predictions with `foldRow`; for tasks whose predictions are rows. */
+  answers?: Relation;
+}
+
 /**
- * Trains on all folds but one and measures on that one, for every fold in turn.
+ * Trains on all folds but one (for folds in the order of time: on what is earlier) and measures on that
+ * one, for every fold in turn. The metrics of a fold are those of `evaluate`.
  *
- * Rows are dealt to the folds by md5 of the seed and their number, within every class of a target and
- * every user, so that folds are alike (stratified). The metrics of a fold are those of `evaluate`.
- *
- * @param folds 2 or more
- * @throws ShopaiError "data" when there are fewer rows than folds
+ * @throws ShopaiError "data" when the rows cannot be dealt to so many folds
  */
 export async function crossValidated(
   learner: Learner,
   relation: Relation,
   ask: TrainingAsk,
-  folds: number,
+  work: FoldWork,
   run: Run,
 ): Promise<CrossValidation> {
-  const rows = await countRows(relation);
-  if (rows < folds)
-    throw new ShopaiError("data", `${grouped(rows)} rows cannot be dealt to ${folds} folds`, {
-      where: relation.name,
-      try: "a smaller --cv",
+  const { validation, drop } = await overFolds(learner, relation, ask, work, run);
+  await drop();
+  return validation;
+}
+
+/**
+ * As `crossValidated`, with the predictions of every row by the model that did not see it.
+ *
+ * @returns `outOfFold`: kept columns, the target, `fold` (from 1), and the prediction's columns; rows in
+ *   the order of the table, without those that no fold measures
+ * @throws ShopaiError "usage" for tasks whose predictions are not rows
+ */
+export async function outOfFold(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  work: FoldWork,
+  run: Run,
+): Promise<{ validation: CrossValidation; outOfFold: Relation }> {
+  const { validation, answers, drop } = await overFolds(learner, relation, ask, work, run);
+  if (answers.length === 0)
+    throw new ShopaiError("usage", `${learner.name} has no prediction for every row to save`, {
+      try: "leaving --oof out",
     });
-  const dealt = await dealtTable(learner, relation, ask, folds, run);
-  const part = (predicate: string): Relation => ({
-    ...relation,
-    sql: `SELECT ${[...visible(relation), rowColumn].join(", ")} FROM ${ident(dealt)} WHERE fold_number ${predicate}`,
-    key: [rowColumn],
-  });
+  const parts = answers.map(
+    (part, fold) =>
+      `SELECT ${foldRow} AS ${rowColumn}, * EXCLUDE (${foldRow}, ${rowColumn}), ${fold + 1} AS fold FROM (${part.sql})`,
+  );
+  const table = relation.engine.fresh("out_of_fold");
+  await relation.engine.run(`CREATE TABLE ${ident(table)} AS ${parts.join(" UNION ALL ")}`);
+  await drop();
+  return {
+    validation,
+    outOfFold: await relationOf(relation.engine, `SELECT * FROM ${ident(table)}`, {
+      key: [rowColumn],
+      inputs: relation.inputs,
+      name: relation.name,
+    }),
+  };
+}
+
+async function overFolds(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  work: FoldWork,
+  run: Run,
+): Promise<{ validation: CrossValidation; answers: Relation[]; drop: () => Promise<void> }> {
+  const plan = await foldPlan(learner, relation, ask, work);
+  const { engine, drop } = scoped(relation.engine);
+  const { folds } = await dealt({ ...relation, engine }, plan, run);
+  const heard = repeated(run);
+  run.progress.stage(`${learner.name}: ${grouped(folds.length)} folds`);
+  const found: Record<string, (number | null)[]> = {};
+  const answers: Relation[] = [];
+  for (const [i, fold] of folds.entries()) {
+    const one = await answeredFold(fold, i + 1, ask, work, learner, heard);
+    for (const [name, value] of Object.entries(one.metrics)) (found[name] ??= []).push(value);
+    if (one.answers) answers.push(one.answers);
+    run.progress.update(i + 1, folds.length, "folds");
+  }
+  run.progress.done();
+  const metrics = Object.fromEntries(
+    Object.entries(found).map(([name, values]) => [name, figuresOf(values)]),
+  );
+  return { validation: { folds: folds.length, metrics }, answers, drop };
+}
+
+/** The ways to deal rows that suit a task: within every class of a target, or every user. */
+export async function foldPlan(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  plan: FoldAsk,
+): Promise<FoldAsk> {
+  const task = await taskOf(learner, relation, ask.roles, ask);
+  const classes = task === "classification" || task === "anomaly";
+  return { ...plan, stratum: classes ? ask.roles.target : ask.roles.user };
+}
+
+/** The same run for work that is repeated: without progress of its own, and saying every warning once. */
+export function repeated(run: Run): Run {
   const said = new Set<string>();
-  const foldRun: Run = {
+  return {
     ...run,
+    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
     warn: (message) => {
       if (!said.has(message)) run.warn(message);
       said.add(message);
     },
   };
-  const found: Record<string, (number | null)[]> = {};
-  for (let fold = 0; fold < folds; fold++) {
-    const model = await trainModel(learner, part(`<> ${fold}`), ask, foldRun);
-    const held = await measured(model, part(`= ${fold}`), { cuts: [10], by: [] }, foldRun);
-    const { metrics } = await scoreOf(held.subject, run.rng("bootstrap"), { resamples: 0 });
-    for (const [name, value] of Object.entries(metrics)) (found[name] ??= []).push(value);
-  }
-  await relation.engine.run(`DROP TABLE ${ident(dealt)}`);
-  return {
-    folds,
-    metrics: Object.fromEntries(Object.entries(found).map(([name, values]) => [name, figuresOf(values)])),
-  };
 }
 
-/** A copy of the rows with their number (`rowColumn`) and their fold (`fold_number`, from 0). */
-async function dealtTable(
-  learner: Learner,
-  relation: Relation,
+async function answeredFold(
+  { train, held }: Fold,
+  number: number,
   ask: TrainingAsk,
-  folds: number,
+  work: FoldWork,
+  learner: Learner,
   run: Run,
-): Promise<string> {
-  const { engine } = relation;
-  const clash = relation.schema.find((field) => field.name.toLowerCase() === "fold_number");
-  if (clash)
-    throw new ShopaiError("data", `a table with a column ${clash.name} cannot be cross-validated`, {
-      where: relation.name,
-      try: `renaming ${clash.name}`,
-    });
-  const { roles } = ask;
-  const task = await taskOf(learner, relation, roles, ask);
-  const stratum = task === "classification" ? roles.target : roles.user;
-  const within = stratum === undefined ? [] : [ident(columnNamed(relation, stratum).name)];
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
-  const numbered = `SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${rowColumn} FROM (${relation.sql})`;
-  const dealing = [...within, `md5(${literal(`${run.seed}:`)} || ${rowColumn})`, rowColumn].join(", ");
-  const table = engine.fresh("dealt");
-  await engine.run(
-    `CREATE TABLE ${ident(table)} AS SELECT *, (row_number() OVER (ORDER BY ${dealing}) - 1) % ${folds} AS fold_number FROM (${numbered})`,
-  );
-  return table;
+): Promise<FoldAnswers> {
+  const scope = scoped(held.engine);
+  const within = (rows: Relation): Relation => ({ ...rows, engine: scope.engine });
+  const fitted = work.train ?? ((rows) => trainModel(learner, rows, ask, run));
+  const model = await fitted(within(train), run, number);
+  const { task, target } = model.card;
+  const byRow = task === "classification" || task === "regression" || task === "anomaly";
+  const carried = [...new Set([...(work.keep ?? []), ...(target ? [target.name] : []), foldRow])];
+  const answers = byRow
+    ? await kept(await model.predict(within(held), { keep: carried }, run), held)
+    : undefined;
+  const answering: Model = answers ? { ...model, predict: async () => within(answers) } : model;
+  const { subject } = await measured(answering, within(held), { cuts: [10], by: [] }, run);
+  const { metrics } = await scoreOf(subject, run.rng("bootstrap"), { resamples: 0 });
+  await scope.drop();
+  return { metrics, answers };
+}
+
+/** A copy of predictions that outlives the scope of their fold. */
+async function kept(answers: Relation, { engine }: Relation): Promise<Relation> {
+  return materialised({ ...answers, engine }, "answers");
 }
 
 function figuresOf(values: (number | null)[]): FoldFigures {

@@ -2,7 +2,7 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Column } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
-import type { DesignMatrix } from "../kernels/design.js";
+import { dense } from "../kernels/design.js";
 import { assign, lloyd, plusPlus, type Clustering, type Points } from "../kernels/lloyd.js";
 import { frameOf } from "../table/relation.js";
 import { breathe } from "./breathe.js";
@@ -145,14 +145,4 @@ function named(encoding: Encoding, centers: Float64Array, segment: number): Reco
       return [name, number ? value * number.scale + number.mean : value];
     }),
   );
-}
-
-function dense({ rows, width, numberWidth, numbers, starts, ones }: DesignMatrix): Points {
-  if (width === numberWidth) return { rows, width, values: numbers };
-  const values = new Float64Array(rows * width);
-  for (let r = 0; r < rows; r++) {
-    values.set(numbers.subarray(r * numberWidth, (r + 1) * numberWidth), r * width);
-    for (let p = starts[r]; p < starts[r + 1]; p++) values[r * width + ones[p]] = 1;
-  }
-  return { rows, width, values };
 }

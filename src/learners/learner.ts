@@ -4,6 +4,7 @@ import type { InputRecord } from "../table/provenance.js";
 import type { Points } from "../kernels/lloyd.js";
 import type { Relation } from "../table/relation.js";
 import type { TreeModel } from "./gbdt/trees.js";
+import type { Decision } from "./decision.js";
 import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
@@ -23,11 +24,12 @@ export const roleHelp = {
   user: "column of the user (customer, session)",
   item: "column of the item (product)",
   rating: "column of the strength of an interaction: stars, units, 0 or more",
-  time: "column of the time of an interaction: date, timestamp or number of seconds",
+  time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
   segment: "column of the user's group (country, tier): newcomers get what is popular in theirs",
 } as const;
 export type RoleName = keyof typeof roleHelp;
+export type RoleNeeds = Partial<Record<RoleName, "required" | "optional">>;
 /** Column names by role, spelled as in the table. */
 export type Roles = Partial<Record<RoleName, string>>;
 
@@ -54,6 +56,8 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
+  valid?: Relation;
   /** Learners with parts: the recommenders to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
@@ -115,6 +119,8 @@ export interface ModelCard extends Signature {
   seed: number;
   /** Rows it was fitted on. */
   rows: number;
+  /** Classification: how scores become probabilities and decisions. */
+  decision?: Decision;
   /** The files that those rows came from, and the predicate that chose them. */
   inputs: InputRecord[];
   where?: string;
@@ -141,8 +147,8 @@ export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" |
    * @throws ShopaiError "data" naming the columns that are missing or of another type
    */
   predict(rows: Relation | undefined, ask: Ask, run: Run): Promise<Relation>;
-  /** Writes the model folder, atomically. */
-  save(path: string): Promise<void>;
+  /** Writes the model folder, atomically. @param beside writes more files of the folder, such as the reference */
+  save(path: string, beside?: (folder: FolderWriter) => void): Promise<void>;
   /** Writes everything but the card into the folder of a model that holds this one. */
   store(folder: FolderWriter): void;
 }
@@ -158,7 +164,7 @@ export interface Learner<T extends ParamTable = ParamTable> {
   summary: string;
   /** Paper or manual, with its year. */
   source: string;
-  roles: Partial<Record<RoleName, "required" | "optional">>;
+  roles: RoleNeeds;
   /** Whether it learns from feature columns beside its roles. */
   features: boolean;
   params: T;
@@ -173,6 +179,14 @@ export interface Learner<T extends ParamTable = ParamTable> {
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
   load(folder: FolderReader): Fitted | Promise<Fitted>;
+}
+
+/**
+ * The roles of a learner: its own, and for those that learn a target from features the time of a row, which
+ * they do not learn from: alerts are counted by day, and what is newer than the row is warned of.
+ */
+export function rolesOf({ roles, features }: Pick<Learner, "roles" | "features">): RoleNeeds {
+  return features && roles.target ? { time: "optional", ...roles } : roles;
 }
 
 /** Declares a learner; nothing but a place for the types to meet. */

@@ -5,20 +5,32 @@ import type { Run } from "../engine/run.js";
 import { choleskyFactor, choleskySolve } from "../kernels/cholesky.js";
 import { addDesignGram, addRow, rowTimes, type DesignMatrix } from "../kernels/design.js";
 import { frameOf } from "../table/relation.js";
+import { logLink, squaredLoss, type GlmFit } from "../kernels/glm.js";
 import { breathe } from "./breathe.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
-import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { elasticNet, elasticParams, nonzeroOf } from "./elastic-net.js";
+import {
+  choice,
+  defineLearner,
+  flag,
+  int,
+  real,
+  type Fitted,
+  type Signature,
+  type TrainingData,
+} from "./learner.js";
 import { predictRows } from "./row-predictions.js";
 
 /** The widest matrix whose products are worked out. */
 const widest = 8192;
 
 /**
- * Linear regression with an L2 penalty: the weights w and intercept b that minimise
+ * Linear regression with L2 and L1 penalties: the weights w and intercept b that minimise
  *
- *   Σ_r weight_r · (y_r - X_r w - b)² + lambda · |w|²
+ *   Σ_r weight_r · (y_r - X_r w - b)² / 2 + lambda/2 · |w|² + l1 · |w|₁
  *
- * The intercept bears no penalty. With `alpha` = lambda this is scikit-learn's Ridge behind a
+ * or, for the families poisson and gamma, half the deviance of y_r and exp(X_r w + b) in place of the
+ * squares (McCullagh & Nelder 1989). The intercept bears no penalty. With `alpha` = lambda and l1 = 0 this is scikit-learn's Ridge behind a
  * StandardScaler for numbers and a OneHotEncoder for texts; with lambda 0 ordinary least squares, where
  * columns that depend on earlier ones get no weight. Hoerl & Kennard (1970), eq. 2.1.
  */
@@ -37,6 +49,12 @@ export default defineLearner({
       search: [1e-3, 1e4],
       log: true,
     }),
+    family: choice({
+      default: "gaussian",
+      choices: ["gaussian", "poisson", "gamma"],
+      help: "poisson for counts, gamma for amounts above 0, both with a log link; gaussian for any number",
+    }),
+    ...elasticParams,
     scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
     levels: int({
       default: 1000,
@@ -64,13 +82,30 @@ export default defineLearner({
     const x = encode(frame, data.features, encoding);
     const y = floats(frame, target);
     const weights = weight === undefined ? undefined : floats(frame, weight);
-    const coefficients = await leastSquares(x, y, weights, params.lambda, run);
-    return fitted(data, encoding, coefficients, figuresOf(x, y, weights, coefficients));
+    if (params.l1 === 0 && params.family === "gaussian") {
+      const coefficients = await leastSquares(x, y, weights, params.lambda, run);
+      return fitted(
+        data,
+        encoding,
+        coefficients,
+        "gaussian",
+        figuresOf(x, y, weights, coefficients, "gaussian"),
+      );
+    }
+    checkFamily(params.family, y, data);
+    const fit = await penalised(x, y, weights, params, run);
+    const about = {
+      ...figuresOf(x, y, weights, fit.weights, params.family),
+      iterations: fit.iterations,
+      objective: fit.value,
+      ...(params.l1 > 0 && { nonzero: nonzeroOf(fit.weights), path: fit.path }),
+    };
+    return fitted(data, encoding, fit.weights, params.family, about);
   },
   load(folder) {
     const encoding = folder.json<Encoding>("encoding");
     const weights = folder.array("weights", "f64", [encoding.width + 1]);
-    return fitted(folder.card, encoding, weights, folder.card.about);
+    return fitted(folder.card, encoding, weights, String(folder.card.params.family), folder.card.about);
   },
 });
 
@@ -79,6 +114,7 @@ function fitted(
   { features }: Signature,
   encoding: Encoding,
   weights: Float64Array,
+  family: string,
   about: Record<string, unknown>,
 ): Fitted {
   return {
@@ -86,7 +122,9 @@ function fitted(
     predict: (rows, ask, run) =>
       predictRows(rows!, features, ask, run, (frame) => {
         const x = encode(frame, features, encoding);
-        const values = Float64Array.from({ length: x.rows }, (_, r) => predicted(x, r, weights));
+        const values = Float64Array.from({ length: x.rows }, (_, r) =>
+          meanOf(family, predicted(x, r, weights)),
+        );
         return new Map<string, Column>([["prediction", { kind: "f64", values }]]);
       }),
     save(folder) {
@@ -99,6 +137,60 @@ function fitted(
 
 const predicted = (x: DesignMatrix, r: number, weights: Float64Array): number =>
   rowTimes(x, r, weights) + weights[x.width];
+
+/** The prediction that a linear predictor stands for. */
+const meanOf = (family: string, eta: number): number =>
+  family === "poisson" || family === "gamma" ? Math.exp(eta) : eta;
+
+function checkFamily(family: string, y: Float64Array, { target, relation }: TrainingData): void {
+  const bad = y.findIndex((value) => value < 0 || (family === "gamma" && value === 0));
+  if (family === "gaussian" || bad < 0) return;
+  throw new ShopaiError(
+    "data",
+    `the family ${family} takes targets ${family === "gamma" ? "above 0" : "of 0 and more"}, and ${target!.name} holds ${y[bad]}`,
+    {
+      where: relation.name,
+      try: `--where '${target!.name} ${family === "gamma" ? ">" : ">="} 0', or --param family=gaussian`,
+    },
+  );
+}
+
+/** With an L1 penalty or a log link: by proximal Newton steps. */
+async function penalised(
+  x: DesignMatrix,
+  y: Float64Array,
+  weights: Float64Array | undefined,
+  params: { family: string; lambda: number; l1: number; path: number },
+  run: Run,
+): Promise<GlmFit & { path?: unknown }> {
+  run.progress.stage("linear: fitting");
+  let total = 0;
+  let sum = 0;
+  y.forEach((value, r) => {
+    total += weights ? weights[r] : 1;
+    sum += (weights ? weights[r] : 1) * value;
+  });
+  if (params.family !== "gaussian" && sum === 0)
+    throw new ShopaiError("data", "every target is 0", { try: "--param family=gaussian" });
+  const loss =
+    params.family === "gaussian"
+      ? squaredLoss(y)
+      : params.family === "poisson"
+        ? logLink.poisson(y)
+        : logLink.gamma(y);
+  const intercept = params.family === "gaussian" ? sum / total : Math.log(sum / total);
+  const fit = await elasticNet(
+    x,
+    loss,
+    weights,
+    { ...params, iterations: 1000, tolerance: 1e-13 },
+    intercept,
+    run,
+  );
+  if (!fit.converged) run.warn("linear did not converge in 1000 steps: try a larger lambda");
+  run.progress.done(`${fit.iterations} steps`);
+  return fit;
+}
 
 /** The weights of the columns, then the intercept. */
 async function leastSquares(
@@ -159,6 +251,7 @@ function figuresOf(
   y: Float64Array,
   rowWeights: Float64Array | undefined,
   weights: Float64Array,
+  family: string,
 ): Record<string, unknown> {
   let total = 0;
   let mean = 0;
@@ -172,7 +265,7 @@ function figuresOf(
   let spread = 0;
   for (let r = 0; r < x.rows; r++) {
     const weight = rowWeights ? rowWeights[r] : 1;
-    squares += weight * (y[r] - predicted(x, r, weights)) ** 2;
+    squares += weight * (y[r] - meanOf(family, predicted(x, r, weights))) ** 2;
     spread += weight * (y[r] - mean) ** 2;
   }
   return {

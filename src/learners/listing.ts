@@ -1,5 +1,5 @@
 import type { Learner } from "./learner.js";
-import { roleHelp, type RoleName } from "./learner.js";
+import { roleHelp, rolesOf, type RoleName } from "./learner.js";
 import { rangeOf } from "./params.js";
 
 /** A learner as `learners --json` tells it. */
@@ -11,7 +11,7 @@ export function describedLearner(learner: Learner): Record<string, unknown> {
     tasks,
     summary,
     source,
-    roles: Object.entries(learner.roles).map(([role, need]) => ({
+    roles: Object.entries(rolesOf(learner)).map(([role, need]) => ({
       name: role,
       required: need === "required",
       help: roleHelp[role as RoleName],
@@ -37,7 +37,7 @@ export function parametersText(learner: Learner): string {
     `${param.help} (${rangeOf(param)})`,
   ]);
   const width = Math.max(0, ...rows.map(([left]) => left.length));
-  const roles = Object.entries(learner.roles).map(
+  const roles = Object.entries(rolesOf(learner)).map(
     ([role, need]) => `--${role}${need === "optional" ? " (optional)" : ""}`,
   );
   if (learner.features) roles.push("--features (optional)");

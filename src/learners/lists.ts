@@ -45,17 +45,12 @@ export function listMaker(
 ): (person: Person) => List {
   const size = catalogue.items.length;
   const tie = popularityRanks(catalogue);
-  const scores = new Float64Array(size);
+  const score = scoreGiver(catalogue, scorer);
   const best = new Int32Array(Math.min(reranker?.candidates(k) ?? k, size));
   const bestScores = new Float64Array(best.length);
   const allowed = reranker?.allowed;
   return (person) => {
-    const profile = profileOf(catalogue, person);
-    const source = sourceOf(scorer, profile);
-    const segment = source === "popularity" ? (person.segment ?? -1) : -1;
-    if (source === "popularity") scores.set(popularityIn(catalogue, segment));
-    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
-    else scorer.user(person.user, scores);
+    const { source, profile, segment, scores } = score(person);
     if (!includeSeen) for (const item of profile.items) scores[item] = -Infinity;
     if (allowed) for (let item = 0; item < size; item++) if (!allowed[item]) scores[item] = -Infinity;
     const found = topK(scores, tie, best);
@@ -70,6 +65,29 @@ export function listMaker(
       profile: source === "popularity" ? undefined : profile,
       segment,
     };
+  };
+}
+
+/** A score for every item, and where it comes from. */
+export interface Scored {
+  source: Source;
+  profile: Profile;
+  /** Segment whose popularity answers, or -1. */
+  segment: number;
+  scores: Float64Array;
+}
+
+/** Scores every item for one person after another; the scores are written over by the next. */
+export function scoreGiver(catalogue: Catalogue, scorer: Scorer): (person: Person) => Scored {
+  const scores = new Float64Array(catalogue.items.length);
+  return (person) => {
+    const profile = profileOf(catalogue, person);
+    const source = sourceOf(scorer, profile);
+    const segment = source === "popularity" ? (person.segment ?? -1) : -1;
+    if (source === "popularity") scores.set(popularityIn(catalogue, segment));
+    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
+    else scorer.user(person.user, scores);
+    return { source, profile, segment, scores };
   };
 }
 

@@ -2,19 +2,21 @@ import type { Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { addRow, rowTimes, type DesignMatrix } from "../kernels/design.js";
 import { minimise, type Minimum, type Objective } from "../kernels/lbfgs.js";
+import { logisticLoss, type GlmFit } from "../kernels/glm.js";
 import { breathe } from "./breathe.js";
-import { classFrame, classScores } from "./classes.js";
+import { balancedWeights, classFrame, classScores } from "./classes.js";
 import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
+import { elasticNet, elasticParams, elasticSoftmax, nonzeroOf } from "./elastic-net.js";
 import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
 import { predictRows } from "./row-predictions.js";
 
 /**
- * Logistic regression with an L2 penalty: the weights w and intercepts b that minimise
+ * Logistic regression with L2 and L1 penalties: the weights w and intercepts b that minimise
  *
- *   Σ_r weight_r · loss(y_r, X_r w + b) + lambda/2 · |w|²
+ *   Σ_r weight_r · loss(y_r, X_r w + b) + lambda/2 · |w|² + l1 · |w|₁
  *
  * with the logistic loss for two classes and the softmax loss over one vector per class for more. The
- * intercepts bear no penalty. With `C` = 1/lambda this is scikit-learn's LogisticRegression behind a
+ * intercepts bear no penalty. With `C` = 1/lambda and l1 = 0 this is scikit-learn's LogisticRegression behind a
  * StandardScaler for numbers and a OneHotEncoder for texts. Hastie, Tibshirani & Friedman (2009),
  * section 4.4.
  */
@@ -33,6 +35,7 @@ export default defineLearner({
       search: [1e-3, 1e3],
       log: true,
     }),
+    ...elasticParams,
     scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
     balanced: flag({
       default: false,
@@ -66,7 +69,7 @@ export default defineLearner({
       weights: params.balanced ? balancedWeights(classOf, weights, data.classes!.length) : weights,
       lambda: params.lambda,
     };
-    const found = await solve(problem, params, run);
+    const found = await (params.l1 > 0 ? solveElastic(problem, params, run) : solve(problem, params, run));
     if (!found.converged)
       run.warn(
         `logistic stopped after ${found.iterations} steps before it converged: try --param iterations=${params.iterations * 10} or a larger lambda`,
@@ -76,6 +79,7 @@ export default defineLearner({
       converged: found.converged,
       objective: found.value,
       weights: encoding.width,
+      ...(params.l1 > 0 && { nonzero: nonzeroOf(found.x), path: found.path }),
     };
     return fitted(data, { encoding, weights: found.x }, about);
   },
@@ -141,11 +145,34 @@ interface Problem {
   lambda: number;
 }
 
+/** With an L1 penalty: by proximal Newton steps. */
+async function solveElastic(
+  { x, classOf, outputs, weights, lambda }: Problem,
+  params: { l1: number; path: number; iterations: number; tolerance: number },
+  run: Run,
+): Promise<Minimum & { path?: unknown }> {
+  run.progress.stage("logistic: fitting");
+  const asked = { ...params, lambda, tolerance: params.tolerance * 1e-3 };
+  const fit: GlmFit & { path?: unknown } =
+    outputs > 1
+      ? await elasticSoftmax(x, classOf, outputs, weights, asked, run)
+      : await elasticNet(x, logisticLoss(classOf), weights, asked, logOdds(classOf, weights), run);
+  run.progress.done(`${fit.iterations} steps`);
+  return { ...fit, x: fit.weights };
+}
+
+/** The intercept of a model without any other weight. */
+function logOdds(classOf: Int32Array, weights: Float64Array | undefined): number {
+  const sums = [0, 0];
+  classOf.forEach((code, r) => (sums[code] += weights ? weights[r] : 1));
+  return Math.log(sums[1] / sums[0]);
+}
+
 async function solve(
   problem: Problem,
   { iterations, tolerance }: { iterations: number; tolerance: number },
   run: Run,
-): Promise<Minimum> {
+): Promise<Minimum & { path?: undefined }> {
   run.progress.stage("logistic: fitting");
   const units = stepUnits(problem);
   const loss = meanLoss(problem);
@@ -224,20 +251,6 @@ function meanLoss({ x, classOf, outputs, weights, lambda }: Problem): Objective 
       }
     return loss + ((lambda / total) * squares) / 2;
   };
-}
-
-/** n / (classes · rows of the class), as scikit-learn's "balanced", times the row's own weight. */
-function balancedWeights(
-  classOf: Int32Array,
-  weights: Float64Array | undefined,
-  classes: number,
-): Float64Array {
-  const counts = new Float64Array(classes);
-  for (const code of classOf) counts[code]++;
-  return Float64Array.from(
-    classOf,
-    (code, r) => (classOf.length / (classes * counts[code])) * (weights ? weights[r] : 1),
-  );
 }
 
 function sigmoid(z: number): number {

@@ -17,15 +17,16 @@ import { columnNamed, findColumn, kindOf, relationOf, rowColumn, type Relation }
 import { breathe } from "./breathe.js";
 import type { Model } from "./learner.js";
 import { listMaker, type List, type Source } from "./lists.js";
-import type { MeasureAsk, Measured } from "./measured.js";
+import { rankedAmongSome } from "./measured-candidates.js";
+import type { MeasureAsk, Measured, RankedAmong } from "./measured.js";
 import type { Catalogue } from "./recommendations.js";
-import { popularityRanks } from "./scorer.js";
-import { peopleOf, saySources } from "./serving.js";
+import { popularityRanks, type Scorer } from "./scorer.js";
+import { peopleOf, saySources, type People } from "./serving.js";
 
 /** Most pairs of user and item that are scored for `auc_per_user`; beyond, a sample of users by the seed. */
-const mostScored = 5_000_000;
+const mostScored = 50_000_000;
 /** Users whose relevant items are held in memory at once. */
-const batch = 65_536;
+export const batch = 65_536;
 /** The slice by how much each user had in training; no column of the table. */
 export const historySlice = "training_items";
 
@@ -58,9 +59,49 @@ export async function measuredRanking(
   );
   const categories = ask.categories && (await categoriesOf(ask.categories, catalogue, people.items, run));
   const judge = judgeOf(catalogue, people.count, ask.cuts, categories);
+  const { auc, ranked } =
+    ask.negatives === undefined
+      ? await rankedAmongAll(catalogue, scorer, people, truth, ask.cuts, judge, run)
+      : await rankedAmongSome(model, truth, people, ask.negatives, ask.cuts[ask.cuts.length - 1], judge, run);
+  const data: RankingRows = { ...judge.done(), relevant: integers(users, "relevant"), auc };
+  const subjectOf = (part: RankingRows): Subject => ({
+    measure: measureRanking(part, ask.cuts),
+    subset: (units) => subjectOf(rankingSubset(part, units)),
+  });
+  const sliced = columns.map((name, i): Slicing => {
+    const { values, levels } = codes(users, `_slice_${i}`);
+    return { column: columnNamed(rows, name, "--by").name, code: values, levels };
+  });
+  if (columns.length < ask.by.length) sliced.push(judge.byHistory());
+  return {
+    subject: subjectOf(data),
+    rows: truth.rows,
+    users: people.count,
+    ranked,
+    units: truth.digest,
+    slicings: sliced,
+  };
+}
+
+/** What came of ranking everybody's relevant items; the lists went to the judge. */
+export interface Ranked {
+  /** AUC of every user over its candidates, NaN where undefined or not worked out. */
+  auc: Float64Array;
+  ranked: RankedAmong;
+}
+
+/** Ranks the relevant items among all that are new to the user. */
+async function rankedAmongAll(
+  catalogue: Catalogue,
+  scorer: Scorer,
+  people: People,
+  truth: Truth,
+  cuts: readonly number[],
+  judge: Judge,
+  run: Run,
+): Promise<Ranked> {
   const drawn = await drawnForAuc(truth, catalogue, people.count, run);
-  const most = ask.cuts[ask.cuts.length - 1];
-  const list = listMaker(catalogue, scorer, { k: most });
+  const list = listMaker(catalogue, scorer, { k: cuts[cuts.length - 1] });
   const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
   const auc = new Float64Array(people.count).fill(NaN);
   run.progress.stage("recommending");
@@ -81,26 +122,12 @@ export async function measuredRanking(
   }
   run.progress.done(`${grouped(people.count)} users`);
   saySources(counts, people.count, run);
-  const data: RankingRows = { ...judge.done(), relevant: integers(users, "relevant"), auc };
-  const subjectOf = (part: RankingRows): Subject => ({
-    measure: measureRanking(part, ask.cuts),
-    subset: (units) => subjectOf(rankingSubset(part, units)),
-  });
-  const sliced = columns.map((name, i): Slicing => {
-    const { values, levels } = codes(users, `_slice_${i}`);
-    return { column: columnNamed(rows, name, "--by").name, code: values, levels };
-  });
-  if (columns.length < ask.by.length) sliced.push(judge.byHistory());
-  return {
-    subject: subjectOf(data),
-    rows: truth.rows,
-    users: people.count,
-    units: truth.digest,
-    slicings: sliced,
-  };
+  return { auc, ranked: { candidates: "all items" } };
 }
 
 /** Takes lists one by one and keeps what the metrics need of them. */
+export type Judge = ReturnType<typeof judgeOf>;
+
 function judgeOf(
   catalogue: Catalogue,
   users: number,
@@ -127,7 +154,11 @@ function judgeOf(
   const listed = new Float64Array(categories?.count ?? 0);
   const isRelevant = new Uint8Array(size);
   return {
-    add(user: number, { items, profile, source }: List, relevant: Int32Array): void {
+    add(
+      user: number,
+      { items, profile, source }: Pick<List, "items" | "profile" | "source">,
+      relevant: Int32Array,
+    ): void {
       const start = listStarts[user];
       listStarts[user + 1] = start + items.length;
       listItem.set(items, start);
@@ -222,7 +253,7 @@ async function drawnForAuc(truth: Truth, catalogue: Catalogue, users: number, ru
 }
 
 /** Relevant items, by code, of the users of a batch; those that the model does not know are not among them. */
-async function relevantOf(
+export async function relevantOf(
   truth: Truth,
   items: string,
   from: number,
@@ -274,7 +305,7 @@ async function categoriesOf(
   };
 }
 
-interface Truth {
+export interface Truth {
   /** A relation of the users alone, under the user column's name. */
   relation: Relation;
   /** A table of `number`, `level` (the user, in the model's type), `relevant` and the slices. */

@@ -15,10 +15,21 @@ import {
   silhouetteSample,
   type ClusterRows,
 } from "../metrics/clustering.js";
+import { alertFigures, type AlertFigures } from "../metrics/alerts.js";
+import type { CostMatrix } from "../metrics/cost.js";
+import { decisionTables, type DecisionTables } from "../metrics/decision-tables.js";
 import { taken } from "../metrics/metric.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../metrics/regression.js";
 import type { Slicing, Subject } from "../metrics/scorecard.js";
-import { columnNamed, frameOf, isNumeric, kindOf, materialised, type Relation } from "../table/relation.js";
+import {
+  columnNamed,
+  frameOf,
+  isNumeric,
+  kindOf,
+  materialised,
+  withExpression,
+  type Relation,
+} from "../table/relation.js";
 import type { Model } from "./learner.js";
 import { measuredRanking } from "./measured-ranking.js";
 
@@ -28,15 +39,27 @@ export interface MeasureAsk {
   cuts: readonly number[];
   /** Columns whose values are measured apart. */
   by: readonly string[];
-  /** Column of the groups of a fairness report. */
+  /** Column of the groups of a fairness report, or an SQL expression. */
   group?: string;
+  /** Two classes: what decisions cost; by default what the model was trained with. */
+  cost?: CostMatrix;
+  /** Two classes: the first alerts of every day are measured. */
+  alerts?: { perDay: number; time: string; card?: string };
   /** Column of weights of the rows, 0 or more. */
   weight?: string;
-  /** Recommendations: interactions since training, from which users are answered too. */
+  /** Recommendation: interactions since training, which users are answered from too. */
   history?: Relation;
-  /** Recommendations: where the categories of items stand. */
+  /** Recommendation: rank relevant items among these only: so many drawn by the seed, or a table of users and items. */
+  negatives?: number | Relation;
+  /** Recommendation: where the categories of items stand. */
   categories?: { items: Relation; column: string };
 }
+
+/** Recommendation: what the relevant items of a user were ranked among. */
+export type RankedAmong =
+  | { candidates: "all items" }
+  | { candidates: "sampled"; negatives: number; seed: number }
+  | { candidates: "stored"; negatives: number; file: string };
 
 /** A model's answers on held-out rows beside the truth, ready for src/metrics. */
 export interface Measured {
@@ -45,11 +68,16 @@ export interface Measured {
   rows: number;
   /** Ranking: users that were measured. */
   users?: number;
+  /** Ranking: the candidates. */
+  ranked?: RankedAmong;
   /** A digest of the units and their truths, in order: equal where two measurements can be paired. */
   units: string;
   slicings: Slicing[];
   /** Binary classification with `group`: what a fairness report needs. */
   groups?: { data: ClassificationRows; slicing: Slicing; weights?: Float64Array };
+  /** Binary classification: tables beside the metrics. */
+  tables?: DecisionTables;
+  alerts?: AlertFigures;
 }
 
 /**
@@ -67,6 +95,21 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
     throw new ShopaiError("usage", "--weight weighs rows, and recommendations are measured by user", {
       try: "leaving it out",
     });
+  for (const name of ["history", "negatives"] as const)
+    if (ask[name] !== undefined && task !== "recommendation")
+      throw new ShopaiError("usage", `--${name} is for recommendations, and this is ${task}`, {
+        try: "leaving it out",
+      });
+  if ((ask.cost ?? ask.alerts) !== undefined && (task !== "classification" || positive === undefined))
+    throw new ShopaiError(
+      "usage",
+      `${ask.cost ? "--cost" : "--alerts-per-day"} is for the decisions of a binary classifier, and this is ${task}`,
+      { try: "leaving it out" },
+    );
+  if (ask.group !== undefined) {
+    const grouped = await withExpression(rows, ask.group, "--group");
+    return measuredClasses(model, grouped.relation, { ...ask, group: grouped.column }, run);
+  }
   switch (task) {
     case "classification":
       return measuredClasses(model, rows, ask, run);
@@ -103,6 +146,8 @@ async function answered(
       where: rows.name,
     });
   const sliced = ask.by.map((name) => columnNamed(rows, name, "--by").name);
+  if (ask.alerts) sliced.push(columnNamed(rows, ask.alerts.time, "--time").name);
+  if (ask.alerts?.card !== undefined) sliced.push(columnNamed(rows, ask.alerts.card, "--card").name);
   if (ask.group !== undefined) sliced.push(columnNamed(rows, ask.group, "--group").name);
   const keep = [...new Set([...kept, ...sliced, ...(weight ? [weight.name] : [])])];
   const predictions = await materialised(await model.predict(rows, { keep }, run), "answers");
@@ -186,6 +231,7 @@ async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, ru
   const data: ClassificationRows = {
     classes: names,
     positive: positive === undefined ? undefined : names.indexOf(positive),
+    cost: ask.cost ?? model.card.decision?.cost,
     truth: recoded(truth),
     predicted: recoded(codes(frame, "prediction")),
     probability: names.map((name) => probabilityOf(name, given, classes, positive, kept.length)),
@@ -198,7 +244,34 @@ async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, ru
     units: digestOf(names, data.truth),
     slicings: ask.by.map((name) => slicing(name, kept)),
     groups: groups && { data, slicing: groups, weights: own },
+    ...(positive !== undefined && { tables: decisionTables(data, own) }),
+    ...(ask.alerts && {
+      alerts: alertFigures(
+        data.probability![data.positive!],
+        Uint8Array.from(data.truth, (code) => (code === data.positive ? 1 : 0)),
+        daysOf(rows, slicing(ask.alerts.time, kept), ask.alerts.time),
+        ask.alerts.card === undefined ? undefined : slicing(ask.alerts.card, kept).code,
+        ask.alerts.perDay,
+      ),
+    }),
   };
+}
+
+/** Codes of days, ascending, from the codes of times. @throws ShopaiError "data" for a column that holds no times */
+function daysOf(rows: Relation, { code, levels }: Slicing, time: string): Int32Array {
+  const { name, type } = columnNamed(rows, time, "--time");
+  const kind = kindOf(type);
+  if (!isNumeric(type) && kind !== "date" && kind !== "timestamp")
+    throw new ShopaiError("data", `the times in ${name} are ${type}, not dates, timestamps or seconds`, {
+      where: rows.name,
+      try: "clean, which makes timestamps of texts",
+    });
+  const dayOf = levels.map((level) =>
+    isNumeric(type)
+      ? Math.floor(Number(level) / 86400)
+      : Date.parse(`${level.slice(0, 10)}T00:00:00Z`) / 86_400_000,
+  );
+  return code.map((own) => (own < 0 ? -1 : dayOf[own]));
 }
 
 function classSubject(data: ClassificationRows, weights?: Float64Array): Subject {

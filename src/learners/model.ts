@@ -1,4 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
+import { decided } from "./decision.js";
 import type { Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
 import { learnerNamed, registry } from "./registry.js";
@@ -12,9 +13,16 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     similar: fitted.similar,
     space: fitted.space,
     trees: fitted.trees,
-    predict: (rows, ask, run) => fitted.predict(rows, ask, run),
+    predict: (rows, ask, run) =>
+      card.decision && rows
+        ? decided(card, fitted.predict.bind(fitted), rows, ask, run)
+        : fitted.predict(rows, ask, run),
     store: (folder) => fitted.save(folder),
-    save: (path) => writeModelFolder(path, card, (folder) => fitted.save(folder)),
+    save: (path, beside) =>
+      writeModelFolder(path, card, (folder) => {
+        fitted.save(folder);
+        beside?.(folder);
+      }),
   };
 }
 

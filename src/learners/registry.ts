@@ -9,7 +9,11 @@ interface Entry {
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
   logistic: { task: "classification", load: () => import("./logistic.js") },
+  svm: { task: "classification", load: () => import("./svm.js") },
+  "naive-bayes": { task: "classification", load: () => import("./naive-bayes.js") },
+  knn: { task: "classification", load: () => import("./knn.js") },
   linear: { task: "regression", load: () => import("./linear.js") },
+  lof: { task: "anomaly", load: () => import("./lof.js") },
   ecod: { task: "anomaly", load: () => import("./ecod.js") },
   kmeans: { task: "clustering", load: () => import("./kmeans.js") },
   popularity: { task: "recommendation", load: () => import("./popularity.js") },

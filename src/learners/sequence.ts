@@ -32,9 +32,9 @@ export default defineLearner({
   roles: { user: "required", item: "required", time: "optional" },
   features: false,
   params: {
-    window: int({ default: 5, min: 1, max: 1000, help: "items after an item that count", search: [1, 20] }),
+    window: int({ default: 10, min: 1, max: 1000, help: "items after an item that count", search: [1, 20] }),
     decay: real({
-      default: 1,
+      default: 0.5,
       min: 0,
       max: 10,
       help: "a pair at distance d counts d^-decay",
@@ -48,17 +48,17 @@ export default defineLearner({
       search: [0, 1],
     }),
     recency: real({
-      default: 0.7,
+      default: 0.6,
       min: 0,
       max: 1,
       help: "what a user's item counts beside the next: the last 1, the one before this, then its square…",
       search: [0.3, 1],
     }),
     shrink: real({
-      default: 1,
+      default: 20,
       min: 0,
       help: "added to the denominator: larger trusts rare pairs less",
-      search: [0, 50],
+      search: [0, 100],
     }),
     k: int({ default: 500, min: 1, help: "followers kept for every item", search: [50, 1000], log: true }),
   },

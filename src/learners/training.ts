@@ -11,8 +11,10 @@ import {
   unknownColumn,
   type Relation,
 } from "../table/relation.js";
+import type { Decision } from "./decision.js";
 import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
-import { roleHelp } from "./learner.js";
+import { checkFeatures } from "./design-matrix.js";
+import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
@@ -27,6 +29,10 @@ export interface TrainingAsk {
   /** The class that `score` is the probability of. */
   positive?: string;
   params?: Readonly<Record<string, ParamValue>>;
+  /** Rows to stop early by, for learners that do. */
+  valid?: Relation;
+  /** What becomes of the scores. */
+  decision?: Decision;
   /** For learners with parts: learners and model folders (`partsOf`). */
   parts?: readonly string[];
   /** For learners that use one: a table with a row per item. */
@@ -72,6 +78,7 @@ export async function trainModel(
     target: data.target,
     classes: data.classes,
     positive: data.positive,
+    decision: ask.decision,
     seed: run.seed,
     rows: data.rows,
     inputs: [...relation.inputs],
@@ -163,8 +170,30 @@ export async function trainingData(
     features,
     target,
     classes: classes?.map(({ name }) => name),
+    valid: ask.valid && (await validRows(ask.valid, features, target)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+}
+
+/** Validation rows, checked to have what the training rows have. */
+async function validRows(
+  valid: Relation,
+  features: readonly Field[],
+  target: Field | undefined,
+): Promise<Relation> {
+  checkFeatures(valid, features);
+  if (!target) return valid;
+  const { name, type } = columnNamed(valid, target.name, "--target");
+  if (kindOf(type) !== kindOf(target.type) && !(isNumeric(type) && isNumeric(target.type)))
+    throw new ShopaiError(
+      "data",
+      `the target ${name} is ${type} here and ${target.type} in the training rows`,
+      {
+        where: valid.name,
+        try: "clean with the same contract as for training",
+      },
+    );
+  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(name)} IS NOT NULL` };
 }
 
 /**
@@ -195,9 +224,10 @@ export async function taskOf(
 
 function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
   const roles: Roles = {};
+  const needs = rolesOf(learner);
   for (const role of Object.keys(roleHelp) as RoleName[]) {
     const name = given[role];
-    const need = learner.roles[role];
+    const need = needs[role];
     if (name === undefined) {
       if (need === "required")
         throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
@@ -213,7 +243,7 @@ function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Role
     if (!need)
       throw new ShopaiError("usage", `${learner.name} does not use --${role}`, {
         try: `leaving it out (it uses ${
-          Object.keys(learner.roles)
+          Object.keys(needs)
             .map((known) => `--${known}`)
             .join(", ") || "no roles"
         })`,

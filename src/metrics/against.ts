@@ -88,19 +88,29 @@ export function compareWith(
   };
 }
 
-function whyUnpaired(before: Pairing | undefined, now: Pairing): string | undefined {
+/** Why two measurements cannot be paired; undefined when they can. */
+export function whyUnpaired(before: Pairing | undefined, now: Pairing): string | undefined {
   if (!before) return "the file holds no resamples";
   if (before.units !== now.units) return "it was measured on other rows";
   if (before.seed !== now.seed) return `it was measured with --seed ${before.seed}, this with ${now.seed}`;
   return before.resamples === 0 || now.resamples === 0 ? "there are no resamples" : undefined;
 }
 
-function pairedInterval(now: Float64Array | undefined, stored: string | undefined): [number, number] | null {
+/** 95 % percentile interval of now - before on common resamples; texts are replicates as they are stored. */
+export function pairedInterval(
+  now: Float64Array | string | undefined,
+  stored: string | undefined,
+): [number, number] | null {
+  if (typeof now === "string") return pairedInterval(Float64Array.from(replicatesIn(now)), stored);
   if (now === undefined || stored === undefined) return null;
-  const bytes = new Uint8Array(Buffer.from(stored, "base64"));
-  const before = new Float32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
+  const before = replicatesIn(stored);
   const common = Math.min(now.length, before.length);
   return percentileInterval(Float64Array.from({ length: common }, (_, i) => Math.fround(now[i]) - before[i]));
+}
+
+function replicatesIn(stored: string): Float32Array {
+  const bytes = new Uint8Array(Buffer.from(stored, "base64"));
+  return new Float32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
 }
 
 function readMetrics(file: string): MetricsFile {

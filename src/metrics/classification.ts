@@ -1,3 +1,4 @@
+import type { CostMatrix } from "./cost.js";
 import { byFallingScore, ratio, taken, type Measure, type MetricInfo } from "./metric.js";
 
 const sklearn = "scikit-learn, sklearn.metrics";
@@ -88,11 +89,18 @@ export const classificationMetrics: MetricInfo[] = [
     better: "higher",
     undefinedWhen: "truth or prediction has one class only",
   },
+  {
+    name: "average_cost",
+    summary: "mean cost of the decisions, with --cost or a model that was trained with it",
+    source: "Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI",
+    better: "lower",
+    undefinedWhen: "there is no row",
+  },
 ];
 
 /** Those that need no probabilities. */
 export const anomalyMetrics = classificationMetrics.filter(
-  ({ name }) => !["log_loss", "brier", "ece"].includes(name),
+  ({ name }) => !["log_loss", "brier", "ece", "average_cost"].includes(name),
 );
 
 export interface ClassificationRows {
@@ -108,6 +116,26 @@ export interface ClassificationRows {
   probability?: readonly Float64Array[];
   /** Of models without probabilities: what the positive class is ranked by, larger first. */
   rankedBy?: Float64Array;
+  /** Of two classes: what decisions cost. */
+  cost?: CostMatrix;
+}
+
+/** `average_cost`: what the decisions cost, per row. */
+function costs({ truth, predicted, positive }: ClassificationRows, cost: CostMatrix): Part {
+  return {
+    names: ["average_cost"],
+    at(weights) {
+      let total = 0;
+      let spent = 0;
+      for (let row = 0; row < truth.length; row++) {
+        const hit = truth[row] === positive;
+        const chosen = predicted[row] === positive;
+        total += weights[row];
+        spent += weights[row] * (hit ? (chosen ? cost.tp : cost.fn) : chosen ? cost.fp : cost.tn);
+      }
+      return Float64Array.of(ratio(spent, total));
+    },
+  };
 }
 
 /** The same for some of the rows. */
@@ -137,6 +165,7 @@ export function measureClassification(data: ClassificationRows): Measure {
         data.classes.map(() => data.rankedBy!),
       ),
     );
+  if (data.cost && data.positive !== undefined) parts.push(costs(data, data.cost));
   const names = parts.flatMap((part) => part.names);
   return {
     family: classificationMetrics,

@@ -78,14 +78,24 @@ export function errorScales(history: Float64Array, season: number): ErrorScales 
   };
 }
 
-/** Adds up the errors of one model, first within a series, then over series. */
-export class ForecastScore {
-  private series = 0;
-  private sums = { smape: 0, mase: 0, rmsse: 0 };
-  private counts = { mase: 0, rmsse: 0 };
-  private absolute = 0;
-  private signed = 0;
-  private size = 0;
+/** Adds up the errors of one model, first within a series, then over series. Plain data, so that it goes between threads. */
+export class ScoreTotals {
+  series = 0;
+  sums = { smape: 0, mase: 0, rmsse: 0 };
+  counts = { mase: 0, rmsse: 0 };
+  absolute = 0;
+  signed = 0;
+  size = 0;
+
+  /** Adds the totals of other series. */
+  merge(other: ScoreTotals): void {
+    this.series += other.series;
+    for (const name of ["smape", "mase", "rmsse"] as const) this.sums[name] += other.sums[name];
+    for (const name of ["mase", "rmsse"] as const) this.counts[name] += other.counts[name];
+    this.absolute += other.absolute;
+    this.signed += other.signed;
+    this.size += other.size;
+  }
 
   /**
    * One series: its origins' truths and forecasts, with the scales of each origin's history.
@@ -119,6 +129,11 @@ export class ForecastScore {
       this.sums.rmsse += own.rmsse / own.rmsseOrigins;
       this.counts.rmsse++;
     }
+  }
+
+  /** Totals that came from another thread, with their methods. */
+  static of(plain: ScoreTotals): ScoreTotals {
+    return Object.assign(new ScoreTotals(), plain);
   }
 
   /** `smape`, `mase`, `rmsse`, `wape` and `bias`; NaN where undefined. */

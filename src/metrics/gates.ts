@@ -26,27 +26,50 @@ export function parseGate(text: string): Gate {
   return { text: text.trim(), metric: match[1], operator: match[2] as Gate["operator"], bound };
 }
 
+/** A gate with what it met. */
+export interface GateResult {
+  gate: Gate;
+  value: number | null;
+  /** Why it says no; undefined when it lets pass. */
+  broken?: string;
+}
+
 /**
- * Refuses when a condition holds, or when its metric is undefined: what cannot be shown does not pass.
+ * Holds gates against metrics (`of`: whose value each is, where that needs saying). A metric that is undefined breaks its gate: what cannot be shown does not pass.
  *
- * @throws ShopaiError "usage" for a metric that was not measured, "gate" naming metric, value and bound
+ * @throws ShopaiError "usage" for a metric that was not measured
  */
-export function checkGates(
+export function gateResults(
   gates: readonly Gate[],
   metrics: Readonly<Record<string, number | null>>,
-  where: string,
-): void {
-  const broken: string[] = [];
-  for (const gate of gates) {
+  of: Readonly<Record<string, string>> = {},
+): GateResult[] {
+  return gates.map((gate) => {
     if (!Object.hasOwn(metrics, gate.metric))
       throw unknownMetric(gate.metric, Object.keys(metrics), "--fail-if");
     const value = metrics[gate.metric];
-    if (value === null) broken.push(`${gate.metric} is undefined, and the gate is ${gate.text}`);
-    else if (operators[gate.operator](value, gate.bound))
-      broken.push(`${gate.metric} is ${Number(value.toPrecision(6))}, and the gate is ${gate.text}`);
-  }
-  if (broken.length > 0)
-    throw new ShopaiError("gate", broken.join("; "), { where, try: "a better model, or another bound" });
+    if (value === null)
+      return { gate, value, broken: `${gate.metric} is undefined, and the gate is ${gate.text}` };
+    if (!operators[gate.operator](value, gate.bound)) return { gate, value };
+    return {
+      gate,
+      value,
+      broken: `${gate.metric} is ${Number(value.toPrecision(6))}${gate.metric in of ? ` (${of[gate.metric]})` : ""}, and the gate is ${gate.text}`,
+    };
+  });
+}
+
+/**
+ * @param advice what to try
+ * @throws ShopaiError "gate" naming metric, value and bound of every gate that is broken
+ */
+export function checkGates(
+  results: readonly GateResult[],
+  where: string,
+  advice = "a better model, or another bound",
+): void {
+  const broken = results.flatMap((result) => result.broken ?? []);
+  if (broken.length > 0) throw new ShopaiError("gate", broken.join("; "), { where, try: advice });
 }
 
 export function unknownMetric(name: string, known: readonly string[], option: string): ShopaiError {

@@ -1,128 +1,135 @@
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { listed, nearest, ShopaiError } from "../core/errors.js";
-import { checkYaml, readYaml, yamlError, type YamlSource } from "../core/yaml-source.js";
+import { checkYaml, readYaml, yamlError, type YamlPath, type YamlSource } from "../core/yaml-source.js";
+import { missingFile } from "../table/source.js";
+import { loopSchema, unrolled, type LoopValues } from "./loops.js";
+import { paramSchema, settledParams, type ParamEntry, type ParamValue } from "./params.js";
 
-export type ParamValue = string | number | boolean | (string | number | boolean)[];
+/** One stage as the YAML says it; of a loop, one for every turn. */
+export interface StageText {
+  run: string;
+  with: Record<string, unknown>;
+  /** The name in the file: that of the loop, where the stage is a turn of one. */
+  group: string;
+  /** What `${item}`, `${key}` and `${matrix.…}` are in this turn. */
+  loop: LoopValues;
+  /** Where it stands, for errors. */
+  source: YamlSource;
+  at: YamlPath;
+}
 
 /** A pipeline as its YAML says it, checked for shape alone; the commands check their options in plan.ts. */
 export interface PipelineDocument {
   /** What state in `.shopai/` goes under: `name`, or the file's name without its ending. */
   name: string;
   params: Record<string, ParamValue>;
-  stages: Record<string, { run: string; with: Record<string, unknown> }>;
+  stages: Record<string, StageText>;
+  /** A shell command that is told of a failed run. */
+  onFailure?: string;
   source: YamlSource;
 }
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const text = z.string();
+const stageSchema = z.strictObject({
+  run: text.min(1),
+  description: text.optional(),
+  ...loopSchema,
+  with: z.record(z.string(), z.unknown()).optional(),
+});
 export const documentSchema = z.strictObject({
   name: text.min(1).optional(),
   description: text.optional(),
-  params: z.record(z.string(), z.union([scalar, z.array(scalar), z.null()])).optional(),
-  stages: z.record(
-    z.string(),
-    z.strictObject({
-      run: text.min(1),
-      description: text.optional(),
-      with: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
+  include: z.union([text.min(1), z.array(text.min(1))]).optional(),
+  params: z.record(z.string(), paramSchema).optional(),
+  on_failure: text.min(1).optional(),
+  stages: z.record(z.string(), stageSchema).optional(),
 });
+type Stage = z.output<typeof stageSchema>;
 
 /** Letters, digits, `_` and `-`: a name becomes a file's name, and a part of `${stages.name.out}`. */
 const plainName = /^[\p{L}\p{N}_][\p{L}\p{N}_-]*$/u;
 
 /**
- * Reads a pipeline and settles its parameters.
+ * Reads a pipeline with what it includes, settles its parameters and unrolls its loops.
  *
  * @param given `--param k=v` as typed
  * @throws ShopaiError "usage" with the place in the file, or naming the parameter
  */
 export function readPipeline(path: string, given: readonly string[] = []): PipelineDocument {
-  const source = readYaml(path);
-  const document = checkYaml(source, documentSchema);
+  const gathered: Gathered = { params: new Map(), stages: new Map() };
+  const { source, document } = gather(path, gathered, []);
   const name = document.name ?? basename(path).replace(/\.ya?ml$/i, "");
   if (!plainName.test(name))
     throw yamlError(source, ["name"], `the name "${name}" may hold letters, digits, _ and - only`, {
       try: name.replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+/, "") || "nightly",
     });
-  if (Object.keys(document.stages).length === 0)
+  if (gathered.stages.size === 0)
     throw yamlError(source, ["stages"], "the pipeline has no stage", { at: "key", try: "a stage" });
-  for (const stage of Object.keys(document.stages))
-    if (!plainName.test(stage))
-      throw yamlError(
-        source,
-        ["stages", stage],
-        `the stage name "${stage}" may hold letters, digits, _ and - only`,
-        { at: "key", try: stage.replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+/, "") || "stage" },
-      );
-  return {
-    name,
-    params: settled(document.params ?? {}, given, source),
-    stages: Object.fromEntries(
-      Object.entries(document.stages).map(([stage, { run, with: options }]) => [
-        stage,
-        { run, with: options ?? {} },
-      ]),
-    ),
-    source,
-  };
+  const params = settledParams(gathered.params, given, path);
+  const stages: Record<string, StageText> = {};
+  for (const [group, { stage, source: from }] of gathered.stages) {
+    const at = ["stages", group];
+    for (const turn of unrolled(group, stage, { source: from, at, params }))
+      stages[turn.name] = {
+        run: stage.run,
+        with: stage.with ?? {},
+        group,
+        loop: turn.values,
+        source: from,
+        at,
+      };
+  }
+  return { name, params, stages, onFailure: document.on_failure, source };
 }
 
-/** Parameters with what was typed over their defaults; a default fixes the type, `null` asks for a value. */
-function settled(
-  defaults: Record<string, ParamValue | null>,
-  given: readonly string[],
-  source: YamlSource,
-): Record<string, ParamValue> {
-  const typed = new Map(given.map((pair) => splitPair(pair)));
-  for (const name of typed.keys())
-    if (!Object.hasOwn(defaults, name))
-      throw new ShopaiError("usage", `the pipeline has no parameter "${name}"`, {
-        where: source.path,
-        try: nearest(name, Object.keys(defaults)) ?? `one of ${listed(Object.keys(defaults)) || "none"}`,
+interface Gathered {
+  params: Map<string, ParamEntry>;
+  stages: Map<string, { stage: Stage; source: YamlSource }>;
+}
+
+/** Reads one file and, before its own parts, what it includes. Parameters of the including file win; a stage may stand once. */
+function gather(
+  path: string,
+  into: Gathered,
+  above: readonly string[],
+): { source: YamlSource; document: z.output<typeof documentSchema> } {
+  const source = readYaml(path);
+  const document = checkYaml(source, documentSchema);
+  const own = [...above, resolve(path)];
+  const includes = [document.include ?? []].flat();
+  includes.forEach((include, i) => {
+    const at = Array.isArray(document.include) ? ["include", i] : ["include"];
+    const file = join(dirname(path), include);
+    if (own.includes(resolve(file)))
+      throw yamlError(source, at, `${include} includes itself`, { try: "leaving it out" });
+    if (!existsSync(file))
+      throw yamlError(source, at, `there is no ${include} beside the pipeline`, {
+        try: missingFile(file).try,
       });
-  return Object.fromEntries(
-    Object.entries(defaults).map(([name, fallback]) => {
-      const value = typed.get(name);
-      if (value !== undefined) return [name, asTypeOf(name, fallback, value, source)];
-      if (fallback === null)
-        throw yamlError(source, ["params", name], `the parameter "${name}" has no value`, {
-          at: "key",
-          try: `--param ${name}=…`,
-        });
-      return [name, fallback];
-    }),
+    gather(file, into, own);
+  });
+  for (const [name, param] of Object.entries(document.params ?? {}))
+    into.params.set(name, { text: param, source });
+  for (const [name, stage] of Object.entries(document.stages ?? {})) {
+    checkName(name, source);
+    const other = into.stages.get(name);
+    if (other)
+      throw yamlError(source, ["stages", name], `${other.source.path} has a stage ${name} already`, {
+        at: "key",
+        try: `another name for one of them`,
+      });
+    into.stages.set(name, { stage, source });
+  }
+  return { source, document };
+}
+
+function checkName(stage: string, source: YamlSource): void {
+  if (plainName.test(stage)) return;
+  throw yamlError(
+    source,
+    ["stages", stage],
+    `the stage name "${stage}" may hold letters, digits, _ and - only`,
+    { at: "key", try: stage.replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+/, "") || "stage" },
   );
-}
-
-function splitPair(pair: string): [string, string] {
-  const cut = pair.indexOf("=");
-  if (cut < 1)
-    throw new ShopaiError("usage", `--param takes k=v, got ${pair}`, { try: "--param horizon=14" });
-  return [pair.slice(0, cut), pair.slice(cut + 1)];
-}
-
-function asTypeOf(name: string, fallback: ParamValue | null, value: string, source: YamlSource): ParamValue {
-  if (Array.isArray(fallback)) {
-    const element = fallback[0] ?? "";
-    return value === ""
-      ? []
-      : value.split(",").map((part) => asTypeOf(name, element, part.trim(), source) as string);
-  }
-  const refuse = (must: string): never => {
-    throw new ShopaiError(
-      "usage",
-      `the parameter "${name}" must be ${must}, as its default ${String(fallback)}; got ${value === "" ? '""' : value}`,
-      { where: source.path, try: `--param ${name}=${String(fallback)}` },
-    );
-  };
-  if (typeof fallback === "number") {
-    const number = value.trim() === "" ? NaN : Number(value);
-    return Number.isFinite(number) ? number : refuse("a number");
-  }
-  if (typeof fallback === "boolean")
-    return value === "true" ? true : value === "false" ? false : refuse("true or false");
-  return value;
 }

@@ -1,22 +1,21 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { ShopaiError } from "../core/errors.js";
-
-interface Holder {
-  pid: number;
-  host: string;
-  /** When the process and the machine started, so that a reused process id is not taken for the holder. */
-  born: string;
-}
+import { ownMark, stillRuns, type ProcessMark } from "./process.js";
+import { makeFolderFor } from "../table/atomic.js";
 
 /** A lock without a holder in it is one being written; past this age its writer died. */
 const unwrittenMs = 10_000;
+/** A holder touches its lock so often. */
+const beatMs = 10_000;
+/** Where a process cannot be looked up (another machine, another container, before a restart), so long without a beat means that it died. */
+const silentMs = 120_000;
 
 /**
- * Holds a lock file for as long as a process works. A holder that died is recognised (by process id and
- * start time) and its lock taken over.
+ * Holds a lock file for as long as a process works. A holder that died is recognised (by process number,
+ * start time and boot where it can be looked up, else by its heartbeat) and its lock taken over.
  *
  * @param path    the lock file
  * @param timeout seconds to wait for another holder
@@ -30,16 +29,22 @@ export async function holdLock(
   signal: AbortSignal,
   said: (message: string) => void = () => undefined,
 ): Promise<() => void> {
-  mkdirSync(dirname(path), { recursive: true });
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), born: birthOf(process.pid) ?? "" });
+  makeFolderFor(dirname(path));
+  const mine = JSON.stringify(ownMark());
   const until = performance.now() + timeout * 1000;
   for (let tries = 0; ; tries++) {
-    if (taken(path, mine)) return () => released(path, mine);
+    if (taken(path, mine)) {
+      const stop = heartbeat(path);
+      return () => {
+        stop();
+        released(path, mine);
+      };
+    }
     const text = readOrEmpty(path);
     const holder = holderIn(text);
     if (text !== undefined && isDead(path, holder)) {
       removeDead(path, text);
-      continue;
+      if (readOrEmpty(path) === undefined) continue;
     }
     if (performance.now() >= until)
       throw new ShopaiError(
@@ -53,6 +58,22 @@ export async function holdLock(
     if (tries === 0) said(`waiting for another run of ${what}${holder ? ` (process ${holder.pid})` : ""}`);
     await sleep(Math.min(100, Math.max(1, until - performance.now())), undefined, { signal });
   }
+}
+
+/** Touches the lock now and then, from a thread of its own: a long kernel keeps the main one busy. */
+function heartbeat(path: string): () => void {
+  let beating: Worker | undefined;
+  const start = setTimeout(() => {
+    const code = `const { utimesSync } = require("node:fs");
+setInterval(() => { try { const now = new Date(); utimesSync(require("node:worker_threads").workerData, now, now); } catch {} }, ${beatMs});`;
+    beating = new Worker(code, { eval: true, workerData: path });
+    beating.unref();
+  }, beatMs);
+  start.unref();
+  return () => {
+    clearTimeout(start);
+    void beating?.terminate();
+  };
 }
 
 function taken(path: string, mine: string): boolean {
@@ -81,24 +102,18 @@ function readOrEmpty(path: string): string | undefined {
   }
 }
 
-function holderIn(text: string | undefined): Holder | undefined {
+function holderIn(text: string | undefined): ProcessMark | undefined {
   try {
-    return JSON.parse(text ?? "") as Holder;
+    return JSON.parse(text ?? "") as ProcessMark;
   } catch {
     return undefined;
   }
 }
 
-function isDead(path: string, holder: Holder | undefined): boolean {
+function isDead(path: string, holder: ProcessMark | undefined): boolean {
   if (!holder) return ageOf(path) > unwrittenMs;
-  if (holder.host !== hostname()) return false;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ESRCH") return true;
-  }
-  const born = birthOf(holder.pid);
-  return born !== undefined && holder.born !== "" && born !== holder.born;
+  const runs = stillRuns(holder);
+  return runs === undefined ? ageOf(path) > silentMs : !runs;
 }
 
 const ageOf = (path: string): number => {
@@ -109,26 +124,21 @@ const ageOf = (path: string): number => {
   }
 };
 
-/** Boot of the machine and start of a process, where the system tells (Linux). */
-function birthOf(pid: number): string | undefined {
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The 22nd field; the second may hold spaces and brackets.
-    return `${boot}/${status.slice(status.lastIndexOf(")") + 2).split(" ")[19]}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Two may see the same dead holder: what was moved away is looked at again, and put back if it was a new one. */
+/**
+ * Two may see the same dead holder, and the slower one must not remove the lock that the faster one took:
+ * only who made the guard removes, after a second look.
+ */
 function removeDead(path: string, text: string): void {
-  const grave = `${path}.${process.pid}`;
+  const guard = `${path}.takeover`;
   try {
-    renameSync(path, grave);
-    if (readOrEmpty(grave) === text) rmSync(grave);
-    else renameSync(grave, path);
+    writeFileSync(guard, "", { flag: "wx" });
   } catch {
-    // Somebody else removed it first.
+    if (ageOf(guard) > unwrittenMs) rmSync(guard, { force: true });
+    return;
+  }
+  try {
+    if (readOrEmpty(path) === text) rmSync(path, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
   }
 }

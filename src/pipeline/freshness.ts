@@ -1,16 +1,26 @@
 import { ShopaiError } from "../core/errors.js";
 import { missingFile } from "../table/source.js";
 import type { Contents } from "./content.js";
-import { describeStage, differences, outputDifferences, type LockedStage, type LockFile } from "./lock.js";
+import { differences, outputDifferences } from "./changes.js";
+import { describeStage, type LockedStage, type LockFile } from "./lock.js";
 import type { Plan, Stage } from "./plan.js";
+import { script } from "./script.js";
+import { shell } from "./shell.js";
 import { lockPath } from "./state.js";
 
 /** A stage held against its lock. */
 export interface Look {
-  now: Omit<LockedStage, "outputs">;
+  now: Omit<LockedStage, "outputs" | "metrics">;
   /** Reasons to run it; empty when it is fresh. */
   why: string[];
 }
+
+/** Commands of the user's: what they make of a YAML file is not known, so that its every byte counts. */
+const readsBytes = (stage: Stage): boolean => stage.command === shell || stage.command === script;
+
+/** The hash of something that a stage reads; of a YAML file that one of our commands reads, what it says. */
+export const inputOf = (stage: Stage, path: string, contents: Contents): Promise<string | undefined> =>
+  readsBytes(stage) ? contents.of(path) : contents.meaningOf(path);
 
 /** The outputs that a lock records: what the stage writes, and its result where that counts. */
 export const outputsOf = (stage: Stage): string[] =>
@@ -31,7 +41,7 @@ export async function lookAt(
     ),
   );
   const now = describeStage(stage, inputs);
-  const why = differences(locked, now);
+  const why = differences(locked, now, contents.facts);
   if (locked && why.length === 0) {
     const { missing, changed } = outputDifferences(locked, await hashesOf(outputsOf(stage), contents));
     why.push(...missing, ...changed);
@@ -40,7 +50,7 @@ export async function lookAt(
 }
 
 async function inputHash(stage: Stage, path: string, contents: Contents): Promise<string> {
-  const hash = await contents.of(path);
+  const hash = await inputOf(stage, path, contents);
   if (hash === undefined) throw missingInput(stage, path);
   return hash;
 }
@@ -87,10 +97,11 @@ export async function foresee(
       // What earlier stages will write is not known: the recorded hash stands in, so that only other differences show.
       const stands = await Promise.all(
         stage.reads.map(
-          async (path) => [path, locked?.inputs[path] ?? (await contents.of(path)) ?? ""] as const,
+          async (path) =>
+            [path, locked?.inputs[path] ?? (await inputOf(stage, path, contents)) ?? ""] as const,
         ),
       );
-      why = differences(locked, describeStage(stage, Object.fromEntries(stands)));
+      why = differences(locked, describeStage(stage, Object.fromEntries(stands)), contents.facts);
       if (locked && why.length === 0)
         why = outputDifferences(locked, await hashesOf(outputsOf(stage), contents)).missing;
     }
@@ -130,12 +141,15 @@ export async function checkFrozen(
     if (!locked) throw frozenError(`stage ${stage.name} is not in the lock`, file);
     const inputs = await Promise.all(
       stage.reads.map(async (path) => {
-        const hash = (await contents.of(path)) ?? made.get(path) ?? awaitedHash(stage, path, locked, absent);
+        const hash =
+          (await inputOf(stage, path, contents)) ??
+          made.get(path) ??
+          awaitedHash(stage, path, locked, absent);
         if (hash === undefined) throw missingInput(stage, path);
         return [path, hash] as const;
       }),
     );
-    const why = differences(locked, describeStage(stage, Object.fromEntries(inputs)));
+    const why = differences(locked, describeStage(stage, Object.fromEntries(inputs)), contents.facts);
     const { missing, changed } = outputDifferences(locked, await hashesOf(outputsOf(stage), contents));
     const [first] = [...why, ...changed];
     if (first !== undefined) throw frozenError(`${stage.name}: ${first}`, file);

@@ -18,7 +18,12 @@ export interface LockedStage {
   /** sha256 by path of all that was read, and of all that was written. */
   inputs: Record<string, string>;
   outputs: Record<string, string>;
+  /** Of a stage that measures: each metric with the ends of its interval, so that `diff` can compare revisions. */
+  metrics?: Record<string, MetricEntry>;
 }
+
+/** `[value, from, to]`, `[value]` without an interval. */
+export type MetricEntry = (number | null)[];
 
 export type LockFile = Record<string, LockedStage>;
 
@@ -32,8 +37,11 @@ const heading =
  * @throws ShopaiError "data" when the file is no lock, or holds the marks of a merge conflict
  */
 export function readLock(path: string): LockFile {
-  if (!existsSync(path)) return {};
-  const text = readFileSync(path, "utf8");
+  return existsSync(path) ? lockFrom(readFileSync(path, "utf8"), path) : {};
+}
+
+/** The stages in the text of a lock. @param path what to call it in an error */
+export function lockFrom(text: string, path: string): LockFile {
   if (/^(<{7}|={7}|>{7})( |$)/m.test(text))
     throw new ShopaiError("data", "the lock holds the marks of a merge conflict", {
       where: path,
@@ -82,8 +90,31 @@ function lockText(pipeline: string, stages: LockFile): string {
   return `${comment}${stringify({ lock: format, pipeline, stages }, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
+/** The metrics in a stage's result, if it has any, to six digits. */
+export function metricsIn(result: unknown): Record<string, MetricEntry> | undefined {
+  const { metrics, intervals } = (result ?? {}) as {
+    metrics?: Record<string, unknown>;
+    intervals?: Record<string, [number, number] | null>;
+  };
+  if (metrics === null || typeof metrics !== "object") return undefined;
+  const entries = Object.entries(metrics).filter(([, value]) => value === null || typeof value === "number");
+  if (entries.length === 0) return undefined;
+  const rounded = (value: number): number => Number(value.toPrecision(6));
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      name,
+      [value as number | null, ...(intervals?.[name] ?? [])].map((one) =>
+        one === null ? null : rounded(one),
+      ),
+    ]),
+  );
+}
+
 /** What a stage is now, but for its outputs. */
-export function describeStage(stage: Stage, inputs: Record<string, string>): Omit<LockedStage, "outputs"> {
+export function describeStage(
+  stage: Stage,
+  inputs: Record<string, string>,
+): Omit<LockedStage, "outputs" | "metrics"> {
   return {
     run: stage.command.name,
     version,
@@ -96,50 +127,3 @@ export function describeStage(stage: Stage, inputs: Record<string, string>): Omi
 
 /** As it will read back from YAML: no undefined, no bigint. */
 const plainData = <T>(value: T): T => JSON.parse(stableJson(value)) as T;
-
-/** Why a stage is not what the lock says: each difference in words, the most telling first; empty when all is equal. */
-export function differences(locked: LockedStage | undefined, now: Omit<LockedStage, "outputs">): string[] {
-  if (!locked) return ["never ran"];
-  const found: string[] = [];
-  if (locked.run !== now.run) return [`command ${locked.run} → ${now.run}`];
-  if (locked.version !== now.version) found.push(`new version ${locked.version} → ${now.version}`);
-  if (locked.seed !== now.seed) found.push(`seed ${locked.seed} → ${now.seed}`);
-  for (const name of union(locked.options, now.options)) {
-    const [before, after] = [shown(locked.options[name]), shown(now.options[name])];
-    if (before !== after) found.push(`option \`${name}\` ${before} → ${after}`);
-  }
-  for (const path of union(locked.inputs, now.inputs)) {
-    const [before, after] = [locked.inputs[path], now.inputs[path]];
-    if (before === after) continue;
-    if (before === undefined) found.push(`input ${path} is new`);
-    else if (after === undefined) found.push(`input ${path} is read no more`);
-    else found.push(`input ${path} changed (${short(before)} → ${short(after)})`);
-  }
-  if (found.length === 0 && shown(locked.in) !== shown(now.in))
-    found.push(`inputs ${locked.in.join(", ")} → ${now.in.join(", ")}`);
-  return found;
-}
-
-/** How outputs on disk differ from the lock: `missing` ones can be made again, `changed` ones were touched by somebody else. */
-export function outputDifferences(
-  locked: LockedStage,
-  outputs: Record<string, string | undefined>,
-): { missing: string[]; changed: string[] } {
-  const missing: string[] = [];
-  const changed: string[] = [];
-  for (const [path, now] of Object.entries(outputs)) {
-    const before = locked.outputs[path];
-    if (before === undefined) missing.push(`output ${path} is new`);
-    else if (now === undefined) missing.push(`output ${path} is missing`);
-    else if (now !== before)
-      changed.push(`output ${path} is not what the stage wrote (${short(before)} → ${short(now)})`);
-  }
-  return { missing, changed };
-}
-
-export const short = (hash: string): string => hash.slice(0, 8);
-
-const shown = (value: unknown): string =>
-  value === undefined ? "unset" : typeof value === "string" ? value : stableJson(value);
-
-const union = (a: object, b: object): string[] => [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();

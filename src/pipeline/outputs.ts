@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ShopaiError } from "../core/errors.js";
 import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
+import { makeFolderFor, syncTree } from "../table/atomic.js";
 
 /**
  * For work that writes its outputs in place (a shell command): the old ones step aside and come back
@@ -12,7 +13,7 @@ import { forgetLeftover, rememberLeftover } from "../core/leftovers.js";
 export async function withOutputsAside(outputs: readonly string[], work: () => Promise<void>): Promise<void> {
   const aside = new Map<string, string>();
   for (const path of outputs) {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolderFor(dirname(path));
     if (!existsSync(path)) continue;
     const kept = join(dirname(path), `.${basename(path)}.${process.pid}.kept`);
     renameSync(path, kept);
@@ -27,6 +28,7 @@ export async function withOutputsAside(outputs: readonly string[], work: () => P
           where: path,
           try: "the path that it does write as out",
         });
+    for (const path of outputs) syncTree(path);
   } catch (error) {
     for (const path of outputs) {
       rmSync(path, { recursive: true, force: true });

@@ -1,14 +1,20 @@
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname } from "node:path";
-import { ShopaiError } from "../core/errors.js";
+import { listed, ShopaiError } from "../core/errors.js";
+import { sha256, stableJson } from "../core/hash.js";
 import { parseBytes } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
-import { writeAtomically } from "../table/atomic.js";
+import { makeFolderFor, writeAtomically } from "../table/atomic.js";
 import type { OptionShape, OptionsOf, Result } from "./command.js";
+import type { LockFile } from "./lock.js";
 import type { Stage } from "./plan.js";
+import { script } from "./script.js";
+import { maskOf, type Mask } from "./secrets.js";
+import { shell } from "./shell.js";
 import type { StageRun } from "./stage-run.js";
-import { logPath } from "./state.js";
+import { childPath, logPath } from "./state.js";
+import { watchUndeclared } from "./undeclared.js";
 
 /** What stages get from outside. */
 export interface Outside {
@@ -22,26 +28,67 @@ export interface Outside {
   /** One plain line of words, for stages that run side by side. */
   say(line: string): void;
   signal: AbortSignal;
+  /** Threads that hash large inputs. */
+  pool?: Run["pool"];
+}
+
+/** What a stage is run within. */
+export interface Around {
+  pipeline: string;
+  /** Places that stages run in: side by side they share the cores and the memory. */
+  jobs: number;
+  /** All that stages of the pipeline write. */
+  written: ReadonlySet<string>;
+  /** What the stages that are up to date were. */
+  lock: LockFile;
 }
 
 /**
  * Runs the command of a stage, with what it says in the stage's log, and keeps its Result.
  *
- * @param jobs places that stages run in: side by side they share the cores and the memory
  * @throws what the command throws; "data" when an output was not written
  */
-export async function perform(stage: Stage, pipeline: string, jobs: number, outside: Outside): Promise<void> {
-  const result = await work(stage, openLog(logPath(pipeline, stage.name)), jobs, outside);
+export async function perform(stage: Stage, around: Around, outside: Outside): Promise<Result> {
+  const mask = maskOf(stage);
+  const file = logPath(around.pipeline, stage.name);
+  const log = openLog(file, mask);
+  const undeclared = isUsers(stage) ? watchUndeclared(stage, around.written) : undefined;
+  const result = await work(stage, log, around, outside).catch((error: unknown) => {
+    throw masked(error, mask);
+  });
   for (const path of stage.writes)
     if (!existsSync(path))
       throw new ShopaiError("data", `the stage ended without writing ${path}`, { where: stage.where() });
-  await keepResult(stage, result);
+  const strays = undeclared?.() ?? [];
+  if (strays.length > 0) {
+    const message = `it wrote ${listed(strays, 5)} without declaring it: nobody sees that change (out: …)`;
+    log(`warning: ${message}\n`);
+    outside.warn(`${stage.name}: ${message}`);
+  }
+  await keepResult(stage, result, mask);
+  return result;
+}
+
+/** Commands of the user's may write anything; ours write what they say. */
+const isUsers = ({ command }: Stage): boolean => command === shell || command === script;
+
+function masked(error: unknown, mask: Mask): unknown {
+  if (!(error instanceof Error)) return error;
+  if (!(error instanceof ShopaiError)) {
+    error.message = mask(error.message);
+    return error;
+  }
+  return new ShopaiError(error.kind, mask(error.message), {
+    where: error.where && mask(error.where),
+    try: error.try && mask(error.try),
+    cause: error.cause,
+  });
 }
 
 async function work(
   stage: Stage,
   log: (text: string) => void,
-  jobs: number,
+  { jobs, pipeline, lock }: Around,
   outside: Outside,
 ): Promise<Result> {
   const alone = jobs === 1;
@@ -63,7 +110,12 @@ async function work(
     },
   });
   try {
-    const run: StageRun = { ...open.run, log };
+    const run: StageRun = {
+      ...open.run,
+      log,
+      childFile: childPath(pipeline, stage.name),
+      lineage: () => ({ pipeline, lock: sha256(stableJson(lock)) }),
+    };
     return await stage.command.run(options, run);
   } catch (error) {
     log(`error: ${(error as Error).message}\n`);
@@ -83,21 +135,21 @@ function share(stage: Stage, jobs: number): { threads: number; memory: string } 
   };
 }
 
-function openLog(path: string): (text: string) => void {
-  mkdirSync(dirname(path), { recursive: true });
+function openLog(path: string, mask: Mask): (text: string) => void {
+  makeFolderFor(dirname(path));
   writeFileSync(path, "");
-  return (text) => appendFileSync(path, text);
+  return (text) => appendFileSync(path, mask(text));
 }
 
 /** The Result of a stage as `{command, stage, result}`, for reports and for whoever reads it by `${stages.x.result}`. */
-async function keepResult(stage: Stage, result: Result): Promise<void> {
+async function keepResult(stage: Stage, result: Result, mask: Mask): Promise<void> {
   const content = { command: stage.command.name, stage: stage.name, result: result.json };
   const text = JSON.stringify(
     content,
     (_, value: unknown) => (typeof value === "bigint" ? exact(value) : value),
     2,
   );
-  await writeAtomically(stage.result, async (temporary) => writeFileSync(temporary, `${text}\n`));
+  await writeAtomically(stage.result, async (temporary) => writeFileSync(temporary, `${mask(text)}\n`));
 }
 
 const exact = (value: bigint): number | string => {

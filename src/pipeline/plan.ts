@@ -1,6 +1,7 @@
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { readlinkSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { listed, nearest, ShopaiError } from "../core/errors.js";
-import { yamlError, type YamlPath } from "../core/yaml-source.js";
+import { yamlError, type YamlPath, type YamlSource } from "../core/yaml-source.js";
 import { matchesGlob } from "../table/source.js";
 import {
   camel,
@@ -13,7 +14,7 @@ import {
   type OptionShape,
   type OptionsOf,
 } from "./command.js";
-import type { PipelineDocument } from "./document.js";
+import type { PipelineDocument, StageText } from "./document.js";
 import { stageValues, type StageValues } from "./references.js";
 import { script } from "./script.js";
 import { shell } from "./shell.js";
@@ -25,6 +26,8 @@ export type CommandListing = Record<string, { load(): Promise<{ default: Command
 /** One stage, ready to run. All paths are relative to the project folder, or absolute outside of it. */
 export interface Stage {
   name: string;
+  /** Its name in the file: that of the loop for a turn of one. */
+  group: string;
   command: Command;
   options: OptionsOf<OptionShape>;
   reads: string[];
@@ -45,8 +48,11 @@ export interface Plan {
   name: string;
   /** The pipeline's file, as typed. */
   file: string;
+  params: PipelineDocument["params"];
   /** In an order in which they can run; the order of the file where that is free. */
   stages: Stage[];
+  /** A shell command that is told of a failed run. */
+  onFailure?: string;
 }
 
 /** What every stage gets unless its own `with` says otherwise. */
@@ -58,8 +64,23 @@ export interface StageDefaults {
   engine: string;
 }
 
+export interface PlanAsk extends StageDefaults {
+  /** Lets stages write outside the project folder. */
+  allowOutside?: boolean;
+}
+
 /** Commands that say something about shopai itself, or that run pipelines. */
-const notStages = new Set(["run", "completion", "schema", "learners"]);
+const notStages = new Set([
+  "run",
+  "status",
+  "verify",
+  "cache",
+  "diff",
+  "completion",
+  "schema",
+  "learners",
+  "doctor",
+]);
 /** The common options that a stage may set; the others are about a terminal. */
 export const stageOptions = ["seed", "threads", "memory", "device", "engine"] as const;
 /** The kinds of stage that are no command of their own. */
@@ -81,31 +102,34 @@ export async function planPipeline(
   document: PipelineDocument,
   listing: CommandListing,
   project: string,
-  defaults: StageDefaults,
+  { allowOutside = false, seed, threads, memory, device, engine }: PlanAsk,
 ): Promise<Plan> {
   const commands = new Map<string, Command>();
-  for (const [name, { run }] of Object.entries(document.stages))
-    commands.set(name, await commandOf(document, name, run, listing));
+  for (const [name, stage] of Object.entries(document.stages))
+    commands.set(name, await commandOf(stage, listing));
   const values = stageValues(document);
+  const defaults = { seed, threads, memory, device, engine };
   const stages = Object.keys(document.stages).map((name) =>
     stageOf(document, name, commands.get(name)!, values.get(name)!, project, defaults),
   );
+  if (!allowOutside) for (const stage of stages) checkInside(document, stage, project);
   readReferences(stages, values, project);
   connect(document, stages);
-  return { name: document.name, file: document.source.path, stages: inOrder(document, stages) };
+  return {
+    name: document.name,
+    file: document.source.path,
+    params: document.params,
+    stages: inOrder(document, stages),
+    onFailure: document.onFailure,
+  };
 }
 
-async function commandOf(
-  document: PipelineDocument,
-  stage: string,
-  run: string,
-  listing: CommandListing,
-): Promise<Command> {
+async function commandOf({ run, source, at }: StageText, listing: CommandListing): Promise<Command> {
   const known = runnable(listing);
   if (!known.includes(run))
     throw yamlError(
-      document.source,
-      ["stages", stage, "run"],
+      source,
+      [...at, "run"],
       notStages.has(run) ? `"${run}" cannot be a stage` : `"${run}" is not a command`,
       { try: nearest(run, known) ?? `one of ${listed(known, 30)}` },
     );
@@ -120,14 +144,14 @@ function stageOf(
   project: string,
   defaults: StageDefaults,
 ): Stage {
-  const at: YamlPath = ["stages", name];
+  const { source, at, group } = document.stages[name];
   const { in: inputs, ...given } = values.with;
   const shape = optionsOf(command);
   const allowed = [...Object.keys(command.options), ...stageOptions];
   for (const key of Object.keys(given))
     if (!allowed.includes(camel(key)) || kebab(camel(key)) !== key) {
       const known = ["in", ...allowed.map(kebab)];
-      throw yamlError(document.source, [...at, "with", key], `${command.name} has no option "${key}"`, {
+      throw yamlError(source, [...at, "with", key], `${command.name} has no option "${key}"`, {
         at: "key",
         try: nearest(key, known) ?? nearest(kebab(key), known) ?? `one of ${listed(known, 40)}`,
       });
@@ -140,25 +164,26 @@ function stageOf(
   }
   const where = (key?: string): string => {
     const path = key === undefined ? at : [...at, "with", key];
-    const { line, col } = document.source.locate(path, key === undefined ? "key" : "value");
-    return `${document.source.path}:${line}:${col}`;
+    const { line, col } = source.locate(path, key === undefined ? "key" : "value");
+    return `${source.path}:${line}:${col}`;
   };
-  const positional = inputsOf(document, [...at, "with", "in"], inputs).map((path) =>
+  const positional = inputsOf(source, [...at, "with", "in"], inputs).map((path) =>
     projectPath(project, path),
   );
-  const options = checkedOptions(document, at, command, typed, positional);
+  const options = checkedOptions(source, at, command, typed, positional);
   const paths = (list: readonly string[]): string[] => [
     ...new Set(list.map((path) => projectPath(project, path))),
   ];
   const reads = paths(command.reads(options));
   const writes = paths(command.writes(options));
   if ([...reads, ...writes].includes("-"))
-    throw yamlError(document.source, at, `stage ${name} can use neither stdin nor stdout`, {
+    throw yamlError(source, at, `stage ${name} can use neither stdin nor stdout`, {
       at: "key",
       try: "a file instead of -",
     });
   return {
     name,
+    group,
     command,
     options,
     reads,
@@ -171,12 +196,12 @@ function stageOf(
   };
 }
 
-function inputsOf(document: PipelineDocument, at: YamlPath, value: unknown): string[] {
+function inputsOf(source: YamlSource, at: YamlPath, value: unknown): string[] {
   const flat = (value === undefined || value === null ? [] : [value]).flat(3) as unknown[];
   return flat.map((item) => {
     if (typeof item === "string" && item !== "") return item;
     if (typeof item === "number") return String(item);
-    throw yamlError(document.source, at, "in must be a path or a list of paths", {
+    throw yamlError(source, at, "in must be a path or a list of paths", {
       try: "in: [a.csv, b.csv]",
     });
   });
@@ -184,7 +209,7 @@ function inputsOf(document: PipelineDocument, at: YamlPath, value: unknown): str
 
 /** The command's own check, with the place in the YAML instead of the name of a flag. */
 function checkedOptions(
-  document: PipelineDocument,
+  source: YamlSource,
   stage: YamlPath,
   command: Command,
   given: Record<string, unknown>,
@@ -197,11 +222,11 @@ function checkedOptions(
     const key = kebab(error.option);
     const at = [...stage, "with", key];
     if (error.fault === "missing")
-      throw yamlError(document.source, [...stage, "with"], `${command.name} needs "${key}"`, {
+      throw yamlError(source, [...stage, "with"], `${command.name} needs "${key}"`, {
         at: "key",
         try: `${key}: ${error.must ?? "…"}`,
       });
-    throw yamlError(document.source, at, error.message.replace(/^--/, ""), {
+    throw yamlError(source, at, error.message.replace(/^--/, ""), {
       try: error.near ?? (error.must && error.option !== "in" ? `${key}: ${error.must}` : undefined),
     });
   }
@@ -213,6 +238,52 @@ export function projectPath(project: string, path: string): string {
   const inside = relative(project, resolve(project, path)).split(sep).join("/");
   if (inside === "") return ".";
   return inside.startsWith("../") && isAbsolute(path) ? resolve(path) : inside;
+}
+
+/**
+ * Refuses outputs outside the project folder: a pipeline may come from somebody else. Links count as what
+ * they point to.
+ */
+function checkInside(document: PipelineDocument, stage: Stage, project: string): void {
+  const home = realpathSync(project);
+  for (const path of stage.writes) {
+    if (isInside(home, realPlace(resolve(project, path)))) continue;
+    const { source } = document.stages[stage.name];
+    throw yamlError(
+      source,
+      placeOfPath(document, stage, path),
+      `stage ${stage.name} would write ${path}, outside the project folder ${project}`,
+      { try: "a path inside it, or --allow-outside if you trust the pipeline" },
+    );
+  }
+}
+
+const isInside = (folder: string, path: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** Where a path really lies, whether something is there or not; a link to nothing counts as what it points to. */
+function realPlace(path: string, links = 0): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const above = dirname(path);
+    if (above === path) return path;
+    const target = links < mostLinks ? linkTarget(path) : undefined;
+    return target === undefined
+      ? join(realPlace(above, links), basename(path))
+      : realPlace(resolve(above, target), links + 1);
+  }
+}
+
+/** Links that are followed before they count as a loop, as on Linux. */
+const mostLinks = 40;
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a reference names and another stage writes is read, even where the command does not know it for a path. */
@@ -241,7 +312,7 @@ function foldersOf(path: string): string[] {
 function connect(document: PipelineDocument, stages: Stage[]): void {
   const makers = new Map<string, Stage>();
   const refuse = (stage: Stage, path: string, message: string): never => {
-    throw yamlError(document.source, placeOfPath(document, stage, path), message, {
+    throw yamlError(document.stages[stage.name].source, placeOfPath(document, stage, path), message, {
       try: "another path for one of them",
     });
   };
@@ -288,7 +359,7 @@ function connect(document: PipelineDocument, stages: Stage[]): void {
 function placeOfPath(document: PipelineDocument, stage: Stage, path: string): YamlPath {
   const options = stage.options as Record<string, unknown>;
   const name = Object.keys(options).find((key) => [options[key]].flat().includes(path));
-  const at: YamlPath = ["stages", stage.name];
+  const { at } = document.stages[stage.name];
   return name !== undefined && kebab(name) in document.stages[stage.name].with
     ? [...at, "with", kebab(name)]
     : at;
@@ -304,9 +375,10 @@ function inOrder(document: PipelineDocument, stages: Stage[]): Stage[] {
     if (state.get(stage.name) === "done") return;
     if (state.get(stage.name) === "open") {
       const cycle = [...path.slice(path.indexOf(stage.name)), stage.name];
+      const { source, at } = document.stages[stage.name];
       throw yamlError(
-        document.source,
-        ["stages", stage.name],
+        source,
+        at,
         cycle.length === 2
           ? `stage ${stage.name} reads what it writes`
           : `the stages need each other: ${cycle.join(" → ")}`,
@@ -329,16 +401,23 @@ function inOrder(document: PipelineDocument, stages: Stage[]): Stage[] {
   return ordered;
 }
 
+/** The stages that names mean: a stage, a turn of a loop (`train@north`), or all turns of a loop (`train`). @throws ShopaiError "usage" */
+export function namedStages(plan: Plan, names: readonly string[]): string[] {
+  const known = [...new Set(plan.stages.flatMap(({ name, group }) => [group, name]))];
+  return names.flatMap((name) => {
+    const meant = plan.stages.filter((stage) => stage.name === name || stage.group === name);
+    if (meant.length > 0) return meant.map((stage) => stage.name);
+    throw new ShopaiError("usage", `the pipeline has no stage "${name}"`, {
+      where: plan.file,
+      try: nearest(name, known) ?? `one of ${listed(known)}`,
+    });
+  });
+}
+
 /** The stages asked for by name with all that they need; every stage when none is named. @throws ShopaiError "usage" */
 export function chosenStages(plan: Plan, names: readonly string[]): Stage[] {
   const byName = new Map(plan.stages.map((stage) => [stage.name, stage]));
-  for (const name of names)
-    if (!byName.has(name))
-      throw new ShopaiError("usage", `the pipeline has no stage "${name}"`, {
-        where: plan.file,
-        try: nearest(name, [...byName.keys()]) ?? `one of ${listed([...byName.keys()])}`,
-      });
-  const wanted = new Set<string>(names.length > 0 ? names : byName.keys());
+  const wanted = new Set<string>(names.length > 0 ? namedStages(plan, names) : byName.keys());
   for (const stage of [...plan.stages].reverse())
     if (wanted.has(stage.name)) for (const need of stage.needs) wanted.add(need);
   return plan.stages.filter((stage) => wanted.has(stage.name));

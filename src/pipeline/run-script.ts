@@ -21,6 +21,7 @@ export interface ScriptOptions {
   out: string;
   frames: boolean;
   param: Record<string, string | number | boolean>;
+  env: string[];
   seed: number;
 }
 
@@ -47,6 +48,7 @@ export async function runScript(o: ScriptOptions, command: Command, run: StageRu
     tables,
     frames: o.frames,
     params: o.param,
+    env: Object.fromEntries(o.env.map((name) => [name, process.env[name] ?? ""])),
     seed: o.seed,
     out: join(engine.scratch, "output.arrow"),
   };

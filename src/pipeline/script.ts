@@ -19,6 +19,9 @@ export const script: Command = defineCommand({
     out: option.path("where the table (or the text) goes that the module gives back", { short: "o" }),
     frames: option.flag("give danfojs data frames instead of Arrow tables").default(false),
     param: option.pairs("values that the module gets as `params`").default({}),
+    env: option
+      .names("environment variables that it gets as `env`; their values stay out of lock and logs")
+      .default([]),
   },
   reads: (o) => [...o.in, ...moduleFiles(o.module)],
   writes: (o) => [o.out],

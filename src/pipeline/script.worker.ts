@@ -13,6 +13,7 @@ export interface ScriptTask {
   tables: string[];
   frames: boolean;
   params: Record<string, unknown>;
+  env: Record<string, string>;
   seed: number;
   /** Where an Arrow table goes. */
   out: string;
@@ -72,6 +73,7 @@ async function answerTo(task: ScriptTask): Promise<ScriptAnswer> {
   }
   const made: unknown = await (module.default as (tables: unknown[], about: object) => unknown)(given, {
     params: task.params,
+    env: task.env,
     seed: task.seed,
   });
   if (typeof made === "string") return { kind: "text", text: made };

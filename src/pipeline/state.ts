@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { makeFolderFor } from "../table/atomic.js";
 
-/** Where everything that may be deleted at any time is kept, in the project folder: hashes, results, logs, locks. */
+/** Where everything that may be deleted at any time is kept, in the project folder: hashes, results, logs, locks, the cache, the history of runs. */
 export const stateFolder = ".shopai";
 
 /** The project folder of a pipeline: the nearest folder above its file that has `.shopai/`, else the working directory. */
@@ -14,7 +15,7 @@ export function projectFolder(pipeline: string): string {
 
 /** Makes the state folder, hidden from git. */
 export function makeStateFolder(): void {
-  mkdirSync(stateFolder, { recursive: true });
+  makeFolderFor(stateFolder);
   const file = join(stateFolder, ".gitignore");
   if (!existsSync(file)) writeFileSync(file, "*\n");
 }
@@ -37,3 +38,13 @@ export const runLockPath = (pipeline: string): string => `${stateFolder}/locks/$
 
 /** What is known of files that were hashed before. */
 export const hashesPath = `${stateFolder}/files.json`;
+
+/** Outputs of earlier states, by pipeline and stage. */
+export const cacheFolder = `${stateFolder}/cache`;
+
+/** What every run did: one file a run, numbered. */
+export const runsFolder = (pipeline: string): string => `${stateFolder}/runs/${pipeline}`;
+
+/** The process that a stage started, while it runs. */
+export const childPath = (pipeline: string, stage: string): string =>
+  `${stateFolder}/locks/${pipeline}.${stage}.child`;

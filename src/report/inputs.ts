@@ -1,3 +1,4 @@
+import { forecastColumns, type ForecastColumns } from "../forecast/forecast-table.js";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ShopaiError } from "../core/errors.js";
@@ -14,7 +15,6 @@ import { openTable } from "../table/open.js";
 import type { Relation } from "../table/relation.js";
 import { missingFile } from "../table/source.js";
 import type { Source } from "./page.js";
-import { forecastColumns, type ForecastColumns } from "./sections/forecast.js";
 
 /** What an input of a report was taken for. */
 export type Input = {

@@ -63,6 +63,15 @@ export function checkWritable(path: string): void {
   }
 }
 
+/** Makes a folder that something will be written to. @throws ShopaiError "data" when it cannot be made */
+export function makeFolderFor(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (cause) {
+    throw writeFailure(cause, path);
+  }
+}
+
 /** Makes a folder and those above it. (Node's own recursive mkdir never ends below /proc and its like.) */
 export function makeFolder(path: string): void {
   if (existsSync(path)) {
@@ -87,7 +96,8 @@ function removeQuietly(path: string): void {
   }
 }
 
-function syncTree(path: string): void {
+/** Makes sure that a file, or a folder with all below it, is on the disk before something is built on it. */
+export function syncTree(path: string): void {
   if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncTree(join(path, name));
   const descriptor = openSync(path, "r");
   try {

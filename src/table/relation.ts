@@ -1,5 +1,5 @@
 import { listed, nearest, ShopaiError } from "../core/errors.js";
-import { checkPredicate } from "../engine/duckdb.js";
+import { checkPredicate, checkScalar } from "../engine/duckdb.js";
 import type { Engine, Field, Schema } from "../engine/engine.js";
 import type { ColumnAsk, Frame } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
@@ -53,13 +53,42 @@ export async function where(relation: Relation, predicate: string | undefined): 
   return { ...relation, sql };
 }
 
-function badPredicate(relation: Relation, predicate: string, cause: unknown): ShopaiError {
+/**
+ * A column that a user names, or works out by an SQL expression: `age < 25` becomes a text column of that name.
+ *
+ * @throws ShopaiError "data" for a column that is not there, "usage" for a text that is no expression
+ */
+export async function withExpression(
+  relation: Relation,
+  text: string,
+  option: string,
+): Promise<{ relation: Relation; column: string }> {
+  const field = findColumn(relation.schema, text);
+  if (field) return { relation, column: field.name };
+  if (/^\w+$/.test(text)) throw unknownColumn(text, relation, option);
+  await checkScalar(relation.engine, text, option);
+  const sql = `SELECT *, (${text}\n)::VARCHAR AS ${ident(text)} FROM (${relation.sql})`;
+  try {
+    await relation.engine.describe(sql);
+  } catch (cause) {
+    throw badPredicate(relation, text, cause, option);
+  }
+  const schema = [...relation.schema, { name: text, type: "VARCHAR" }];
+  return { relation: { ...relation, sql, schema }, column: text };
+}
+
+function badPredicate(
+  relation: Relation,
+  predicate: string,
+  cause: unknown,
+  option = "--where",
+): ShopaiError {
   const message = (cause as Error).message ?? "";
   const unknown = /Referenced column "(.+?)" not found/.exec(message);
-  if (unknown) return unknownColumn(unknown[1], relation, "--where");
+  if (unknown) return unknownColumn(unknown[1], relation, option);
   return new ShopaiError(
     "usage",
-    `--where cannot be worked out: ${message.replace(/^[A-Za-z ]+ Error: /, "")}`,
+    `${option} cannot be worked out: ${message.replace(/^[A-Za-z ]+ Error: /, "")}`,
     {
       where: predicate,
       cause,

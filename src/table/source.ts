@@ -87,14 +87,23 @@ function formatOfFile(path: string, format: string | undefined): Format {
   });
 }
 
-function tablesBelow(root: string, folder: string, format: string | undefined): SourceFile[] {
+function tablesBelow(
+  root: string,
+  folder: string,
+  format: string | undefined,
+  above: readonly string[] = [],
+): SourceFile[] {
   const found: SourceFile[] = [];
+  const { dev, ino } = statSync(folder);
+  const own = `${dev}:${ino}`;
+  // A link to a folder that it lies in would never end.
+  if (above.includes(own)) return [];
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
     a.name < b.name ? -1 : 1,
   )) {
     if (entry.name.startsWith(".") || entry.name.startsWith("_")) continue;
     const path = join(folder, entry.name);
-    if (statSync(path).isDirectory()) found.push(...tablesBelow(root, path, format));
+    if (statSync(path).isDirectory()) found.push(...tablesBelow(root, path, format, [...above, own]));
     else if (formatOfPath(path) && !entry.name.endsWith(".txt"))
       found.push({
         path,

@@ -44,7 +44,6 @@ test("forecast writes a long table and says what it did", async () => {
 
 test.each([
   ["an unknown model", ["--model", "seasonal"], 2, /"seasonal" is not a forecasting model/],
-  ["auto with others", ["--model", "auto,ses"], 2, /it stands alone/],
   ["a column that is not there", ["--value", "unit"], 3, /column "unit" is not in the table/],
 ])("%s is refused without an output", async (_, more, code, message) => {
   const out = join(folder, "refused.csv");

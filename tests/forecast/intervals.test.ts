@@ -3,7 +3,7 @@ import { seededRng } from "../../src/core/rng.js";
 import { calibrate, normalQuantile } from "../../src/forecast/intervals.js";
 import { rollingWindows } from "../../src/forecast/backtest.js";
 import type { SeriesSet } from "../../src/forecast/series.js";
-import { errorScales, ForecastScore, overallWeightedAverage } from "../../src/metrics/forecast.js";
+import { errorScales, ScoreTotals, overallWeightedAverage } from "../../src/metrics/forecast.js";
 
 describe("calibration", () => {
   test("covers at least the level for errors like those it has seen", () => {
@@ -87,7 +87,7 @@ describe("metrics of forecasts", () => {
   });
 
   test("are worked out by hand for two series", () => {
-    const score = new ForecastScore();
+    const score = new ScoreTotals();
     const scales = { seasonal: 2, step: 4 };
     score.add([{ truth: Float64Array.of(10, 0), forecast: Float64Array.of(8, 0), scales }]);
     score.add([

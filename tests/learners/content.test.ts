@@ -87,7 +87,7 @@ test("scores are cosines with each of the user's items, added up; similar items 
 });
 
 test("cold items in a hybrid, and a newcomer's list from items alone", async () => {
-  const model = await trained(shelf, { parts: ["content", "item-knn"] }, "hybrid");
+  const model = await trained(shelf, { parts: ["content", "item-knn"], params: { tune: false } }, "hybrid");
   const rows = await rowsOf(
     await model.predict(await relationFrom(engine, { who: ["eve"], sku: ["pot1"] }), { k: 1 }, run),
   );

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ShopaiError } from "../../src/core/errors.js";
 import { ident } from "../../src/engine/sql.js";
-import { roleHelp, type Model, type RoleName } from "../../src/learners/learner.js";
+import { roleHelp, rolesOf, type Model, type RoleName } from "../../src/learners/learner.js";
 import { loadModel } from "../../src/learners/model.js";
 import { checkParams, type Param, type ParamValue } from "../../src/learners/params.js";
 import { learnerNamed, learnerNames, registry } from "../../src/learners/registry.js";
@@ -170,7 +170,7 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
 
   test("roles: required ones are asked for, others are refused, columns must be there", async () => {
     for (const role of Object.keys(roleHelp) as RoleName[]) {
-      const need = learner.roles[role];
+      const need = rolesOf(learner)[role];
       const roles = { ...ask.roles, [role]: need === "required" ? undefined : "price" };
       if (need === "optional") continue;
       const error = await refused(trainModel(learner, table, { ...ask, roles, features: undefined }, run));

@@ -18,7 +18,7 @@ test("every fold has every class, and what can be learned is found in all of the
     await learnerNamed("logistic"),
     table,
     { roles: { target: "y" }, params: { lambda: 0.01 } },
-    5,
+    { folds: 5 },
     run,
   );
   expect(metrics.auc).toEqual({ mean: 1, std: 0, folds: [1, 1, 1, 1, 1] });
@@ -28,7 +28,7 @@ test.each(["linear", "kmeans", "item-knn"])("%s: the figures do not depend on th
   const learner = await learnerNamed(name);
   const [many, one] = await Promise.all(
     [run, alone].map(async (each) =>
-      crossValidated(learner, await sampleTable(await each.engine()), sampleAsk(learner), 3, each),
+      crossValidated(learner, await sampleTable(await each.engine()), sampleAsk(learner), { folds: 3 }, each),
     ),
   );
   expect(many).toEqual(one);
@@ -38,6 +38,6 @@ test.each(["linear", "kmeans", "item-knn"])("%s: the figures do not depend on th
 test("fewer rows than folds is an error", async () => {
   const table = await relationFrom(await run.engine(), { x: [1, 2], y: [1, 2] });
   await expect(
-    crossValidated(await learnerNamed("linear"), table, { roles: { target: "y" } }, 3, run),
+    crossValidated(await learnerNamed("linear"), table, { roles: { target: "y" } }, { folds: 3 }, run),
   ).rejects.toThrow("2 rows cannot be dealt to 3 folds");
 });

@@ -1,6 +1,6 @@
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
-import type { Learner, RoleName, Roles } from "../../src/learners/learner.js";
+import { rolesOf, type Learner, type RoleName, type Roles } from "../../src/learners/learner.js";
 import type { TrainingAsk } from "../../src/learners/training.js";
 import type { Relation } from "../../src/table/relation.js";
 import { relationFrom, type Values } from "./rows.js";
@@ -59,7 +59,7 @@ export function sampleItems(engine: Engine): Promise<Relation> {
 /** What a learner is asked on the sample: its required roles, or all of them. */
 export function sampleAsk(learner: Learner, all = false, items?: Relation): TrainingAsk {
   const roles: Roles = Object.fromEntries(
-    Object.entries(learner.roles)
+    Object.entries(rolesOf(learner))
       .filter(([, need]) => all || need === "required")
       .map(([role]) => [
         role,

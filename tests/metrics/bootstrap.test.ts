@@ -9,7 +9,7 @@ import {
   quantileOfSorted,
 } from "../../src/metrics/bootstrap.js";
 import { fairness, largestGroup } from "../../src/metrics/fairness.js";
-import { checkGates, parseGate } from "../../src/metrics/gates.js";
+import { checkGates, gateResults, parseGate } from "../../src/metrics/gates.js";
 import { metricFamilies } from "../../src/metrics/listing.js";
 import { metricInfo } from "../../src/metrics/metric.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../../src/metrics/regression.js";
@@ -107,7 +107,7 @@ describe("gates", () => {
     const gates = [parseGate("auc < 0.9"), parseGate("f1 < 0.1")];
     const error = (metrics: Record<string, number | null>): ShopaiError | undefined => {
       try {
-        checkGates(gates, metrics, "m");
+        checkGates(gateResults(gates, metrics), "m");
       } catch (cause) {
         return cause as ShopaiError;
       }
@@ -134,16 +134,17 @@ test.each(Object.entries(metricFamilies))(
   },
 );
 
-test("fairness against the reference group, worked out by hand", () => {
-  const result = fairness(
+test("fairness against the reference group, worked out by hand", async () => {
+  const { groups, overall } = await fairness(
     { truth: Int32Array.of(1, 1, 0, 0, 1, 1, 0, 0), predicted: Int32Array.of(1, 1, 1, 0, 1, 0, 0, 0) },
     1,
-    Int32Array.of(0, 0, 0, 0, 1, 1, 1, 1),
-    ["m", "f"],
+    { column: "sex", code: Int32Array.of(0, 0, 0, 0, 1, 1, 1, 1), levels: ["m", "f"] },
     0,
+    seededRng(1),
   );
-  expect(result.f).toEqual({
+  expect(groups.f).toMatchObject({
     rows: 4,
+    base_rate: 0.5,
     selection_rate: 0.25,
     true_positive_rate: 0.5,
     false_positive_rate: 0,
@@ -151,13 +152,26 @@ test("fairness against the reference group, worked out by hand", () => {
     disparate_impact: 0.25 / 0.75,
     equal_opportunity_difference: -0.5,
     average_odds_difference: -0.5,
+    equalised_odds_difference: 0.5,
+    truth_parity_difference: 0,
+    truth_disparate_impact: 1,
   });
-  expect(result.m).toMatchObject({ statistical_parity_difference: 0, disparate_impact: 1 });
+  expect(groups.m).toMatchObject({ statistical_parity_difference: 0, disparate_impact: 1 });
+  expect(overall).toMatchObject({
+    demographic_parity_difference: 0.5,
+    demographic_parity_ratio: 1 / 3,
+    equalised_odds_difference: 0.5,
+    equalised_odds_ratio: 0,
+  });
+  const [low, high] = groups.f.intervals.statistical_parity_difference!;
+  expect(low).toBeLessThan(-0.5);
+  expect(high).toBeGreaterThan(-0.5);
+  expect(groups.m.intervals.disparate_impact).toEqual([1, 1]);
 });
 
 const credit = sharedData("german-credit/german.data");
 // Needs the public German credit file beside the project.
-test.skipIf(!credit)("parity of the outcomes of German credit, under 25 years against the rest", () => {
+test.skipIf(!credit)("parity of the outcomes of German credit, under 25 years against the rest", async () => {
   const rows = readFileSync(credit!, "utf8")
     .trim()
     .split("\n")
@@ -166,9 +180,14 @@ test.skipIf(!credit)("parity of the outcomes of German credit, under 25 years ag
   const code = Int32Array.from(rows, (row) => (Number(row[12]) < 25 ? 1 : 0));
   const levels = ["25 and more", "under 25"];
   expect(largestGroup({ column: "age", code, levels })).toBe(0);
-  const young = fairness({ truth: good, predicted: good }, 1, code, levels, 0)["under 25"];
+  const slicing = { column: "age", code, levels };
+  const found = await fairness({ truth: good, predicted: good }, 1, slicing, 0, seededRng(1), {
+    resamples: 0,
+  });
+  const young = found.groups["under 25"];
   // Worked out with numpy from the same 1,000 rows; 149 are under 25.
   expect(young.rows).toBe(149);
   expect(young.statistical_parity_difference).toBeCloseTo(-0.12855, 6);
   expect(young.disparate_impact).toBeCloseTo(0.8212, 4);
+  expect(young.truth_parity_difference).toBe(young.statistical_parity_difference);
 });

@@ -17,9 +17,9 @@ test("a file is read once; what was learned is trusted while size, times and ino
   expect(await first.of(path)).toBe(sha256("one"));
   await pause();
   await first.save();
-  const learned = JSON.parse(readFileSync(cache, "utf8")) as Record<string, { sha256: string }>;
+  const learned = JSON.parse(readFileSync(cache, "utf8")) as { files: Record<string, { sha256: string }> };
   // A wrong hash in the cache comes back: the file was not read again.
-  learned[path].sha256 = "from the cache";
+  learned.files[path].sha256 = "from the cache";
   writeFileSync(cache, JSON.stringify(learned));
   expect(await openContents(cache).of(path)).toBe("from the cache");
   writeFileSync(path, "two");
@@ -33,7 +33,9 @@ test("what was written a moment ago is not remembered: it may change again withi
   writeFileSync(path, "1");
   await contents.of(path);
   await contents.save();
-  expect(Object.keys(JSON.parse(readFileSync(cache, "utf8")) as object)).not.toContain(path);
+  expect(Object.keys((JSON.parse(readFileSync(cache, "utf8")) as { files: object }).files)).not.toContain(
+    path,
+  );
 });
 
 test("a folder is its files by name, hidden ones aside; an absent path is undefined", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { ShopaiError } from "../../src/core/errors.js";
 import { holdLock } from "../../src/pipeline/exclusive.js";
+import { ownMark } from "../../src/pipeline/process.js";
 import { temporaryFolder } from "../support/temporary.js";
 
 const never = new AbortController().signal;
@@ -37,10 +38,10 @@ test("who waits gets the lock when it is given back", async () => {
 
 test("the lock of a dead process, or of another process under its number, is taken over", async () => {
   const path = join(folder, "c.lock");
-  writeFileSync(path, JSON.stringify({ pid: dead(), host: hostname(), born: "" }));
+  writeFileSync(path, JSON.stringify({ ...ownMark(), pid: dead() }));
   (await holdLock(path, "c", 0, never))();
   if (existsSync("/proc/self/stat")) {
-    writeFileSync(path, JSON.stringify({ pid: process.pid, host: hostname(), born: "boot/1" }));
+    writeFileSync(path, JSON.stringify({ ...ownMark(), start: "1" }));
     const release = await holdLock(path, "c", 0, never);
     expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ pid: process.pid });
     release();
@@ -48,22 +49,41 @@ test("the lock of a dead process, or of another process under its number, is tak
   expect(existsSync(path)).toBe(false);
 });
 
-test("a lock of another machine is believed; an empty one is believed while it is young", async () => {
+const before = (path: string, seconds: number): void => {
+  const then = new Date(Date.now() - seconds * 1000);
+  utimesSync(path, then, then);
+};
+
+test("an empty lock is believed while it is young", async () => {
   const path = join(folder, "d.lock");
-  writeFileSync(path, JSON.stringify({ pid: 1, host: "elsewhere", born: "" }));
-  await expect(holdLock(path, "d", 0, never)).rejects.toThrow(
-    "d is running already (process 1 on elsewhere)",
-  );
   writeFileSync(path, "");
   await expect(holdLock(path, "d", 0, never)).rejects.toThrow("d is running already");
-  const minuteAgo = new Date(Date.now() - 60_000);
-  utimesSync(path, minuteAgo, minuteAgo);
+  before(path, 60);
+  (await holdLock(path, "d", 0, never))();
+});
+
+test.each([
+  ["of another machine", { host: "elsewhere" }],
+  ["from before a restart", { boot: "another" }],
+  ["of another container", { space: "pid:[1]" }],
+])("a lock %s is believed while its heart beats", async (_, other) => {
+  const path = join(folder, "beat.lock");
+  const mark = { ...ownMark(), ...other };
+  writeFileSync(path, JSON.stringify(mark));
+  before(path, 60);
+  await expect(holdLock(path, "d", 0, never)).rejects.toThrow(
+    `d is running already (process ${process.pid} on ${mark.host})`,
+  );
+  // Ahead of our clock: it was put back, and the holder may well live.
+  before(path, -3600);
+  await expect(holdLock(path, "d", 0, never)).rejects.toThrow("d is running already");
+  before(path, 600);
   (await holdLock(path, "d", 0, never))();
 });
 
 test("of many that want it at once, one at a time has it", async () => {
   const path = join(folder, "e.lock");
-  writeFileSync(path, JSON.stringify({ pid: dead(), host: hostname(), born: "" }));
+  writeFileSync(path, JSON.stringify({ ...ownMark(), pid: dead() }));
   let inside = 0;
   let most = 0;
   await Promise.all(

@@ -100,6 +100,7 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
           force: false,
           keepGoing: false,
           jobs: 1,
+          cacheBytes: 1e9,
           ...ask,
         },
         {

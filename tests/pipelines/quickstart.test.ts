@@ -63,6 +63,6 @@ test(
     appendFileSync(join(it.folder, "fixtures/shop/orders.csv"), "\n");
     const frozen = await it.run("--frozen");
     expect(frozen.code).toBe(6);
-    expect(frozen.stderr).toMatch(/^error: --frozen: orders: input fixtures\/shop\/orders\.csv changed/);
+    expect(frozen.stderr).toMatch(/^error: --frozen: orders: input fixtures\/shop\/orders\.csv: 1 row more/);
   },
 );

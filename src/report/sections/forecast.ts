@@ -2,15 +2,8 @@ import type { Engine } from "../../engine/engine.js";
 import { ident, literal, pathLiteral } from "../../engine/sql.js";
 import { provenanceKey, type Provenance } from "../../table/provenance.js";
 import { findColumn, isNumeric, kindOf, type Relation } from "../../table/relation.js";
+import type { ForecastColumns } from "../../forecast/forecast-table.js";
 import type { Cell, Part } from "../page.js";
-
-/** The columns of a table of forecasts. */
-export interface ForecastColumns {
-  series: string[];
-  time: string;
-  /** Levels in percent, widest first. */
-  levels: string[];
-}
 
 /** Series that get a chart, and that are listed. */
 const charts = 6;
@@ -18,22 +11,6 @@ const listed = 20;
 /** Periods of history before the forecast in a chart: this many horizons, and at least so many periods. */
 const historyHorizons = 4;
 const leastHistory = 28;
-
-/** The columns when a table is one of forecasts: `series…, time, model, mean, lo_80, hi_80, …`. */
-export function forecastColumns({ schema }: Relation): ForecastColumns | undefined {
-  const names = schema.map((field) => field.name);
-  const model = names.indexOf("model");
-  if (model < 1 || names[model + 1] !== "mean" || !isNumeric(schema[model + 1].type)) return undefined;
-  const levels = names.flatMap((name) => {
-    const match = /^lo_(\d+(?:\.\d+)?)$/.exec(name);
-    return match && names.includes(`hi_${match[1]}`) ? [match[1]] : [];
-  });
-  return {
-    series: names.slice(0, model - 1),
-    time: names[model - 1],
-    levels: levels.sort((a, b) => Number(b) - Number(a)),
-  };
-}
 
 /**
  * The largest series with history, mean and bands.

@@ -176,9 +176,9 @@ function comparisonPart({ file, differences }: Comparison): Part {
 }
 
 function fairnessPart({ column, reference, groups }: NonNullable<MetricsResult["fairness"]>): Part {
-  const figures = [
-    ...new Set(Object.values(groups).flatMap((group) => Object.keys(group))),
-  ] as (keyof GroupFairness)[];
+  const figures = [...new Set(Object.values(groups).flatMap((group) => Object.keys(group)))].filter(
+    (name) => name !== "intervals",
+  ) as Exclude<keyof GroupFairness, "intervals">[];
   return {
     kind: "table",
     caption: `Fairness by ${column}, compared with ${reference}`,

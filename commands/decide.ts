@@ -1,0 +1,147 @@
+import { ShopaiError, nearest } from "../src/core/errors.js";
+import { grouped } from "../src/core/quantity.js";
+import { attributes } from "../src/decide/inventory/products.js";
+import { decideInventory, type InventoryResult } from "../src/decide/inventory/decide-inventory.js";
+import { policyNames } from "../src/decide/inventory/policy.js";
+import {
+  defineCommand,
+  option,
+  readingOptions,
+  telling,
+  type Block,
+  type Cell,
+} from "../src/pipeline/command.js";
+import { openTable } from "../src/table/open.js";
+import { provenanceOf } from "../src/table/provenance.js";
+import { selectOrdered } from "../src/table/relation.js";
+import { writeTable } from "../src/table/write.js";
+import { summaries } from "./summaries.js";
+
+const topics = ["inventory"] as const;
+
+const decide = defineCommand({
+  name: "decide",
+  summary: summaries.decide,
+  inputs: {
+    usage: "inventory <forecast> [stock]",
+    min: 2,
+    max: 3,
+    help: "what to decide; a table of forecasts; a table of one row per product (stock, lead time, costs)",
+    choices: topics,
+  },
+  examples: [
+    "shopai decide inventory forecast.parquet stock.csv -o orders.csv --service 0.95",
+    "shopai decide inventory forecast.parquet stock.csv -o orders.parquet --budget 20000 --order-days 1,4",
+    "shopai decide inventory forecast.parquet -o orders.csv --param lead_time=7 --param unit_cost=4 --param price=9",
+  ],
+  options: {
+    out: option.path("table of orders to write", { short: "o", table: true }),
+    policy: option
+      .choice("how orders are placed: up to a level, Q units at a point, (s, S), or once", policyNames)
+      .default("base-stock"),
+    service: option
+      .real("share of order cycles without a stock-out (default: what costs least)", {
+        min: 0.01,
+        max: 0.9999,
+      })
+      .optional(),
+    fillRate: option.real("share of demand to meet at once", { min: 0.01, max: 0.9999 }).optional(),
+    holdingRate: option
+      .real("money per year for money in stock, where holding_cost is not given", { min: 0, max: 10 })
+      .default(0.2),
+    orderDays: option
+      .numbers("days on which orders can be placed, 1 (Monday) to 7", { min: 1, max: 7, arg: "<1,4>" })
+      .optional(),
+    budget: option.real("money for all orders together", { min: 0 }).optional(),
+    capacity: option.real("room for all orders together, in units of volume", { min: 0 }).optional(),
+    model: option.text("whose forecasts, where the table holds several", { arg: "<name>" }).optional(),
+    paths: option.integer("sample paths of the simulation", { min: 20, max: 100_000 }).default(200),
+    param: option.pairs("value for products whose row has none, repeatable: lead_time=7").default({}),
+    ...readingOptions,
+  },
+  moreHelp: async () => attributesText(),
+  reads: (o) => o.in.slice(1),
+  writes: (o) => [o.out],
+  async run(o, run) {
+    const [topic, ...tables] = o.in;
+    if (!topics.includes(topic as (typeof topics)[number])) {
+      const near = nearest(topic, topics);
+      throw new ShopaiError("usage", `"${topic}" is nothing that can be decided (${topics.join(", ")})`, {
+        try: near ? `shopai decide ${near}` : decide.examples[0],
+      });
+    }
+    if (o.service !== undefined && o.fillRate !== undefined)
+      throw new ShopaiError("usage", "--service and --fill-rate are two goals", { try: "one of the two" });
+    const engine = await run.engine();
+    const forecast = await openTable(engine, [tables[0]], { ...o, signal: run.signal });
+    const stock =
+      tables[1] === undefined
+        ? undefined
+        : await openTable(engine, [tables[1]], { ...o, where: undefined, signal: run.signal });
+    const result = await decideInventory(forecast, stock, { ...o, params: o.param }, run);
+    const inputs = [...forecast.inputs, ...(stock?.inputs ?? [])];
+    await writeTable(result.table, o.out, provenanceOf("decide", telling(decide, o), o.seed, inputs), o);
+    const top = await engine.rows<Record<string, Cell>>(
+      `SELECT * EXCLUDE (demand_sd, cost_lo_95, cost_hi_95, position, turnover, unit_gain, safety_stock, reorder_point) FROM (${selectOrdered(result.table)}) ORDER BY order_value DESC NULLS LAST, order_units DESC LIMIT 5`,
+    );
+    const { table: _, ...json } = result;
+    return {
+      json: { out: o.out, ...json },
+      blocks: blocksOf(result, o.out, top),
+      wroteStdout: o.out === "-",
+    };
+  },
+});
+export default decide;
+
+function blocksOf(result: InventoryResult, out: string, top: readonly Record<string, Cell>[]): Block[] {
+  const { cost_interval: interval, unmatched } = result;
+  const money = (value: number | null): Cell => (value === null ? "not known" : grouped(Math.round(value)));
+  const bound = Object.entries(result.bound).map(([name, products]) => `${name} ${products}`);
+  return [
+    {
+      kind: "title",
+      text: `${grouped(result.orders)} of ${grouped(result.products)} products to order → ${out}`,
+    },
+    {
+      kind: "pairs",
+      rows: [
+        ["units", grouped(Math.round(result.units))],
+        ["spend", money(result.spend)],
+        [
+          "expected cost",
+          `${money(result.expected_cost)}${interval ? ` (95 %: ${money(interval[0])} to ${money(interval[1])}); without orders ${money(result.cost_without_orders)}` : ""}`,
+        ],
+        ["fill rate", result.fill_rate],
+        ["bound by", bound.length > 0 ? bound.join(", ") : "nothing"],
+      ],
+    },
+    ...(unmatched.noStock > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(unmatched.noStock)} products have no stock row: taken for 0 in stock`,
+          },
+        ]
+      : []),
+    ...(unmatched.noForecast > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(unmatched.noForecast)} stock rows have no forecast: nothing is decided on them`,
+          },
+        ]
+      : []),
+    ...(top.length > 0
+      ? [{ kind: "table" as const, head: Object.keys(top[0]), rows: top.map((row) => Object.values(row)) }]
+      : []),
+  ];
+}
+
+function attributesText(): string {
+  const rows = Object.entries(attributes).map(
+    ([name, { help, fallback }]) =>
+      `  ${name.padEnd(14)}${help}${Number.isNaN(fallback) ? "" : ` (default: ${fallback === Infinity ? "none" : fallback})`}`,
+  );
+  return ["", "Columns of the stock table, each also as --param name=value:", ...rows, ""].join("\n");
+}

@@ -1,0 +1,259 @@
+import type { ParamValue } from "../learners/params.js";
+import { errorScales, type ErrorScales, type ScoreTotals } from "../metrics/forecast.js";
+import { autoForecast } from "./auto.js";
+import type { ForecastFit } from "./model.js";
+import { lastResort, paramsFor, readyModels, type ReadyModel } from "./registry.js";
+
+/** What is done with every series of a call; goes to the threads as it is. */
+export interface Plan {
+  horizon: number;
+  season: number;
+  seasons: number[];
+  /** Models that are forecast with, each on its own; `auto` may be among them. */
+  models: string[];
+  /** Models that speak in `auto` beside its own members. */
+  autoAlso: string[];
+  params: Record<string, ParamValue>;
+  effort: "full" | "quick";
+}
+
+/** Series to work on, and the windows that their models are judged in. */
+export interface Batch {
+  plan: Plan;
+  /** The values of series s lie at starts[s]..starts[s+1]. */
+  values: Float64Array;
+  starts: Int32Array;
+  /** History lengths of the windows; those of series s lie at windows[s]..windows[s+1]. */
+  cuts: Int32Array;
+  windows: Int32Array;
+  /** Regressors: arrays of values and futures of all series, series s at starts[s] + s * horizon. */
+  known: Float64Array[];
+  /** Forecasts made elsewhere (one model over all series), by name. */
+  made: Record<string, MadeForecasts>;
+}
+
+/** Forecasts of one model: `horizon` values for every window and for every series. */
+export interface MadeForecasts {
+  windows: Projections;
+  ahead: Projections;
+}
+
+/** Means and the deviations expected of their errors (NaN where it cannot be told), horizon by horizon. */
+export interface Projections {
+  mean: Float64Array;
+  spread: Float64Array;
+}
+
+export interface SeriesFallback {
+  series: number;
+  model: string;
+  used: string;
+  reason: string;
+}
+
+export interface BatchOutput {
+  /** By model of the plan. */
+  forecasts: Record<string, MadeForecasts>;
+  /** Errors of the members of `auto` in the windows. */
+  members: Record<string, ScoreTotals>;
+  /** What `auto` did, by series: a model's name, or "ensemble". */
+  chosen: string[];
+  fallbacks: SeriesFallback[];
+}
+
+const blank = (places: number): Projections => ({
+  mean: new Float64Array(places),
+  spread: new Float64Array(places).fill(NaN),
+});
+
+/** Fits every model of the plan to every series and every window of a batch. */
+export function workBatch({ plan, values, starts, cuts, windows, known, made }: Batch): BatchOutput {
+  const { horizon } = plan;
+  const count = starts.length - 1;
+  const models = new Map<string, ReadyModel>();
+  const output: BatchOutput = {
+    forecasts: Object.fromEntries(
+      plan.models.map((name) => [
+        name,
+        { windows: blank(cuts.length * horizon), ahead: blank(count * horizon) },
+      ]),
+    ),
+    members: {},
+    chosen: [],
+    fallbacks: [],
+  };
+  for (let s = 0; s < count; s++) {
+    const own = values.subarray(starts[s], starts[s + 1]);
+    const knownOwn = known.map((column) =>
+      column.subarray(starts[s] + s * horizon, starts[s + 1] + (s + 1) * horizon),
+    );
+    const work = new SeriesWork(own, plan, knownOwn, models);
+    const from = windows[s];
+    const ownCuts = cuts.subarray(from, windows[s + 1]);
+    for (const name of plan.models) {
+      const into = output.forecasts[name];
+      if (name === "auto") {
+        const result = autoForecast(
+          work,
+          ownCuts,
+          output.members,
+          Object.fromEntries(
+            Object.keys(made).map((other) => [other, madeOf(made[other], s, from, ownCuts.length, horizon)]),
+          ),
+        );
+        output.chosen.push(result.chosen);
+        result.windows.forEach((one, i) => place(into.windows, from + i, one));
+        place(into.ahead, s, result.ahead);
+        continue;
+      }
+      if (made[name]) {
+        const ready = madeOf(made[name], s, from, ownCuts.length, horizon);
+        ready.windows.forEach((one, i) => place(into.windows, from + i, one));
+        place(into.ahead, s, ready.ahead);
+        continue;
+      }
+      work.windows(name, ownCuts).forEach((one, i) => place(into.windows, from + i, one));
+      const ahead = work.forecast(name, own.length);
+      if (ahead.reason)
+        output.fallbacks.push({ series: s, model: name, used: ahead.used, reason: ahead.reason });
+      place(into.ahead, s, ahead);
+    }
+  }
+  return output;
+}
+
+function place(into: Projections, at: number, { mean, spread }: Projections): void {
+  into.mean.set(mean, at * mean.length);
+  into.spread.set(spread, at * spread.length);
+}
+
+function madeOf(made: MadeForecasts, s: number, from: number, count: number, horizon: number) {
+  const slice = ({ mean, spread }: Projections, at: number): Projections => ({
+    mean: mean.subarray(at * horizon, (at + 1) * horizon),
+    spread: spread.subarray(at * horizon, (at + 1) * horizon),
+  });
+  return {
+    windows: Array.from({ length: count }, (_, i) => slice(made.windows, from + i)),
+    ahead: slice(made.ahead, s),
+  };
+}
+
+/** What a model says of the periods after a history. */
+export interface Projected extends Projections {
+  used: string;
+  reason?: string;
+  /** The fit, where the model asked for was used. */
+  fit?: ForecastFit;
+}
+
+/** One series with what is known of it: fits models to the whole of it, or to its beginning. */
+export class SeriesWork {
+  private readonly scales = new Map<number, ErrorScales>();
+
+  constructor(
+    readonly values: Float64Array,
+    readonly plan: Plan,
+    private readonly known: readonly Float64Array[],
+    private readonly models: Map<string, ReadyModel>,
+  ) {}
+
+  /** Whether there are regressors. */
+  get hasKnown(): boolean {
+    return this.known.length > 0;
+  }
+
+  /** The model of a name, with the parameters of the call where it has them. */
+  private modelNamed(name: string): ReadyModel {
+    let model = this.models.get(name);
+    if (!model) {
+      [model] = readyModels([name], paramsFor(name, this.plan.params));
+      this.models.set(name, model);
+    }
+    return model;
+  }
+
+  /**
+   * Forecasts of one model from the first `cut` values. A model that the history is too short for, that fails, or
+   * that gives no finite numbers makes way for a simpler one.
+   *
+   * @param flat  as if there were no season
+   * @param like  a fit to an earlier part, whose form or order is kept
+   */
+  forecast(name: string, cut: number, flat = false, like?: ForecastFit): Projected {
+    const values = this.values.subarray(0, cut);
+    const season = flat ? 1 : this.plan.season;
+    const history = {
+      values,
+      season,
+      seasons: flat ? [1] : this.plan.seasons,
+      known: this.hasKnown ? this.known : undefined,
+    };
+    const model = this.modelNamed(name);
+    const needed = model.needs(season);
+    let reason = `fewer than the ${needed} values that ${name} needs`;
+    if (values.length >= needed) {
+      const found = attempt(() => {
+        const fit = like?.again?.(history) ?? model.fit(history);
+        return { ...projected(fit, values, this.plan.horizon), fit };
+      });
+      if (typeof found !== "string") return { ...found, used: name };
+      reason = found;
+    }
+    const simple = this.modelNamed(lastResort).fit(history);
+    return { ...projected(simple, values, this.plan.horizon), used: lastResort, reason };
+  }
+
+  /**
+   * Forecasts of one model in every window. Its form or order is chosen at the earliest one, where nothing of the
+   * others is known, and kept: choosing takes most of the time.
+   */
+  windows(name: string, cuts: Int32Array, flat = false): Projected[] {
+    let first: ForecastFit | undefined;
+    return [...cuts]
+      .reverse()
+      .map((cut) => {
+        const found = this.forecast(name, cut, flat, first);
+        first ??= found.fit;
+        return found;
+      })
+      .reverse();
+  }
+
+  scalesAt(cut: number): ErrorScales {
+    let found = this.scales.get(cut);
+    if (!found) {
+      found = errorScales(this.values.subarray(0, cut), this.plan.season);
+      this.scales.set(cut, found);
+    }
+    return found;
+  }
+
+  truthAt(cut: number): Float64Array {
+    return this.values.subarray(cut, cut + this.plan.horizon);
+  }
+}
+
+/** What it gives, or why it gives nothing. */
+function attempt<T extends Projections>(work: () => T): T | string {
+  try {
+    const found = work();
+    return found.mean.every(Number.isFinite) ? found : "gave no finite forecast";
+  } catch (error) {
+    // One series must not end the work on all others; what went wrong is listed with it.
+    return `could not be fitted (${(error as Error).message})`;
+  }
+}
+
+/** Means and deviations of a fit; not below zero where the history never is. */
+function projected(fit: ForecastFit, history: Float64Array, horizon: number): Projections {
+  const floor = floorOf(history);
+  const mean = fit.mean(horizon);
+  for (let h = 0; h < horizon; h++) mean[h] = Math.max(floor, mean[h]);
+  return { mean, spread: fit.spread(horizon) };
+}
+
+/** 0 for a history that never is below it, else no floor. */
+export function floorOf(history: Float64Array): number {
+  for (const value of history) if (value < 0) return -Infinity;
+  return 0;
+}

@@ -1,0 +1,183 @@
+import type { Run } from "../engine/run.js";
+import { ident, literal, numeric } from "../engine/sql.js";
+import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
+import type { Model } from "./learner.js";
+
+/** The distribution of one column: counts in bins of numbers, or of the most frequent values. */
+export type Sketch = NumberSketch | ValueSketch;
+interface About {
+  name: string;
+  /** The type in the table. */
+  type: string;
+  /** Rows without a value (or with NaN or an infinity). */
+  missing: number;
+}
+export interface NumberSketch extends About {
+  kind: "numbers";
+  /** Ascending ends of the bins `(-inf, e0], (e0, e1] … (eLast, inf)`: the percentiles. */
+  edges: number[];
+  /** One more than there are edges. */
+  counts: number[];
+}
+export interface ValueSketch extends About {
+  kind: "values";
+  /** The most frequent values, sorted by their text. */
+  values: string[];
+  /** One for each value, and at last all others together. */
+  counts: number[];
+}
+
+/** What a model was trained on, in brief: kept in `reference.json` of its folder, and compared with by `monitor`. */
+export interface Reference {
+  rows: number;
+  columns: Sketch[];
+  /** What the model answers on (a sample of) the rows it was trained on. */
+  answers?: Sketch;
+}
+
+/** The name of the file in a model folder, without its ending. */
+export const referenceName = "reference";
+
+/** Rows that edges and values are found on; counts are of all rows. */
+const sampleRows = 200_000;
+/** Rows that a model answers for the distribution of its answers. */
+export const answerRows = 20_000;
+/** Values of a column that are counted apart. */
+const mostValues = 100;
+/** Columns of one query, so that memory is bounded for wide tables. */
+const columnsAtOnce = 32;
+
+/** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
+export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
+  const total = await countRows(rows);
+  const sample = await sampled(rows, total, sampleRows);
+  const columns = await sketchesOf(rows, sample, columnsOf(model));
+  return { rows: total, columns, answers: await answersOf(model, rows, total, run) };
+}
+
+/** The columns whose distribution matters: features, the target, items and ratings. */
+export function columnsOf({ card }: Pick<Model, "card">): { name: string; type: string }[] {
+  const roles = (["item", "rating"] as const).flatMap((role) =>
+    card.roles[role] === undefined ? [] : [{ name: card.roles[role], type: card.role_types[role] ?? "" }],
+  );
+  return [...card.features, ...(card.target ? [card.target] : []), ...roles];
+}
+
+/** The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user. */
+export async function answersOf(
+  model: Model,
+  rows: Relation,
+  total: number,
+  run: Run,
+  like?: Sketch,
+): Promise<Sketch | undefined> {
+  const { task, positive } = model.card;
+  if (task === "recommendation") return undefined;
+  const column =
+    task === "anomaly" || (task === "classification" && positive !== undefined) ? "score" : "prediction";
+  const sample = await sampled(rows, total, answerRows);
+  const answers = await materialised(await model.predict(sample, {}, run), "answers");
+  if (like) return (await sketchesLike(answers, [{ ...like, name: column }]))[0];
+  const type = task === "clustering" ? "VARCHAR" : answers.schema.find(({ name }) => name === column)!.type;
+  return (await sketchesOf(answers, answers, [{ name: column, type }]))[0];
+}
+
+/** At most about so many rows, chosen by a hash of their key: the same rows for any number of threads. */
+async function sampled(rows: Relation, total: number, most: number): Promise<Relation> {
+  if (total <= most || rows.key.length === 0) return rows;
+  const share = Math.floor((most / total) * 2 ** 32);
+  const key = rows.key.map((name) => `${ident(name)}::VARCHAR`).join(", ");
+  return {
+    ...rows,
+    sql: `SELECT * FROM (${rows.sql}) WHERE hash(concat_ws(chr(31), ${key})) % 4294967296 < ${share}`,
+  };
+}
+
+async function sketchesOf(
+  rows: Relation,
+  sample: Relation,
+  columns: readonly { name: string; type: string }[],
+): Promise<Sketch[]> {
+  const frames: Sketch[] = [];
+  for (const { name, type } of columns) {
+    const about = { name, type, missing: 0, counts: [] };
+    frames.push(
+      isNumeric(type)
+        ? { ...about, kind: "numbers", edges: await edgesOf(sample, name) }
+        : { ...about, kind: "values", values: await valuesOf(sample, name) },
+    );
+  }
+  return sketchesLike(rows, frames);
+}
+
+/** The percentiles of a column as they occur, without repetitions. */
+async function edgesOf(rows: Relation, name: string): Promise<number[]> {
+  const value = `${ident(name)}::DOUBLE`;
+  const shares = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+  const [{ edges }] = await rows.engine.rows<{ edges: string | null }>(
+    `SELECT to_json(quantile_disc(${value}, [${shares.join(", ")}]))::VARCHAR AS edges FROM (${rows.sql}) WHERE isfinite(${value})`,
+  );
+  return [...new Set(JSON.parse(edges ?? "[]") as number[])].sort((a, b) => a - b);
+}
+
+async function valuesOf(rows: Relation, name: string): Promise<string[]> {
+  const found = await rows.engine.rows<{ value: string }>(
+    `SELECT ${ident(name)}::VARCHAR AS value FROM (${rows.sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${mostValues}`,
+  );
+  return found.map(({ value }) => value).sort();
+}
+
+/** Counts of rows in the bins and values of given sketches, in one pass over the rows. */
+export async function sketchesLike(rows: Relation, sketches: readonly Sketch[]): Promise<Sketch[]> {
+  const made: Sketch[] = [];
+  for (let at = 0; at < sketches.length; at += columnsAtOnce) {
+    const part = sketches.slice(at, at + columnsAtOnce);
+    const asks = part.flatMap((sketch, i) => [
+      `count(*) FILTER (${presentIn(sketch)}) AS present_${i}`,
+      `to_json(${sketch.kind === "numbers" ? "map_values" : "map_entries"}(${histogramOf(sketch)} FILTER (${presentIn(sketch)})))::VARCHAR AS bins_${i}`,
+    ]);
+    const [found] = await rows.engine.rows<Record<string, bigint | string | null>>(
+      `SELECT count(*) AS total, ${asks.join(", ")} FROM (${rows.sql})`,
+    );
+    part.forEach((sketch, i) => {
+      const present = Number(found[`present_${i}`]);
+      const bins = JSON.parse((found[`bins_${i}`] as string | null) ?? "[]") as number[] | Bin[];
+      made.push({
+        ...sketch,
+        missing: Number(found.total) - present,
+        counts: countsOf(sketch, bins, present),
+      });
+    });
+  }
+  return made;
+}
+
+interface Bin {
+  key: string;
+  value: number;
+}
+
+const presentIn = ({ kind, name }: Sketch): string =>
+  kind === "numbers" ? `isfinite(${ident(name)}::DOUBLE)` : `${ident(name)} IS NOT NULL`;
+
+/** The engine's histogram in given bins; values get a mark in front, because the empty text stands for all others there. */
+function histogramOf(sketch: Sketch): string {
+  const name = ident(sketch.name);
+  if (sketch.kind === "numbers") {
+    const edges = sketch.edges.length > 0 ? sketch.edges : [0];
+    return `histogram(${name}::DOUBLE, [${edges.map(numeric).join(", ")}])`;
+  }
+  const values = sketch.values.length > 0 ? sketch.values : [""];
+  return `histogram_exact('=' || ${name}::VARCHAR, [${values.map((value) => literal(`=${value}`)).join(", ")}])`;
+}
+
+function countsOf(sketch: Sketch, bins: readonly number[] | readonly Bin[], present: number): number[] {
+  const found = new Map(
+    (sketch.kind === "values" ? (bins as Bin[]) : []).map(({ key, value }) => [key, value]),
+  );
+  const own =
+    sketch.kind === "numbers"
+      ? sketch.edges.map((_, i) => (bins as number[])[i] ?? 0)
+      : sketch.values.map((value) => found.get(`=${value}`) ?? 0);
+  return [...own, present - own.reduce((sum, count) => sum + count, 0)];
+}

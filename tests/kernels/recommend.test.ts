@@ -1,0 +1,295 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
+import { plainAls, sharedAls, type AlsProblem, type AlsSolver } from "../../src/kernels/als.js";
+import { plainBpr, sharedBpr } from "../../src/kernels/bpr.js";
+import { rowStarts, transposed, type Csr } from "../../src/kernels/csr.js";
+import { openPool } from "../../src/kernels/pool.js";
+import { plainNearest, sharedNearest, type Likeness } from "../../src/kernels/similarity.js";
+import { nearestRows, nearnessParams } from "../../src/learners/nearness.js";
+import { root } from "../support/run-cli.js";
+import { testRun } from "../support/test-run.js";
+
+const pools = [1, 2, 3].map((threads) => openPool({ threads }));
+const run = testRun();
+afterAll(() => Promise.all(pools.map((pool) => pool.close())));
+
+/** A random matrix, with rows and columns that hold nothing. */
+function matrixOf(seed: number, rows: number, cols: number, share: number): Csr {
+  const rng = seededRng(seed, "matrix");
+  const entries: [number, number, number][] = [];
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < cols; c++)
+      if (r % 11 !== 3 && c % 13 !== 5 && rng.uniform() < share) entries.push([r, c, 1 + rng.integer(4)]);
+  return {
+    rows,
+    cols,
+    starts: rowStarts(
+      Int32Array.from(entries, ([r]) => r),
+      rows,
+    ),
+    columns: Int32Array.from(entries, ([, c]) => c),
+    values: Float32Array.from(entries, ([, , value]) => value),
+  };
+}
+
+function furthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+}
+
+describe("als", () => {
+  const problem = (steps: number, factors = 10): AlsProblem => {
+    const byUser = matrixOf(1, 90, 70, 0.2);
+    const byItem = transposed(byUser);
+    return {
+      byUser,
+      byItem,
+      factors,
+      steps,
+      userPenalties: Float32Array.from({ length: 90 }, (_, u) => 0.5 + u / 90),
+      itemPenalties: new Float32Array(70).fill(0.7),
+    };
+  };
+  function swept(solver: AlsSolver, factors: number): [Float32Array, Float32Array] {
+    const rng = seededRng(2, "start");
+    for (const into of [solver.users.fill(0), solver.items.fill(0)])
+      for (let at = 0; at < into.length; at += solver.width)
+        for (let f = 0; f < factors; f++) into[at + f] = 0.1 * rng.normal();
+    for (let sweep = 0; sweep < 3; sweep++) {
+      solver.solveItems();
+      solver.solveUsers();
+    }
+    const found: [Float32Array, Float32Array] = [solver.users.slice(), solver.items.slice()];
+    solver.close();
+    return found;
+  }
+
+  // 10 factors leave two of padding, 36 fill whole vectors and a rest, 3 steps and the exact solution.
+  test.each([
+    [3, 10],
+    [3, 36],
+    [0, 10],
+  ])(
+    "with %d steps and %d factors the kernel gives what the twin gives, by any number of threads",
+    async (steps, factors) => {
+      const wanted = swept(plainAls(problem(steps, factors)), factors);
+      const found = [];
+      for (const pool of pools)
+        found.push(swept(sharedAls((await pool.kernel("als"))!, problem(steps, factors)), factors));
+      for (const side of [0, 1]) {
+        expect(furthest(found[0][side], wanted[side])).toBeLessThan(2e-5);
+        expect(found[1][side]).toEqual(found[0][side]);
+        expect(found[2][side]).toEqual(found[0][side]);
+      }
+    },
+  );
+
+  test("the exact step leaves no gradient", async () => {
+    const asked = problem(0);
+    const solver = sharedAls((await pools[1].kernel("als"))!, asked);
+    const width = solver.width;
+    const [x, y] = swept({ ...solver, close: () => undefined }, 10);
+    const { byUser, userPenalties } = asked;
+    for (const user of [0, 1, 42]) {
+      const gradient = new Float64Array(10);
+      const known = new Map(
+        Array.from(byUser.columns.subarray(byUser.starts[user], byUser.starts[user + 1]), (item, p) => [
+          item,
+          byUser.values![byUser.starts[user] + p],
+        ]),
+      );
+      for (let item = 0; item < byUser.cols; item++) {
+        let score = 0;
+        for (let f = 0; f < 10; f++) score += x[user * width + f] * y[item * width + f];
+        const weight = known.get(item) ?? 0;
+        for (let f = 0; f < 10; f++)
+          gradient[f] += (1 + weight) * (score - (weight > 0 ? 1 : 0)) * y[item * width + f];
+      }
+      for (let f = 0; f < 10; f++) gradient[f] += userPenalties[user] * x[user * width + f];
+      expect(furthest(gradient, new Float64Array(10))).toBeLessThan(1e-3);
+    }
+    solver.close();
+  });
+});
+
+describe("bpr", () => {
+  test("the kernel steps as the twin steps, by any number of threads", async () => {
+    const problem = () => ({
+      matrix: matrixOf(3, 120, 100, 0.15),
+      factors: 10,
+      rate: 0.05,
+      penalty: 0.01,
+      rng: seededRng(4, "bpr"),
+    });
+    const plain = plainBpr(problem());
+    const trainers = await Promise.all(
+      pools.map(async (pool) => sharedBpr((await pool.kernel("bpr"))!, problem())),
+    );
+    for (let epoch = 0; epoch < 5; epoch++) {
+      const right = plain.epoch();
+      for (const trainer of trainers) expect(trainer.epoch()).toBeCloseTo(right, 2);
+    }
+    for (const name of ["users", "items", "biases"] as const) {
+      expect(furthest(trainers[0][name], plain[name])).toBeLessThan(1e-4);
+      expect(trainers[1][name]).toEqual(trainers[0][name]);
+      expect(trainers[2][name]).toEqual(trainers[0][name]);
+    }
+    for (const trainer of trainers) trainer.close();
+  });
+
+  test("it learns: a checkerboard is told apart", () => {
+    const columns = Array.from({ length: 40 }, (_, u) =>
+      Array.from({ length: 40 }, (_, i) => i).filter((i) => (i + u) % 2 === 0 && i !== u),
+    );
+    const matrix = {
+      rows: 40,
+      cols: 40,
+      starts: Int32Array.from({ length: 41 }, (_, u) => columns.slice(0, u).flat().length),
+      columns: Int32Array.from(columns.flat()),
+    };
+    const trainer = plainBpr({ matrix, factors: 4, rate: 0.1, penalty: 0.001, rng: seededRng(1, "board") });
+    for (let epoch = 0; epoch < 30; epoch++) trainer.epoch();
+    const score = (user: number, item: number): number => {
+      let sum = trainer.biases[item];
+      for (let f = 0; f < trainer.width; f++)
+        sum += trainer.users[user * trainer.width + f] * trainer.items[item * trainer.width + f];
+      return sum;
+    };
+    // Item u was held out for user u.
+    for (let user = 0; user < 40; user++)
+      expect(score(user, user)).toBeGreaterThan(score(user, (user + 1) % 40));
+  });
+});
+
+describe("nearest rows", () => {
+  const anyLikeness = fc.record({
+    form: fc.constantFrom<Likeness["form"]>("ratio", "share"),
+    shared: fc.constantFrom(-1, 0, 0.5),
+    shrink: fc.constantFrom(0, 3),
+  });
+  test("the kernel keeps the same rows with the same bits as the twin, by any number of threads", async () => {
+    const kernels = pools;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 1000 }),
+        anyLikeness,
+        fc.integer({ min: 1, max: 30 }),
+        fc.boolean(),
+        async (seed, likeness, k, binary) => {
+          const a = matrixOf(seed, 40, 25, 0.3);
+          if (binary) delete a.values;
+          const lengths = Float32Array.from({ length: 40 }, (_, r) => 5 + r / 7);
+          const problem = {
+            a,
+            b: transposed(a),
+            likeness: { ...likeness, left: lengths, right: lengths },
+            k,
+          };
+          const wanted = plainNearest(problem);
+          for (const pool of kernels)
+            expect(sharedNearest((await pool.kernel("similarity"))!, problem)).toEqual(wanted);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+});
+
+interface Reference {
+  dense: number[][];
+  starts: { users: number[][]; items: number[][] };
+  als: Record<"cg" | "cholesky", { users: number[][]; items: number[][] }> & {
+    factors: number;
+    lambda: number;
+    alpha: number;
+    sweeps: number;
+  };
+  similarity: Record<string, number[][]>;
+}
+
+describe("parity with implicit", () => {
+  // Version and script stand in the file.
+  const reference = JSON.parse(
+    readFileSync(join(root, "tests/parity/fixtures/recommend-implicit.json"), "utf8"),
+  ) as Reference;
+  const entries = reference.dense.flatMap((row, r) =>
+    row.flatMap((value, c) => (value ? [[r, c, value]] : [])),
+  );
+  const byUser: Csr = {
+    rows: reference.dense.length,
+    cols: reference.dense[0].length,
+    starts: rowStarts(
+      Int32Array.from(entries, ([r]) => r),
+      reference.dense.length,
+    ),
+    columns: Int32Array.from(entries, ([, c]) => c),
+    values: Float32Array.from(entries, ([, , value]) => value),
+  };
+
+  test.each(["cg", "cholesky"] as const)(
+    "als by %s: the same factors from the same start",
+    async (solver) => {
+      const { factors, lambda, alpha, sweeps } = reference.als;
+      const weighted = { ...byUser, values: byUser.values!.map((value) => alpha * value) };
+      const als = sharedAls((await pools[1].kernel("als"))!, {
+        byUser: weighted,
+        byItem: transposed(weighted),
+        factors,
+        steps: solver === "cg" ? 3 : 0,
+        userPenalties: new Float32Array(byUser.rows).fill(lambda),
+        itemPenalties: new Float32Array(byUser.cols).fill(lambda),
+      });
+      const padded = (rows: number[][]): number[] =>
+        rows.flatMap((row) => [...row, ...new Array<number>(als.width - factors).fill(0)]);
+      als.users.set(padded(reference.starts.users));
+      als.items.set(padded(reference.starts.items));
+      for (let sweep = 0; sweep < sweeps; sweep++) {
+        als.solveUsers();
+        als.solveItems();
+      }
+      const wanted = reference.als[solver];
+      // 32-bit sums run in another order there; exact equality is not meaningful.
+      expect(furthest(als.users, padded(wanted.users))).toBeLessThan(1e-4);
+      expect(furthest(als.items, padded(wanted.items))).toBeLessThan(1e-4);
+      als.close();
+    },
+  );
+
+  test.each([
+    ["cosine", "none"],
+    ["tf-idf", "tf-idf"],
+    ["bm25", "bm25"],
+  ] as const)("item similarities: %s", async (name, weighting) => {
+    const params = Object.fromEntries(
+      Object.entries(nearnessParams).map(([param, about]) => [param, about.default]),
+    ) as unknown as Parameters<typeof nearestRows>[1];
+    const found = await nearestRows(transposed(byUser), { ...params, weighting, shrink: 0 }, run);
+    const wanted = reference.similarity[name];
+    if (name === "bm25") return expectProducts(found, wanted);
+    for (let item = 0; item < byUser.cols; item++) {
+      const row = new Float64Array(byUser.cols);
+      for (let q = found.starts[item]; q < found.starts[item + 1]; q++)
+        row[found.columns[q]] = found.values![q];
+      expect(
+        furthest(
+          row,
+          wanted[item].map((value, other) => (other === item ? 0 : value)),
+        ),
+      ).toBeLessThan(1e-5);
+    }
+  });
+
+  /** implicit's BM25 takes plain products, without the lengths that a cosine divides by. */
+  function expectProducts(found: Csr, wanted: number[][]): void {
+    const lengths = wanted.map((row, item) => Math.sqrt(row[item]));
+    for (let item = 0; item < byUser.cols; item++)
+      for (let q = found.starts[item]; q < found.starts[item + 1]; q++)
+        expect(found.values![q] * lengths[item] * lengths[found.columns[q]]).toBeCloseTo(
+          wanted[item][found.columns[q]],
+          3,
+        );
+  }
+});
