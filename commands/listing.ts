@@ -19,6 +19,7 @@ const loaders: Record<keyof typeof summaries, () => Promise<{ default: Command }
   cache: () => import("./cache.js"),
   models: () => import("./models.js"),
   monitor: () => import("./monitor.js"),
+  doctor: () => import("./doctor.js"),
   generate: () => import("./generate.js"),
   learners: () => import("./learners.js"),
   schema: () => import("./schema.js"),

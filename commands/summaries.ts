@@ -16,6 +16,7 @@ export const summaries = {
   cache: "list the outputs of earlier states that are kept, or make room",
   models: "keep versions of models; promote by rule, roll back",
   monitor: "hold new rows against what a model was trained on",
+  doctor: "show devices, drivers, self-tests and measured speed",
   generate: "make a seeded synthetic shop with known truth",
   learners: "list the learners by task, with every parameter",
   schema: "print JSON Schema for editors, or the command reference",

@@ -119,6 +119,9 @@ const options = {
   group: option
     .text('with --fair: a column, or an SQL expression such as "age < 25"', { arg: "<column>" })
     .optional(),
+  resume: option
+    .flag("networks: go on from the checkpoint that a stopped training left beside the model")
+    .default(false),
   param: option.pairs("parameter of the learner, repeatable").default({}),
   ...readingOptions,
 };
@@ -165,7 +168,7 @@ const train = defineCommand({
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = measured && { cv: measured.validation };
-    const model = await trained(learner, table, { ...procedure, about }, run);
+    const model = await trained(learner, table, { ...procedure, about }, withCheckpoint(learner, o, run));
     const reference = await referenceOf(model, table, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)
@@ -269,6 +272,23 @@ async function procedureOf(
     fair: o.fair && { by: o.fair, group: o.group! },
     folds: { folds: o.cv ?? 5, ...dealing },
   };
+}
+
+/** A network leaves checkpoints beside the model where it is trained once and not many times. */
+function withCheckpoint(learner: Learner, o: TrainOptions, run: Run): Run {
+  const many = o.tune ?? o.calibrate ?? o.threshold ?? o.alertsPerDay ?? o.fair ?? o.cost?.fp ?? o.cost?.fn;
+  const network = "epochs" in learner.params && "patience" in learner.params;
+  if (o.resume && !network)
+    throw new ShopaiError("usage", `${learner.name} leaves no checkpoints to resume from`, {
+      try: "leaving --resume out",
+    });
+  if (o.resume && many !== undefined)
+    throw new ShopaiError("usage", "--resume is for a model that is trained once", {
+      try: "leaving out --tune, --calibrate, thresholds and --fair",
+    });
+  if (!network || many !== undefined) return run;
+  const path = `${o.out.replace(/\/+$/, "")}.checkpoint`;
+  return { ...run, checkpoint: { path, resume: o.resume } };
 }
 
 /** Refuses options that mean nothing without another one. */

@@ -9,7 +9,7 @@ import {
   type DuckDBType,
 } from "@duckdb/node-api";
 import { ident } from "./sql.js";
-import type { Column, ColumnAsk, ColumnKind, Frame } from "./frame.js";
+import type { Column, ColumnAsk, ColumnKind, Frame, NumberAsk } from "./frame.js";
 
 const sqlTypeOf: Record<ColumnKind, string> = {
   f64: "DOUBLE",
@@ -48,6 +48,41 @@ export async function readFrame(
     rows += chunk.rowCount;
   }
   return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
+}
+
+/** Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next. */
+export async function* readFrames(
+  connection: DuckDBConnection,
+  sql: string,
+  asks: readonly NumberAsk[],
+  rows: number,
+): AsyncGenerator<Frame> {
+  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS DOUBLE)`);
+  const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
+  const room = asks.map(() => new Float64Array(rows));
+  const frame = (count: number): Frame => ({
+    rows: count,
+    columns: new Map(asks.map((ask, i) => [ask.name, { kind: "f64", values: room[i].subarray(0, count) }])),
+  });
+  let filled = 0;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) break;
+    if (filled + chunk.rowCount > rows) {
+      yield frame(filled);
+      filled = 0;
+    }
+    for (let i = 0; i < room.length; i++) {
+      const vector = chunk.getColumnVector(i) as DuckDBVector & { items: Float64Array };
+      room[i].set(vector.items.subarray(0, chunk.rowCount), filled);
+      const bits = validBits(vector);
+      if (!bits) continue;
+      for (let r = 0; r < chunk.rowCount; r++)
+        if (!((bits[r >> 3] >> (r & 7)) & 1)) room[i][filled + r] = NaN;
+    }
+    filled += chunk.rowCount;
+  }
+  if (filled > 0) yield frame(filled);
 }
 
 interface Sink {

@@ -30,7 +30,7 @@ export interface DuckDbEngine extends Engine {
  * loaded here and not before: it costs 250 ms, which help and a usage error must not pay.
  */
 export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
-  const [{ DuckDBInstance }, { loadFrame, readFrame }] = await Promise.all([
+  const [{ DuckDBInstance }, { loadFrame, readFrame, readFrames }] = await Promise.all([
     import("@duckdb/node-api"),
     import("./duckdb-frame.js"),
   ]);
@@ -72,6 +72,16 @@ export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEng
       return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
     },
     frame: (sql, columns) => guarded(sql, () => readFrame(connection, sql, columns)),
+    async *frames(sql, columns, rows) {
+      const reader = await instance.connect();
+      try {
+        yield* readFrames(reader, sql, columns, rows);
+      } catch (cause) {
+        throw cause instanceof ShopaiError ? cause : translated(cause as Error, sql);
+      } finally {
+        reader.closeSync();
+      }
+    },
     load: (table, frame) => guarded(`CREATE TABLE ${table}`, () => loadFrame(connection, table, frame)),
     fresh: (prefix) => `${prefix}_${++counter}`,
     interrupt: () => connection.interrupt(),

@@ -1,4 +1,4 @@
-import type { Frame, ColumnAsk } from "./frame.js";
+import type { ColumnAsk, Frame, NumberAsk } from "./frame.js";
 
 /** A value that is bound to a `$1` of a query, never spliced into its text. */
 export type Value = string | number | bigint | boolean | null;
@@ -24,6 +24,8 @@ export interface Engine {
   describe(sql: string): Promise<Schema>;
   /** Whole columns as typed arrays, in the order the SELECT gives its rows. */
   frame(sql: string, columns: readonly ColumnAsk[]): Promise<Frame>;
+  /** The same in pieces of up to `rows` rows, read on a connection of its own; numbers only. */
+  frames(sql: string, columns: readonly NumberAsk[], rows: number): AsyncIterable<Frame>;
   /** A name for a table of this process that nobody else uses. */
   fresh(prefix: string): string;
   /** Creates a table (name from `fresh`) and fills it from typed columns; NaN becomes NULL. */

@@ -22,6 +22,11 @@ export interface ColumnAsk {
   as: ColumnKind;
 }
 
+/** A column wanted as numbers. */
+export interface NumberAsk extends ColumnAsk {
+  as: "f64";
+}
+
 /** The values of a column that was asked for as f64. */
 export function floats(frame: Frame, name: string): Float64Array {
   return ofKind(frame, name, "f64").values;

@@ -1,4 +1,5 @@
 import type { Rng } from "../core/rng.js";
+import type { Checkpoint, Device } from "./device.js";
 import type { Engine } from "./engine.js";
 import type { Pool } from "./pool.js";
 
@@ -20,6 +21,10 @@ export interface Run {
   engine(): Promise<Engine>;
   /** The threads of numerical work, started when first needed. */
   readonly pool: Pool;
+  /** Where neural learners run, opened when first asked for. */
+  device(): Promise<Device>;
+  /** Where a training leaves checkpoints; none when it need not be resumed. */
+  readonly checkpoint?: Checkpoint;
   /** A random stream of its own for every name. */
   rng(name: string): Rng;
   readonly progress: Progress;

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { bundleFile } from "../core/bundle-file.js";
 import { ShopaiError } from "../core/errors.js";
 import { kernelFile } from "../core/kernel-file.js";
 import type { Pool, SharedKernel } from "../engine/pool.js";
@@ -36,7 +36,7 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
   function worker(seat: number): Worker {
     if (closed) throw new Error("the pool is closed");
     if (workers[seat]) return workers[seat];
-    const started = new Worker(bundle("pool.worker"), { workerData: { control, args } });
+    const started = new Worker(bundleFile("pool.worker"), { workerData: { control, args } });
     started.unref();
     started.on("message", (answer: TaskAnswer | { kind: "ready" }) => {
       if (answer.kind === "ready") return;
@@ -168,7 +168,7 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
   }
 
   async function* map<I, O>(name: string, inputs: Iterable<I> | AsyncIterable<I>): AsyncGenerator<O> {
-    const module = bundle(name).href;
+    const module = bundleFile(name).href;
     const answers: Promise<O>[] = [];
     const free = Array.from({ length: threads }, (_, seat) => seat);
     let wake: (() => void) | undefined;
@@ -225,12 +225,4 @@ function noRoom(bytes: number, cause: unknown): ShopaiError {
     try: "fewer rows or columns (a kernel holds at most 4.3 GB)",
     cause,
   });
-}
-
-/** A bundle beside the program's entry, also when this file runs from its source. */
-function bundle(name: string): URL {
-  const place = import.meta.url.endsWith(".ts") ? "../../dist/bin/" : "../bin/";
-  const url = new URL(`${place}${name}.js`, import.meta.url);
-  if (!existsSync(url)) throw new Error(`${name}.js was not built`);
-  return url;
 }

@@ -10,6 +10,8 @@ const functions: (readonly [kernel: number, fn: string])[] = [];
 parentPort!.on("message", (mail: PoolMail) => {
   switch (mail.kind) {
     case "kernel": {
+      // The memory may have grown since the mail was sent; growing it by nothing lets this thread know.
+      mail.memory.grow(0);
       const instance = new WebAssembly.Instance(mail.module, {
         env: { memory: mail.memory, abort: () => undefined },
       });

@@ -12,7 +12,7 @@ import type { Rules } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
-export { choice, flag, int, real } from "./params.js";
+export { choice, flag, int, real, text } from "./params.js";
 
 /** What a model's predictions are; each task has one shape of prediction (see `Model.predict`). */
 export const tasks = ["classification", "regression", "recommendation", "clustering", "anomaly"] as const;
@@ -90,6 +90,8 @@ export interface Fitted {
   /** Recommenders: the users and items of the training rows, and how they are scored. */
   catalogue?: Catalogue;
   scorer?: Scorer;
+  /** Opens what the scorer works with, where it needs more than was loaded; `predict` does so by itself. */
+  prepare?(run: Run): Promise<void>;
   /**
    * Recommenders: the k nearest of every item of `rows`, or of every item when `rows` is undefined:
    * the item (name and type of training), `similar_<item>`, `score`, `rank` (from 1).
@@ -130,7 +132,10 @@ export interface ModelCard extends Signature {
 }
 
 /** A fitted model, just trained or loaded. */
-export interface Model extends Pick<Fitted, "catalogue" | "scorer" | "similar" | "space" | "trees"> {
+export interface Model extends Pick<
+  Fitted,
+  "catalogue" | "scorer" | "prepare" | "similar" | "space" | "trees"
+> {
   readonly card: ModelCard;
   /**
    * Predictions as a lazy relation:
@@ -165,8 +170,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   /** Paper or manual, with its year. */
   source: string;
   roles: RoleNeeds;
-  /** Whether it learns from feature columns beside its roles. */
-  features: boolean;
+  /** Whether it learns from feature columns beside its roles; optional: only from those that are named. */
+  features: boolean | "optional";
   params: T;
   /** A learner that works with other recommenders: those that it takes when `train --parts` names none. */
   parts?: readonly string[];

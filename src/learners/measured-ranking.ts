@@ -47,6 +47,7 @@ export async function measuredRanking(
       try: "training it again",
     });
   const columns = ask.by.filter((name) => name !== historySlice || findColumn(rows.schema, name));
+  await model.prepare?.(run);
   const truth = await relevantItems(rows, catalogue, columns, run);
   const { engine } = rows;
   const people = await peopleOf(catalogue, truth.relation, ask.history, run);

@@ -10,6 +10,7 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     card,
     catalogue: fitted.catalogue,
     scorer: fitted.scorer,
+    prepare: fitted.prepare,
     similar: fitted.similar,
     space: fitted.space,
     trees: fitted.trees,

@@ -31,7 +31,14 @@ export interface FlagParam {
   help: string;
   search?: boolean;
 }
-export type Param = IntParam | RealParam | ChoiceParam | FlagParam;
+/** Words that the learner reads itself, such as a list of columns. */
+export interface TextParam {
+  kind: "text";
+  default: string;
+  help: string;
+  search?: undefined;
+}
+export type Param = IntParam | RealParam | ChoiceParam | FlagParam | TextParam;
 
 /** The only list of a learner's parameters: help, checks, errors, search space and contract tests are made from it. */
 export type ParamTable = Readonly<Record<string, Param>>;
@@ -44,7 +51,9 @@ export type ParamsOf<T extends ParamTable> = {
       ? boolean
       : T[K] extends ChoiceParam<infer C>
         ? C
-        : never;
+        : T[K] extends TextParam
+          ? string
+          : never;
 };
 export type ParamValue = string | number | boolean;
 
@@ -64,6 +73,7 @@ export const int = (about: NumberAbout): IntParam => ({
 });
 export const real = (about: NumberAbout): RealParam => ({ kind: "real", max: Number.MAX_VALUE, ...about });
 export const flag = (about: Omit<FlagParam, "kind">): FlagParam => ({ kind: "flag", ...about });
+export const text = (about: Omit<TextParam, "kind">): TextParam => ({ kind: "text", ...about });
 export const choice = <const T extends string>(about: Omit<ChoiceParam<T>, "kind">): ChoiceParam<T> => ({
   kind: "choice",
   ...about,
@@ -102,14 +112,16 @@ function unknownParam(owner: string, table: ParamTable, name: string): ShopaiErr
 
 function checked(owner: string, name: string, param: Param, value: ParamValue): ParamValue {
   const fits =
-    param.kind === "flag"
-      ? typeof value === "boolean"
-      : param.kind === "choice"
-        ? param.choices.includes(String(value))
-        : typeof value === "number" &&
-          value >= param.min &&
-          value <= param.max &&
-          (param.kind === "real" || Number.isInteger(value));
+    param.kind === "text"
+      ? typeof value === "string"
+      : param.kind === "flag"
+        ? typeof value === "boolean"
+        : param.kind === "choice"
+          ? param.choices.includes(String(value))
+          : typeof value === "number" &&
+            value >= param.min &&
+            value <= param.max &&
+            (param.kind === "real" || Number.isInteger(value));
   if (fits) return param.kind === "choice" ? String(value) : value;
   const near = param.kind === "choice" ? nearest(String(value), param.choices) : undefined;
   throw new ShopaiError(
@@ -125,6 +137,7 @@ function checked(owner: string, name: string, param: Param, value: ParamValue): 
 /** What values a parameter takes, in words: "an integer from 1 to 100". */
 export function rangeOf(param: Param): string {
   if (param.kind === "flag") return "true or false";
+  if (param.kind === "text") return "a text";
   if (param.kind === "choice") return `one of ${param.choices.join(", ")}`;
   const what = param.kind === "int" ? "an integer" : "a number";
   const open = param.max >= (param.kind === "int" ? Number.MAX_SAFE_INTEGER : Number.MAX_VALUE);

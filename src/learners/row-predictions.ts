@@ -23,7 +23,7 @@ export async function predictRows(
   features: readonly Field[],
   ask: Ask,
   run: Run,
-  score: (frame: Frame) => Map<string, Column>,
+  score: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>> = {},
 ): Promise<Relation> {
   checkFeatures(rows, features);
@@ -47,7 +47,7 @@ export async function predictRows(
       `SELECT * FROM ${ident(staged)} WHERE ${row} >= ${from} AND ${row} < ${from + batch} ORDER BY ${row}`,
       featureAsks(features),
     );
-    const columns = score(frame);
+    const columns = await score(frame);
     given = [...columns.keys()];
     refuseClash(kept, given);
     const part = from === 0 ? scored : engine.fresh("scored_part");
@@ -79,14 +79,14 @@ export async function predictRows(
 }
 
 /** Predictions of rows that are in memory; kept columns are the caller's. */
-function inMemory(
+async function inMemory(
   rows: Relation,
   frame: Frame,
   ask: Ask,
-  score: (frame: Frame) => Map<string, Column>,
+  score: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>>,
-): Relation {
-  const columns = score(frame);
+): Promise<Relation> {
+  const columns = await score(frame);
   refuseClash(ask.keep ?? [], [...columns.keys()]);
   const schema = [...columns].map(([name, { kind }]) => ({ name, type: types[name] ?? engineType[kind] }));
   return { ...rows, schema, memory: { rows: frame.rows, columns } };

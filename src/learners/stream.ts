@@ -39,7 +39,10 @@ export async function answererOf(
     });
   const reranker = ask.rules && (await rulesInMemory(catalogue, ask.rules, run));
   const answer = recommendAnswerer(catalogue, scorer, ask, ask.similar ?? false, reranker);
-  return async (lines) => requests(lines).map((request) => tried(() => answer(request())));
+  return async (lines) => {
+    await model.prepare?.(run);
+    return requests(lines).map((request) => tried(() => answer(request())));
+  };
 }
 
 async function rulesInMemory(catalogue: Catalogue, rules: Rules, run: Run): Promise<Reranker> {

@@ -131,7 +131,10 @@ export async function trainingData(
   run: Run,
 ): Promise<TrainingData> {
   const roles = resolvedRoles(learner, relation, ask.roles);
-  const features = learner.features ? chosenFeatures(relation, roles, ask.features) : [];
+  const features =
+    learner.features === true || (learner.features && ask.features)
+      ? chosenFeatures(relation, roles, ask.features)
+      : [];
   if (!learner.features && !(learner.items && ask.items) && ask.features)
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
       try: "leaving --features out",

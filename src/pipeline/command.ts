@@ -196,6 +196,9 @@ export const commonOptions = {
     })
     .optional(),
   device: option.choice("where neural learners run", ["auto", "cpu", "webgpu", "cuda"]).default("auto"),
+  allowSoftwareGpu: option
+    .flag("let --device webgpu take a software adapter, for tests", { idle: true })
+    .default(false),
   engine: option.text("where SQL runs: duckdb, or sc://host:port", { arg: "<engine>" }).default("duckdb"),
   quiet: option.flag("say nothing but errors", { idle: true }).default(false),
   verbose: option.flag("say more", { idle: true }).default(false),

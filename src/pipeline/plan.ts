@@ -61,6 +61,7 @@ export interface StageDefaults {
   threads?: number;
   memory?: string;
   device: string;
+  allowSoftwareGpu?: boolean;
   engine: string;
 }
 
@@ -102,13 +103,13 @@ export async function planPipeline(
   document: PipelineDocument,
   listing: CommandListing,
   project: string,
-  { allowOutside = false, seed, threads, memory, device, engine }: PlanAsk,
+  { allowOutside = false, seed, threads, memory, device, allowSoftwareGpu, engine }: PlanAsk,
 ): Promise<Plan> {
   const commands = new Map<string, Command>();
   for (const [name, stage] of Object.entries(document.stages))
     commands.set(name, await commandOf(stage, listing));
   const values = stageValues(document);
-  const defaults = { seed, threads, memory, device, engine };
+  const defaults = { seed, threads, memory, device, allowSoftwareGpu, engine };
   const stages = Object.keys(document.stages).map((name) =>
     stageOf(document, name, commands.get(name)!, values.get(name)!, project, defaults),
   );

@@ -1,6 +1,6 @@
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { rolesOf, type Learner, type RoleName, type Roles } from "../../src/learners/learner.js";
+import { rolesOf, type Learner, type RoleName, type Roles, type Task } from "../../src/learners/learner.js";
 import type { TrainingAsk } from "../../src/learners/training.js";
 import type { Relation } from "../../src/table/relation.js";
 import { relationFrom, type Values } from "./rows.js";
@@ -57,14 +57,19 @@ export function sampleItems(engine: Engine): Promise<Relation> {
 }
 
 /** What a learner is asked on the sample: its required roles, or all of them. */
-export function sampleAsk(learner: Learner, all = false, items?: Relation): TrainingAsk {
+export function sampleAsk(
+  learner: Learner,
+  all = false,
+  items?: Relation,
+  task: Task = learner.task,
+): TrainingAsk {
   const roles: Roles = Object.fromEntries(
     Object.entries(rolesOf(learner))
       .filter(([, need]) => all || need === "required")
       .map(([role]) => [
         role,
         role === "target"
-          ? learner.task === "regression"
+          ? task === "regression"
             ? "spent"
             : "bought"
           : columnOf[role as keyof typeof columnOf],
@@ -73,6 +78,22 @@ export function sampleAsk(learner: Learner, all = false, items?: Relation): Trai
   return {
     roles,
     items: learner.items ? items : undefined,
-    features: learner.features ? ["price", "visits", "country", "member"] : undefined,
+    features: learner.features === true ? featuresOf(learner.name) : undefined,
+    params: tinyParams(learner),
   };
+}
+
+/** A pixel is a number, and an image is square. */
+function featuresOf(learner: string): string[] {
+  return learner === "cnn"
+    ? ["price", "visits", "stars", "customer"]
+    : ["price", "visits", "country", "member"];
+}
+
+/** Networks that are trained in a moment. */
+const tiny: Record<string, number> = { epochs: 1, width: 8, factors: 16, length: 6, batch: 64, patience: 1 };
+
+function tinyParams({ params }: Learner): Record<string, number> | undefined {
+  if (!("epochs" in params)) return undefined;
+  return Object.fromEntries(Object.entries(tiny).filter(([name]) => name in params));
 }

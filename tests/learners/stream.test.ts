@@ -38,13 +38,11 @@ test.each(learnerNames)("%s answers line by line what predict writes", async (na
     ).toEqual(rows.map((row) => ({ ...row, customer: Number(row.customer) })));
     return;
   }
-  const requests = (await rowsOf(table)).map(({ price, visits, country, member, ...others }) => ({
-    price,
-    visits: Number(visits),
-    country,
-    member,
-    ...{ note: others.product },
-  }));
+  const requests = (await rowsOf(table)).map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
+    ),
+  );
   const plain = rows.map((row) => JSON.parse(JSON.stringify(row)));
   const [first, ...rest] = lines(requests);
   const answers = [...(await answer([first])), ...(await answer(rest))];

@@ -110,6 +110,7 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
               threads: 1,
               pool: openPool({ threads: 1 }),
               engine: () => Promise.reject(new Error("no engine is needed")),
+              device: () => Promise.reject(new Error("no device is needed")),
               rng: (name) => seededRng(options.seed, name),
               signal: new AbortController().signal,
               ...talk,

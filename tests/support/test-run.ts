@@ -25,6 +25,7 @@ export function testRun(options: { seed?: number; threads?: number; plain?: bool
     threads,
     pool,
     warnings,
+    device: () => import("../../src/tensor/open-device.js").then((m) => m.openDevice({ name: "cpu" })),
     engine: () => (engine ??= openDuckDb({ threads, memory: 2e9 })),
     rng: (name) => seededRng(seed, name),
     progress: { stage: () => undefined, update: () => undefined, done: () => undefined },

@@ -7,7 +7,7 @@ import { choice, defineLearner, flag, int, real, type Fitted, type TrainingData 
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../recommendations.js";
 import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
 import { validationCut, type Cut, type CutAsk } from "./cut.js";
-import { loadMembers, saveMembers, type Member, type Part } from "./parts.js";
+import { loadMembers, preparing, saveMembers, type Member, type Part } from "./parts.js";
 import { fuse, voiceOf, type Fusion, type Voice } from "./voices.js";
 import { tunedWeights, type Ballot } from "./weights.js";
 
@@ -103,8 +103,11 @@ export async function cutVoices(
 ): Promise<Voice[]> {
   const silent: Run = { ...run, warn: () => undefined };
   const voices: Voice[] = [];
-  for (const { name, fit } of parts)
-    voices.push(voiceOf(catalogue, { name, model: await fit(cut.rows, silent) }));
+  for (const { name, fit } of parts) {
+    const model = await fit(cut.rows, silent);
+    await model.prepare?.(silent);
+    voices.push(voiceOf(catalogue, { name, model }));
+  }
   return voices;
 }
 
@@ -255,5 +258,5 @@ function fitted(
     folder.array("weights", weights);
     saveMembers(folder, members, catalogue);
   });
-  return { ...result, about: { ...result.about, ...about } };
+  return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };
 }

@@ -6,7 +6,7 @@ import { choice, defineLearner, int, real, type Fitted } from "../learner.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../recommendations.js";
 import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
 import { cutsOf, cutVoices, fittedMembers } from "./hybrid.js";
-import { loadMembers, saveMembers, type Member } from "./parts.js";
+import { loadMembers, preparing, saveMembers, type Member } from "./parts.js";
 import { fitRanker, rankerScore, type Query, type Ranker } from "./ranker.js";
 import { fuse, voiceOf, type Voice } from "./voices.js";
 
@@ -226,5 +226,5 @@ function fitted(
     folder.array("ranker-scales", ranker.scales);
     saveMembers(folder, members, catalogue);
   });
-  return { ...result, about: { ...result.about, ...about } };
+  return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };
 }

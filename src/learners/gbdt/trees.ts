@@ -146,6 +146,54 @@ export function firstTrees(trees: TreeEnsemble, count: number): TreeEnsemble {
   };
 }
 
+/** The mean of ensembles with the same outputs: their trees one after the other, their values shared out. */
+export function meanOf(ensembles: readonly TreeEnsemble[]): TreeEnsemble {
+  const share = 1 / ensembles.length;
+  const nodesBefore = running(ensembles.map((trees) => trees.feature.length));
+  const wordsBefore = running(ensembles.map((trees) => trees.catWords.length));
+  const moved = (array: Int32Array, by: number): Int32Array =>
+    array.map((value) => (value < 0 ? value : value + by));
+  const join = <A extends Int32Array | Float64Array | Uint8Array | Uint32Array>(
+    of: (trees: TreeEnsemble, i: number) => A,
+    arrayClass: { new (length: number): A },
+  ): A => {
+    const parts = ensembles.map(of);
+    const all = new arrayClass(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  };
+  return {
+    outputs: ensembles[0].outputs,
+    base: ensembles[0].base.map((_, k) => ensembles.reduce((sum, { base }) => sum + base[k], 0) * share),
+    starts: Int32Array.from([
+      0,
+      ...join((trees, i) => moved(trees.starts.subarray(1), nodesBefore[i]), Int32Array),
+    ]),
+    output: join((trees) => trees.output, Int32Array),
+    feature: join((trees) => trees.feature, Int32Array),
+    threshold: join((trees) => trees.threshold, Float64Array),
+    left: join((trees, i) => moved(trees.left, nodesBefore[i]), Int32Array),
+    right: join((trees, i) => moved(trees.right, nodesBefore[i]), Int32Array),
+    missingLeft: join((trees) => trees.missingLeft, Uint8Array),
+    value: join((trees) => trees.value.map((value) => Math.fround(value * share)), Float64Array),
+    cover: join((trees) => trees.cover, Float64Array),
+    gain: join((trees) => trees.gain, Float64Array),
+    catStart: join((trees, i) => moved(trees.catStart, wordsBefore[i]), Int32Array),
+    catCount: join((trees) => trees.catCount, Int32Array),
+    catWords: join((trees) => trees.catWords, Uint32Array),
+  };
+}
+
+/** Sums of what comes before. */
+function running(counts: readonly number[]): number[] {
+  let sum = 0;
+  return counts.map((count) => (sum += count) - count);
+}
+
 interface TreeHead {
   columns: TreeColumn[];
   link: Link;

@@ -1,0 +1,338 @@
+import type { SharedKernel } from "../../engine/pool.js";
+import { ColumnChoice } from "./column-choice.js";
+import type { BinLayout } from "./bins.js";
+import type { GrowAsk, Grown } from "./grow.js";
+import { growLeaves, LeafTables } from "./grow-leaves.js";
+import { deepestLevel, growLevels, LevelTables, levelSlots } from "./grow-levels.js";
+import type { Objective } from "./objectives.js";
+import { TreeBuilder } from "./tree-builder.js";
+import type { TreeEnsemble } from "./trees.js";
+import { Workspace, type Scales, type SplitRules } from "./workspace.js";
+
+/** Binned rows in the kernel's memory, with what is to be learned about them. */
+export interface BinnedRows {
+  rows: number;
+  /** Bins, row by row. */
+  at: number;
+}
+
+export interface BoostParams {
+  trees: number;
+  eta: number;
+  depth: number;
+  leaves: number;
+  grow: "depth" | "leaf";
+  rules: SplitRules;
+  gamma: number;
+  /** Share of the rows that each tree sees, drawn anew. */
+  rowShare: number;
+  /** Share of the columns that each tree, and each node, may use. */
+  treeColumns: number;
+  nodeColumns: number;
+  signs?: readonly number[];
+  groups?: readonly (readonly number[])[];
+  /** Trees without progress after which to stop; 0: never. */
+  patience: number;
+  seed: number;
+}
+
+/** What decides when to stop: a loss after every round, smaller is better. */
+export interface Watch {
+  /** Other rows than those that are learned from, whose scores are kept beside. */
+  rows?: BinnedRows;
+  /** @param scores of the watched rows, else of the training rows; an array per output */
+  loss(scores: readonly Float32Array[]): number;
+}
+
+export interface Boosted {
+  trees: TreeEnsemble;
+  /** Loss on the watched rows after each round. */
+  history: number[];
+  /** Rounds kept. */
+  best: number;
+}
+
+const block = 4096;
+
+/** Room for float32s of rows, in whole blocks so that vectors may read past the last row. */
+export function rowFloats(kernel: SharedKernel, rows: number): number {
+  const at = kernel.alloc(Math.ceil(rows / block) * block * 4);
+  kernel.f32(at, Math.ceil(rows / block) * block).fill(0);
+  return at;
+}
+
+/**
+ * Gradient boosting. Friedman (2001), "Greedy function approximation", with the second-order steps of Chen &
+ * Guestrin (2016), "XGBoost", and gradients quantised per tree as in Shi et al. (2022), "Quantized Training".
+ */
+export async function boost(
+  kernel: SharedKernel,
+  layout: BinLayout,
+  data: BinnedRows,
+  objective: Objective,
+  params: BoostParams,
+  watch?: Watch,
+  tick?: (round: number, loss: number | undefined) => Promise<void> | undefined,
+): Promise<Boosted> {
+  const { outputs } = objective;
+  const mark = kernel.mark();
+  const levels =
+    params.grow === "depth" &&
+    params.depth <= deepestLevel &&
+    levelSlots(params.depth) * layout.histBytes <= 1 << 25;
+  const slots = levels ? levelSlots(params.depth) : 1;
+  const workspace = new Workspace(kernel, layout, data.at, data.rows, slots, params.signs);
+  const builder = new TreeBuilder(layout);
+  const padded = Math.ceil(data.rows / block) * block;
+  const scores = Array.from({ length: outputs }, (_, k) => {
+    const at = rowFloats(kernel, data.rows);
+    kernel.f32(at, data.rows).fill(objective.base[k]);
+    return at;
+  });
+  const g = rowFloats(kernel, data.rows);
+  const h = rowFloats(kernel, data.rows);
+  const partials = kernel.alloc((padded / block) * 64);
+  const tiles = Math.ceil(data.rows / workspace.tile);
+  const sums = kernel.alloc(tiles * 8);
+  const sampled = params.rowShare < 1;
+  const list = levels ? 0 : kernel.alloc(data.rows * 8);
+  const spare = levels ? 0 : kernel.alloc(data.rows * 8);
+  const nodes = levels ? kernel.alloc(padded) : 0;
+  const ask: GrowAsk = {
+    workspace,
+    rules: params.rules,
+    gamma: params.gamma,
+    eta: params.eta,
+    depth: params.depth,
+    leaves: params.leaves,
+    bestFirst: params.grow === "leaf",
+    signs: params.signs,
+    choice: new ColumnChoice(layout.columns.length, "", { tree: 1, node: 1 }),
+  };
+  const levelTables = levels ? new LevelTables(ask) : undefined;
+  const leafTables = levels ? undefined : new LeafTables(ask);
+  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base);
+  const history: number[] = [];
+  let best = 0;
+
+  for (let round = 0; round < params.trees; round++) {
+    objective.begin?.(scores);
+    for (let k = 0; k < outputs; k++) {
+      objective.gradients({ workspace, k, scores, g, h, partials });
+      const scales = scalesOf(kernel, partials, padded / block, data.rows);
+      const seed = treeSeed(params.seed, round * outputs + k);
+      const keep = sampled ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
+      ask.choice = new ColumnChoice(
+        layout.columns.length,
+        `${params.seed} ${round} ${k}`,
+        { tree: params.treeColumns, node: params.nodeColumns },
+        params.groups,
+      );
+      workspace.phase(
+        "quantise",
+        data.rows,
+        g,
+        h,
+        scales.g,
+        scales.h,
+        seed,
+        keep,
+        nodes,
+        levels || !sampled ? 1 : 0,
+        sums,
+      );
+      const totals = totalsOf(kernel, sums, tiles);
+      let grown: Grown;
+      if (levels) {
+        const tree = growLevels(
+          ask,
+          scales,
+          builder,
+          totals,
+          { rows: data.rows, packed: g, nodes },
+          levelTables!,
+        );
+        grown = tree.grown;
+        objective.renew?.({
+          grown,
+          builder,
+          eta: params.eta,
+          rowsOf: rowsByNode(kernel, nodes, data.rows, tree.current.length),
+          score: scores[k],
+        });
+        const values = kernel.f32(levelTables!.values, 256);
+        tree.current.forEach((leaf, id) => (values[id] = builder.valueOf(leaf.node)));
+        workspace.phase("addByNode", data.rows, nodes, levelTables!.values, scores[k]);
+      } else {
+        const listed = sampled ? drawnList(kernel, g, data.rows, list) : data.rows;
+        if (!sampled) workspace.phase("listRows", data.rows, g, list);
+        grown = growLeaves(
+          ask,
+          scales,
+          builder,
+          totals,
+          { rows: listed, list, spare, rootAdded: !sampled },
+          leafTables!,
+        ).grown;
+        objective.renew?.({
+          grown,
+          builder,
+          eta: params.eta,
+          rowsOf: (i) => listedRows(kernel, list, grown.leaves[i]),
+          score: scores[k],
+        });
+        if (sampled) walk(workspace, builder, grown, data, scores[k]);
+        else addByList(workspace, builder, grown, list, leafTables!, scores[k]);
+      }
+      if (watched) walk(workspace, builder, grown, watch.rows!, watched[k]);
+      builder.endTree(k);
+    }
+    let loss: number | undefined;
+    if (watch) {
+      const rows = (watch.rows ?? data).rows;
+      loss = watch.loss((watched ?? scores).map((at) => kernel.f32(at, rows)));
+      history.push(loss);
+      if (loss < history[best]) best = round;
+      if (params.patience > 0 && round - best >= params.patience) break;
+    }
+    await tick?.(round + 1, loss);
+  }
+  kernel.release(mark);
+  return { trees: builder.ensemble(objective.base), history, best: watch ? best + 1 : params.trees };
+}
+
+function treeSeed(seed: number, tree: number): number {
+  return (Math.imul(seed ^ 0x2545f491, 0x9e3779b1) ^ Math.imul(tree + 1, 0x85ebca6b)) >>> 0;
+}
+
+/**
+ * The largest scales for which no rounded gradient leaves 16 bits and no sum of them 32 bits. Hessians are
+ * scaled by whole numbers, so that constant ones are counted exactly.
+ */
+function scalesOf(kernel: SharedKernel, partials: number, blocks: number, rows: number): Scales {
+  const values = kernel.f32(partials, blocks * 16);
+  let sumG = 0;
+  let sumH = 0;
+  let mostG = 0;
+  let mostH = 0;
+  for (let b = 0; b < blocks * 16; b += 16)
+    for (let lane = b; lane < b + 4; lane++) {
+      sumG += values[lane];
+      sumH += values[lane + 4];
+      mostG = Math.max(mostG, values[lane + 8]);
+      mostH = Math.max(mostH, values[lane + 12]);
+    }
+  const g = Math.min(32000 / mostG, (2 ** 31 - 2 - rows) / (sumG * 1.01));
+  const h = Math.min(65000 / mostH, (2 ** 32 - 2 - rows) / (sumH * 1.01));
+  return {
+    g: Number.isFinite(g) ? Math.fround(g) : 1,
+    h: Number.isFinite(h) ? Math.fround(h > 1 ? Math.floor(h) : h) : 1,
+  };
+}
+
+/** Sums of what the tiles add up to. */
+function totalsOf(kernel: SharedKernel, sums: number, tiles: number): { G: number; H: number } {
+  const values = kernel.i32(sums, tiles * 2);
+  let G = 0;
+  let H = 0;
+  for (let i = 0; i < values.length; i += 2) {
+    G += values[i];
+    H += values[i + 1];
+  }
+  return { G, H };
+}
+
+function drawnList(kernel: SharedKernel, packed: number, rows: number, list: number): number {
+  const values = kernel.i32(packed, rows);
+  const pairs = kernel.i32(list, rows * 2);
+  let count = 0;
+  for (let r = 0; r < rows; r++) {
+    pairs[count] = r;
+    pairs[count + 1] = values[r];
+    if (values[r] !== 0) count += 2;
+  }
+  return count / 2;
+}
+
+function listedRows(kernel: SharedKernel, list: number, leaf: { start: number; count: number }): Int32Array {
+  const pairs = kernel.i32(list + leaf.start * 8, leaf.count * 2);
+  return Int32Array.from({ length: leaf.count }, (_, i) => pairs[2 * i]);
+}
+
+function rowsByNode(
+  kernel: SharedKernel,
+  nodes: number,
+  rows: number,
+  count: number,
+): (leaf: number) => Int32Array {
+  let lists: Int32Array[] | undefined;
+  return (leaf) => {
+    lists ??= sorted();
+    return lists[leaf];
+  };
+
+  function sorted(): Int32Array[] {
+    const of = kernel.u8(nodes, rows);
+    const sizes = new Int32Array(count);
+    for (let r = 0; r < rows; r++) sizes[of[r]]++;
+    const made = Array.from(sizes, (size) => new Int32Array(size));
+    sizes.fill(0);
+    for (let r = 0; r < rows; r++) made[of[r]][sizes[of[r]]++] = r;
+    return made;
+  }
+}
+
+function addByList(
+  workspace: Workspace,
+  builder: TreeBuilder,
+  grown: Grown,
+  list: number,
+  tables: LeafTables,
+  scores: number,
+): void {
+  const { kernel } = workspace;
+  const leaves = tables.leavesFor(grown.leaves.length);
+  const words = kernel.u32(leaves, grown.leaves.length * 4);
+  const values = kernel.f32(leaves, grown.leaves.length * 4);
+  grown.leaves.forEach((leaf, i) => {
+    words[i * 4] = leaf.start;
+    words[i * 4 + 1] = leaf.count;
+    values[i * 4 + 2] = builder.valueOf(leaf.node);
+  });
+  workspace.phase("addByList", list, leaves, grown.leaves.length, scores);
+}
+
+/** Adds a tree's values to the scores of binned rows. */
+function walk(
+  workspace: Workspace,
+  builder: TreeBuilder,
+  { first, leaves, lefts }: Grown,
+  rows: BinnedRows,
+  scores: number,
+): void {
+  const { kernel } = workspace;
+  const mark = kernel.mark();
+  const count = leaves.length * 2 - 1;
+  const tree = kernel.alloc(count * 16);
+  const tables = kernel.alloc(count * 256);
+  const words = kernel.i32(tree, count * 4);
+  const values = kernel.f32(tree, count * 4);
+  for (const leaf of leaves) {
+    words[(leaf.node - first) * 4] = -1;
+    values[(leaf.node - first) * 4 + 3] = builder.valueOf(leaf.node);
+  }
+  for (const [node, { feature, table, left, right }] of lefts) {
+    words.set([feature, left - first, right - first], (node - first) * 4);
+    kernel.u8(tables + (node - first) * 256, 256).set(table);
+  }
+  workspace.phase("addByWalk", rows.at, rows.rows, tree, tables, scores);
+  kernel.release(mark);
+}
+
+function watchScores(kernel: SharedKernel, watch: BinnedRows, base: Float64Array): number[] {
+  return Array.from(base, (value) => {
+    const at = rowFloats(kernel, watch.rows);
+    kernel.f32(at, watch.rows).fill(value);
+    return at;
+  });
+}

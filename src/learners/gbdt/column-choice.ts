@@ -1,0 +1,47 @@
+import { seededRng } from "../../core/rng.js";
+
+/** Which columns a node may be split on: shares drawn per tree and per node, groups that may interact. */
+export class ColumnChoice {
+  private readonly tree: number[];
+
+  /**
+   * @param columns how many there are
+   * @param seed    of this tree's draws
+   * @param shares  of the columns, drawn for the tree and anew for every node; 1: all
+   * @param groups  columns that may stand on one path together; none: any may
+   */
+  constructor(
+    private readonly columns: number,
+    private readonly seed: string,
+    private readonly shares: { tree: number; node: number },
+    private readonly groups: readonly (readonly number[])[] = [],
+  ) {
+    const all = Array.from({ length: columns }, (_, f) => f);
+    this.tree = shares.tree < 1 ? drawn(all, shares.tree, `${seed} tree`) : all;
+  }
+
+  /** A byte per column, or undefined when all may be used. */
+  allowed(path: readonly number[], depth: number, salt: number): Uint8Array | undefined {
+    if (this.tree.length === this.columns && this.shares.node >= 1 && this.groups.length === 0)
+      return undefined;
+    let free = this.tree;
+    if (this.groups.length > 0 && path.length > 0) {
+      const open = this.groups.filter((group) => path.every((f) => group.includes(f)));
+      const together = new Set([...path, ...open.flat()]);
+      free = free.filter((f) => together.has(f));
+    }
+    if (this.shares.node < 1) free = drawn(free, this.shares.node, `${this.seed} node ${depth} ${salt}`);
+    const mask = new Uint8Array(this.columns);
+    for (const f of free) mask[f] = 1;
+    return mask;
+  }
+}
+
+/** A share of the columns, at least one. */
+function drawn(columns: readonly number[], share: number, name: string): number[] {
+  const count = Math.max(1, Math.round(columns.length * share));
+  if (count >= columns.length) return [...columns];
+  return seededRng(name)
+    .shuffle([...columns])
+    .slice(0, count);
+}

@@ -1,0 +1,135 @@
+import type { Field } from "../../engine/engine.js";
+import { codes, floats, type ColumnAsk, type Frame } from "../../engine/frame.js";
+import { ident, literal } from "../../engine/sql.js";
+import { seededRng } from "../../core/rng.js";
+import { isNumeric, kindOf, type Relation } from "../../table/relation.js";
+import type { TreeColumn } from "./trees.js";
+
+/** Levels of a category that a bin each can be given to. */
+export const mostLevels = 254;
+/** Levels of a column of statistics; rarer ones count as unseen. */
+const mostStatisticLevels = 1_000_000;
+
+/** Whether a feature is read as a number. */
+export function isNumber(field: Field): boolean {
+  return isNumeric(field.type) || kindOf(field.type) === "boolean";
+}
+
+/** The levels of a text column in order, at most `most` of them: the most frequent. */
+export async function levelsOf(relation: Relation, name: string, most: number): Promise<string[]> {
+  const rows = await relation.engine.rows<{ level: string }>(
+    `SELECT level FROM (SELECT ${ident(name)}::VARCHAR AS level, count(*) AS n FROM (${relation.sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY ALL ORDER BY n DESC, level LIMIT ${most}) ORDER BY level`,
+  );
+  return rows.map(({ level }) => level);
+}
+
+/** SQL for a column of the trees as a number: NULL for what is missing or unseen. */
+export function columnSql(column: TreeColumn): string {
+  const name = ident(column.name);
+  return column.kind === "number" ? `${name}::DOUBLE` : codeSql(name, column.levels);
+}
+
+/** SQL for the index of a text among levels, NULL for others. */
+export function codeSql(name: string, levels: readonly string[]): string {
+  if (levels.length === 0) return "NULL::DOUBLE";
+  return `enum_code(TRY_CAST(${name}::VARCHAR AS ENUM(${levels.map(literal).join(", ")})))::DOUBLE`;
+}
+
+/** What a feature of many levels is replaced by: a mean of the target per level, for each given target. */
+export interface Statistic {
+  column: Extract<TreeColumn, { kind: "statistic" }>;
+  /** The value of every training row, from earlier rows alone. */
+  values: Float32Array;
+}
+
+/**
+ * Ordered target statistics: in a random order of the rows, each gets the mean target of the earlier rows
+ * of its level, with one row of the overall mean added, so that no row sees its own target. Rows to predict
+ * get the mean over all training rows of the level. Prokhorenkova et al. (2018), "CatBoost", section 3.2.
+ *
+ * @param codeOf level of every row, -1 for missing
+ */
+export function statistic(
+  name: string,
+  codeOf: Int32Array,
+  levels: readonly string[],
+  targetOf: (row: number) => number,
+  weightOf: (row: number) => number,
+  seed: number | string,
+): Statistic {
+  const rows = codeOf.length;
+  let sum = 0;
+  let total = 0;
+  for (let r = 0; r < rows; r++) {
+    sum += weightOf(r) * targetOf(r);
+    total += weightOf(r);
+  }
+  const prior = total > 0 ? sum / total : 0;
+  const sums = new Float64Array(levels.length);
+  const weights = new Float64Array(levels.length);
+  const order = seededRng(seed, `order of ${name}`).shuffle(Uint32Array.from({ length: rows }, (_, r) => r));
+  const values = new Float32Array(rows);
+  for (const r of order) {
+    const code = codeOf[r];
+    if (code < 0) {
+      values[r] = NaN;
+      continue;
+    }
+    values[r] = (sums[code] + prior) / (weights[code] + 1);
+    sums[code] += weightOf(r) * targetOf(r);
+    weights[code] += weightOf(r);
+  }
+  const means = Array.from(sums, (s, code) => Math.fround((s + prior) / (weights[code] + 1)));
+  return {
+    column: { kind: "statistic", name, levels: [...levels], values: means, other: Math.fround(prior) },
+    values,
+  };
+}
+
+/** A text column of many levels, by code. */
+export async function manyLevels(
+  relation: Relation,
+  name: string,
+): Promise<{ codeOf: Int32Array; levels: string[] }> {
+  const { engine } = relation;
+  const order = relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const frame = await engine.frame(`SELECT ${ident(name)} FROM (${relation.sql})${order}`, [
+    { name, as: "code" },
+  ]);
+  const { values, levels } = codes(frame, name);
+  if (levels.length <= mostStatisticLevels) return { codeOf: values, levels };
+  const counts = new Int32Array(levels.length);
+  for (const code of values) if (code >= 0) counts[code]++;
+  const kept = Array.from(counts, (_, code) => code)
+    .sort((a, b) => counts[b] - counts[a] || a - b)
+    .slice(0, mostStatisticLevels)
+    .sort((a, b) => a - b);
+  const to = new Int32Array(levels.length).fill(-1);
+  kept.forEach((code, i) => (to[code] = i));
+  return {
+    codeOf: values.map((code) => (code < 0 ? -1 : to[code])),
+    levels: kept.map((code) => levels[code]),
+  };
+}
+
+/** How columns are read for prediction: numbers, or codes of texts. */
+export function columnAsks(columns: readonly TreeColumn[]): ColumnAsk[] {
+  const asks = new Map<string, ColumnAsk>();
+  for (const { name, kind } of columns) asks.set(name, { name, as: kind === "number" ? "f64" : "code" });
+  return [...asks.values()];
+}
+
+/** The values that trees see, column by column: numbers, level indices, statistics; NaN for missing. */
+export function treeValues(columns: readonly TreeColumn[], frame: Frame): Float64Array[] {
+  return columns.map((column) => {
+    if (column.kind === "number") return floats(frame, column.name);
+    const { values, levels } = codes(frame, column.name);
+    const known = new Map(column.levels.map((level, i) => [level, i]));
+    const of = Float64Array.from(levels, (level) => {
+      const code = known.get(level);
+      if (column.kind === "category") return code ?? NaN;
+      return code === undefined ? column.other : column.values[code];
+    });
+    return Float64Array.from(values, (code) => (code < 0 ? NaN : of[code]));
+  });
+}

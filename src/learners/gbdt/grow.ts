@@ -1,0 +1,145 @@
+import type { ColumnChoice } from "./column-choice.js";
+import { bestSplit, leftBins, nodeStep, type Split } from "./split.js";
+import type { TreeBuilder } from "./tree-builder.js";
+import type { Scales, Sought, SplitRules, Workspace } from "./workspace.js";
+
+/** What trees are grown with and how far. */
+export interface GrowAsk {
+  workspace: Workspace;
+  rules: SplitRules;
+  /** Least gain of a split. */
+  gamma: number;
+  /** Factor of the leaf values. */
+  eta: number;
+  /** Levels of splits. */
+  depth: number;
+  leaves: number;
+  /** Split the best leaf first; else level by level. */
+  bestFirst: boolean;
+  /** +1, -1, 0 per column. */
+  signs?: readonly number[];
+  choice: ColumnChoice;
+}
+
+/** A node while its tree grows. */
+export interface Leaf extends Sought {
+  /** Its number in the builder. */
+  node: number;
+  depth: number;
+  split?: Split;
+  /** Columns split on above it, for interaction constraints. */
+  path: readonly number[];
+  /** Its rows, where leaves have lists of rows. */
+  start: number;
+  count: number;
+}
+
+/** A grown tree: its leaves, and for every inner node which bins go left, in the order of the builder's nodes. */
+export interface Grown {
+  first: number;
+  leaves: Leaf[];
+  lefts: Map<number, { feature: number; table: Uint8Array; left: number; right: number }>;
+}
+
+/** The growing of one tree, apart from how rows find their nodes. */
+export class Growth {
+  readonly leaves: Leaf[] = [];
+  readonly lefts: Grown["lefts"] = new Map();
+  readonly root: Leaf;
+  private readonly first: number;
+
+  constructor(
+    readonly ask: GrowAsk,
+    readonly scales: Scales,
+    readonly builder: TreeBuilder,
+    totals: { G: number; H: number },
+    rows: number,
+  ) {
+    this.root = this.leafOf(totals, { depth: 0, low: -Infinity, high: Infinity, path: [], salt: 1 });
+    this.root.count = rows;
+    this.first = this.root.node;
+  }
+
+  /** Whether a split of the leaf is worth looking for. */
+  splittable(leaf: Leaf): boolean {
+    const h = leaf.H * (1 / this.scales.h);
+    return leaf.depth < this.ask.depth && h >= 2 * this.ask.rules.childWeight && h > 0;
+  }
+
+  /** Takes the best of what the kernel answered for a leaf. */
+  take(leaf: Leaf, answers: number): void {
+    const { workspace, rules, gamma } = this.ask;
+    leaf.split = bestSplit(workspace.kernel, workspace.layout, answers, leaf, this.scales, rules, gamma);
+  }
+
+  /** Splits a leaf in two; which of them is the smaller is told by the hessian. */
+  split(leaf: Leaf): { left: Leaf; right: Leaf; table: Uint8Array } {
+    const split = leaf.split!;
+    const path = leaf.path.includes(split.feature) ? leaf.path : [...leaf.path, split.feature];
+    const sums = { G: split.leftG, H: split.leftH };
+    const rest = { G: leaf.G - split.leftG, H: leaf.H - split.leftH };
+    const [boundsLeft, boundsRight] = this.bounds(leaf, split, sums, rest);
+    if (!this.sawMissing(leaf, split)) split.missingLeft = sums.H >= rest.H;
+    const depth = leaf.depth + 1;
+    const left = this.leafOf(sums, { ...boundsLeft, depth, path, salt: leaf.salt * 2 });
+    const right = this.leafOf(rest, { ...boundsRight, depth, path, salt: leaf.salt * 2 + 1 });
+    this.builder.split(leaf.node, split, left.node, right.node);
+    const table = leftBins(split);
+    this.lefts.set(leaf.node, { feature: split.feature, table, left: left.node, right: right.node });
+    return { left, right, table };
+  }
+
+  done(): Grown {
+    return { first: this.first, leaves: this.leaves, lefts: this.lefts };
+  }
+
+  /** Where no row of the node lacks the value, missing values will follow the larger child. */
+  private sawMissing(leaf: Leaf, split: Split): boolean {
+    const { workspace } = this.ask;
+    const bin = workspace.kernel.u32(leaf.hist + workspace.layout.offsets[split.feature], 2);
+    return bin[0] !== 0 || bin[1] !== 0;
+  }
+
+  private leafOf(
+    { G, H }: { G: number; H: number },
+    about: { depth: number; low: number; high: number; path: readonly number[]; salt: number },
+  ): Leaf {
+    const { rules, eta, choice } = this.ask;
+    const g = G * (1 / this.scales.g);
+    const h = H * (1 / this.scales.h);
+    const value = Math.fround(eta * nodeStep(g, h, rules, about.low, about.high));
+    return {
+      ...about,
+      G,
+      H,
+      hist: 0,
+      allowed: choice.allowed(about.path, about.depth, about.salt),
+      node: this.builder.leaf(value, h),
+      start: 0,
+      count: 0,
+    };
+  }
+
+  /** Monotone splits keep the values of their children on either side of the middle of the two. */
+  private bounds(
+    leaf: Leaf,
+    split: Split,
+    left: { G: number; H: number },
+    right: { G: number; H: number },
+  ): { low: number; high: number }[] {
+    const sign = this.ask.signs?.[split.feature] ?? 0;
+    const { low, high } = leaf;
+    if (sign === 0)
+      return [
+        { low, high },
+        { low, high },
+      ];
+    const { rules } = this.ask;
+    const stepOf = ({ G, H }: { G: number; H: number }): number =>
+      nodeStep(G * (1 / this.scales.g), H * (1 / this.scales.h), rules, low, high);
+    const middle = (stepOf(left) + stepOf(right)) / 2;
+    const under = { low, high: middle };
+    const over = { low: middle, high };
+    return sign > 0 ? [under, over] : [over, under];
+  }
+}

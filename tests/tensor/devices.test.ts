@@ -1,0 +1,120 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
+import { runCli } from "../support/run-cli.js";
+import { temporaryFolder } from "../support/temporary.js";
+
+const folder = temporaryFolder();
+const table = join(folder, "visits.csv");
+const rng = seededRng(3, "visits");
+writeFileSync(
+  table,
+  `pages,country,bought\n${Array.from({ length: 120 }, () => {
+    const pages = rng.integer(20);
+    return `${pages},${["NO", "DE", "FR"][rng.integer(3)]},${pages + rng.integer(8) > 14 ? "yes" : "no"}`;
+  }).join("\n")}\n`,
+);
+
+/** Software Vulkan, as Debian's chromium package ships it. */
+const software = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const vulkan = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"].some((place) =>
+  existsSync(join(place, "libvulkan.so.1")),
+);
+const env = { VK_ICD_FILENAMES: software, XDG_CACHE_HOME: join(folder, "cache"), XDG_RUNTIME_DIR: folder };
+
+const small = ["epochs=1", "patience=0", "layers=1", "width=4", "factors=2", "batch=60"].flatMap((param) => [
+  "--param",
+  param,
+]);
+const train = (model: string, ...more: string[]): string[] => [
+  ...["train", "mlp", table, "--target", "bought", "-o", join(folder, model), ...small, ...more],
+];
+
+function installed(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe("a device that was named", () => {
+  test.skipIf(installed("@tensorflow/tfjs-node-gpu"))(
+    "and is not installed is exit 5 with what to install",
+    async () => {
+      const { code, stderr, json } = await runCli(train("no", "--device", "cuda", "--json"), { env });
+      expect(code).toBe(5);
+      expect(stderr).toContain("try npm install @tensorflow/tfjs-node-gpu");
+      expect(json<{ error: object }>().error).toMatchObject({
+        kind: "engine",
+        message: "CUDA needs @tensorflow/tfjs-node-gpu, which is not installed",
+      });
+      expect(existsSync(join(folder, "no"))).toBe(false);
+    },
+  );
+
+  test("and has no adapter is exit 5", async () => {
+    const none = { ...env, VK_ICD_FILENAMES: "/nowhere.json", VK_DRIVER_FILES: "/nowhere.json" };
+    const { code, stderr } = await runCli(train("none", "--device", "webgpu"), { env: none });
+    expect(code).toBe(5);
+    expect(stderr).toMatch(/error: WebGPU (finds no graphics adapter here|is not installed)/);
+  });
+});
+
+test("auto says what it took, and why nothing better", async () => {
+  const none = { ...env, VK_ICD_FILENAMES: "/nowhere.json", VK_DRIVER_FILES: "/nowhere.json" };
+  const { code, stderr, json } = await runCli(train("auto", "--json"), { env: none });
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^device: cpu, .+ \(.+; .+\)/m);
+  expect(json<{ about: object }>().about).toMatchObject({ device: "cpu" });
+});
+
+test("doctor examines a device and measures it", async () => {
+  const { code, json } = await runCli(["doctor", "--device", "cpu", "--json"], { env });
+  expect(code).toBe(0);
+  const [cpu] = json<{ devices: Record<string, Record<string, unknown>>[] }>().devices;
+  expect(cpu).toMatchObject({ device: "cpu", usable: true, self_test: { failed: [] } });
+  expect(cpu.self_test.compared).toBeGreaterThan(200);
+  for (const speed of ["matmul_gflops", "embedding_rows_per_s", "training_rows_per_s"])
+    expect(cpu.speed[speed]).toBeGreaterThan(0);
+});
+
+describe.skipIf(!existsSync(software) || !vulkan)(
+  "WebGPU on software Vulkan (needs chromium and libvulkan1)",
+  () => {
+    test("is refused unless it is asked for", async () => {
+      const { code, stderr } = await runCli(train("refused", "--device", "webgpu"), { env });
+      expect(code).toBe(5);
+      expect(stderr).toContain("error: the only WebGPU adapter here is software");
+      expect(stderr).toContain("--allow-software-gpu");
+    });
+
+    test("passes its self-test, trains as the CPU does, and its model answers there alike", async () => {
+      const gpu = ["--device", "webgpu", "--allow-software-gpu"];
+      const there = await runCli(train("there", "--json", ...gpu), { env });
+      expect([there.code, there.stderr.split("\n").at(-2)]).toEqual([
+        0,
+        expect.stringContaining("on webgpu"),
+      ]);
+      const here = await runCli(train("here", "--json", "--device", "cpu"), { env });
+      type Told = { about: { device: string; curve: { loss: number }[] } };
+      expect(there.json<Told>().about.device).toBe("webgpu");
+      expect(there.json<Told>().about.curve[0].loss).toBeCloseTo(here.json<Told>().about.curve[0].loss, 5);
+      const scores = async (...device: string[]): Promise<number[]> => {
+        const out = join(folder, "scores.ndjson");
+        expect(
+          (await runCli(["predict", join(folder, "there"), table, "-o", out, ...device], { env })).code,
+        ).toBe(0);
+        const { readFileSync } = await import("node:fs");
+        const lines = readFileSync(out, "utf8").trim().split("\n");
+        return lines.map((line) => (JSON.parse(line) as { score: number }).score);
+      };
+      const own = await scores(...gpu);
+      const other = await scores("--device", "cpu");
+      own.forEach((score, i) => expect(score).toBeCloseTo(other[i], 5));
+    }, 240_000);
+  },
+);
