@@ -53,6 +53,12 @@ const evaluate = defineCommand({
         arg: "<table>",
       })
       .optional(),
+    items: option
+      .path("recommenders: table of items, for the metrics of their categories", { arg: "<table>" })
+      .optional(),
+    category: option
+      .text("column of --items with an item's category, or several (a|b)", { arg: "<column>" })
+      .optional(),
     negatives: option
       .text(
         "rank relevant items among these alone: so many drawn by the seed, or a table of users and items",
@@ -97,7 +103,7 @@ const evaluate = defineCommand({
   moreHelp: async () => metricsText(),
   reads: (o) => [
     ...o.in,
-    ...[o.against, o.history].filter((path) => path !== undefined),
+    ...[o.against, o.history, o.items].filter((path) => path !== undefined),
     ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
   ],
   writes: (o) => [o.out, o.junit].filter((path) => path !== undefined),
@@ -113,17 +119,27 @@ const evaluate = defineCommand({
         where: path,
         try: "leaving it out",
       });
+    refuseForeign(o, task, path);
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
     const beside = async (path: string | undefined) =>
       path === undefined
         ? undefined
         : openTable(await run.engine(), [path], { ...o, where: undefined, signal: run.signal });
-    const history = await beside(o.history);
+    const [history, items] = [await beside(o.history), await beside(o.items)];
+    const categories = items && { items, column: o.category! };
     const negatives =
       o.negatives !== undefined && counted.test(o.negatives)
         ? Number(o.negatives)
         : await beside(o.negatives);
-    const asked = { ...o, cuts, history, negatives, cost: parseCost(o.cost), alerts: alertsOf(o) };
+    const asked = {
+      ...o,
+      cuts,
+      history,
+      negatives,
+      categories,
+      cost: parseCost(o.cost),
+      alerts: alertsOf(o),
+    };
     const measurement = await measured(model, table, asked, run);
     run.progress.stage("measuring");
     const { score, slices, warnings } = await scored(measurement, o, run);
@@ -176,6 +192,24 @@ const evaluate = defineCommand({
   },
 });
 export default evaluate;
+
+/** Refuses what goes with recommendations on other models, and half of a pair of options. */
+function refuseForeign(
+  o: { history?: string; items?: string; category?: string },
+  task: string,
+  path: string,
+): void {
+  const given = (["history", "items", "category"] as const).find((name) => o[name] !== undefined);
+  if (given !== undefined && task !== "recommendation")
+    throw new ShopaiError("usage", `--${given} is for recommendations, and ${path} is a model for ${task}`, {
+      where: path,
+      try: "leaving it out",
+    });
+  if ((o.items === undefined) !== (o.category === undefined))
+    throw new ShopaiError("usage", "--items and --category go together", {
+      try: "--items products.csv --category category",
+    });
+}
 
 /** A number of negatives, 1 or more; anything else is a path. */
 const counted = /^[1-9]\d{0,8}$/;

@@ -6,6 +6,7 @@ import { grouped } from "../src/core/quantity.js";
 import type { Run } from "../src/engine/run.js";
 import type { Ask, Model, Task } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
+import type { Rules } from "../src/learners/rerank.js";
 import { answererOf } from "../src/learners/stream.js";
 import {
   defineCommand,
@@ -16,7 +17,7 @@ import {
   type Cell,
   type Result,
 } from "../src/pipeline/command.js";
-import { openTable } from "../src/table/open.js";
+import { openTable, type OpenOptions } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
 import { materialised, selectOrdered, type Relation } from "../src/table/relation.js";
 import { writeTable } from "../src/table/write.js";
@@ -37,6 +38,7 @@ const predict = defineCommand({
     "shopai predict model/ new-visitors.ndjson -o recommendations.csv --explain",
     "shopai predict model/ sessions.parquet -o scores.parquet --explain --reasons 5",
     "shopai predict model/ -o similar.csv --similar --k 5",
+    "shopai predict model/ -o recommendations.csv --items products.csv --require 'stock > 0' --cap category=2 --diversity 0.2",
     "shopai predict model/ --stream < requests.ndjson > answers.ndjson",
   ],
   options: {
@@ -70,20 +72,47 @@ const predict = defineCommand({
         arg: "<table>",
       })
       .optional(),
+    items: option
+      .path("table with a row per item, for --require, --cap and --boost", { arg: "<table>" })
+      .optional(),
+    require: option
+      .text("recommend only items for which this SQL predicate over --items holds: stock > 0", {
+        arg: "<sql>",
+      })
+      .optional(),
+    cap: option
+      .pairs("at most n items of a list with the same value of a column of --items: category=2")
+      .default({}),
+    boost: option
+      .pairs("lift items by a column of --items: margin=0.2 adds up to 20 % relevance")
+      .default({}),
+    diversity: option
+      .real("from 0 (relevance alone) to 1: how much a list avoids items with the same users", {
+        min: 0,
+        max: 1,
+      })
+      .optional(),
+    candidates: option
+      .integer("best items that --cap, --boost and --diversity choose from (default: 10 k, at least 100)", {
+        min: 1,
+        max: 1_000_000,
+      })
+      .optional(),
     keep: option.names("columns to carry over").optional(),
     stream: option
       .flag("answer requests: JSON objects, one a line, on stdin; answers in their order on stdout")
       .default(false),
     ...readingOptions,
   },
-  reads: (o) => [...o.in, ...[o.history, o.background].filter((path) => path !== undefined)],
+  reads: (o) => [...o.in, ...[o.history, o.items, o.background].filter((path) => path !== undefined)],
   writes: (o) => (o.stream ? [] : [outOf(o)]),
   async run(o, run) {
     const [path, ...tables] = o.in;
     const model = await loadModel(path);
     const { learner, task } = model.card;
     refuseForeign(o, task, path);
-    if (o.stream) return streamed(model, o, run);
+    const rules = await rulesOf(o, run);
+    if (o.stream) return streamed(model, { ...o, rules }, run);
     const out = outOf(o);
     if (tables.length === 0 && task !== "recommendation")
       throw new ShopaiError("usage", `a model for ${task} needs a table to score`, {
@@ -105,7 +134,7 @@ const predict = defineCommand({
     const background = await opened(o.background);
     const answers = o.similar
       ? await model.similar!(rows, o, run)
-      : await model.predict(rows, { ...o, history, background }, run);
+      : await model.predict(rows, { ...o, history, background, rules }, run);
     const changed =
       o.counterfactual && rows
         ? await (
@@ -153,6 +182,54 @@ function outOf({ out }: { out?: string }): string {
   });
 }
 
+type RuleOptions = {
+  items?: string;
+  require?: string;
+  cap: Record<string, string | number | boolean>;
+  boost: Record<string, string | number | boolean>;
+  diversity?: number;
+  candidates?: number;
+};
+
+/** The rules of a call, or undefined when it names none. @throws ShopaiError "usage" for numbers out of range */
+async function rulesOf(o: RuleOptions & OpenOptions, run: Run): Promise<Rules | undefined> {
+  const names = ruleNames(o);
+  if (names.length === 0) return undefined;
+  for (const [column, most] of Object.entries(o.cap))
+    if (typeof most !== "number" || !Number.isInteger(most) || most < 1)
+      throw new ShopaiError("usage", `--cap ${column} must be an integer >= 1, got ${most}`, {
+        try: `--cap ${column}=2`,
+      });
+  for (const [column, weight] of Object.entries(o.boost))
+    if (typeof weight !== "number" || weight < -1)
+      throw new ShopaiError("usage", `--boost ${column} must be a number >= -1, got ${weight}`, {
+        try: `--boost ${column}=0.2`,
+      });
+  const items =
+    o.items === undefined
+      ? undefined
+      : await openTable(await run.engine(), [o.items], { ...o, where: undefined, signal: run.signal });
+  return {
+    items,
+    require: o.require,
+    caps: o.cap as Record<string, number>,
+    boosts: o.boost as Record<string, number>,
+    diversity: o.diversity,
+    candidates: o.candidates,
+  };
+}
+
+function ruleNames(o: RuleOptions): string[] {
+  return [
+    ...(o.require === undefined ? [] : ["--require"]),
+    ...(Object.keys(o.cap).length === 0 ? [] : ["--cap"]),
+    ...(Object.keys(o.boost).length === 0 ? [] : ["--boost"]),
+    ...(o.diversity === undefined ? [] : ["--diversity"]),
+    ...(o.items === undefined ? [] : ["--items"]),
+    ...(o.candidates === undefined ? [] : ["--candidates"]),
+  ];
+}
+
 /** Answers stdin line by line until it ends. */
 async function streamed(
   model: Model,
@@ -170,10 +247,10 @@ async function streamed(
         try: `shopai predict ${path} --stream < requests.ndjson`,
       },
     );
-  const { k, includeSeen, explain, reasons, contributions, keep, similar } = o;
-  const asked = { k, includeSeen, explain, reasons, contributions, keep, similar };
+  const { k, includeSeen, explain, reasons, contributions, keep, similar, rules } = o;
+  const asked = { k, includeSeen, explain, reasons, contributions, keep, similar, rules };
   run.progress.stage("answering the lines of stdin");
-  const { answered, refused } = await streamLines(answererOf(model, asked, run), run.signal);
+  const { answered, refused } = await streamLines(await answererOf(model, asked, run), run.signal);
   run.progress.done(`${grouped(answered)} answers`);
   if (refused > 0)
     run.warn(`${grouped(refused)} of ${grouped(answered)} requests got an error for an answer`);
@@ -186,14 +263,15 @@ async function streamed(
 
 /** Refuses what goes with recommendations on other models, and what does not go together. */
 function refuseForeign(
-  o: Pick<Ask, "k" | "includeSeen" | "explain" | "reasons" | "contributions" | "keep"> & {
-    similar: boolean;
-    stream: boolean;
-    history?: string;
-    background?: string;
-    counterfactual: boolean;
-    freeze?: readonly string[];
-  },
+  o: Pick<Ask, "k" | "includeSeen" | "explain" | "reasons" | "contributions" | "keep"> &
+    RuleOptions & {
+      similar: boolean;
+      stream: boolean;
+      history?: string;
+      background?: string;
+      counterfactual: boolean;
+      freeze?: readonly string[];
+    },
   task: Task,
   path: string,
 ): void {
@@ -202,6 +280,7 @@ function refuseForeign(
     ...(o.includeSeen ? ["--include-seen"] : []),
     ...(o.similar ? ["--similar"] : []),
     ...(o.history !== undefined ? ["--history"] : []),
+    ...ruleNames(o),
   ];
   if (task !== "recommendation" && given.length > 0)
     throw new ShopaiError("usage", `${given[0]} is for recommendations, and ${path} is a model for ${task}`, {

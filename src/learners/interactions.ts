@@ -45,12 +45,12 @@ export async function readInteractions(data: TrainingData, run: Run): Promise<In
     exactSum(`${ident(rating)}::DOUBLE`, numeric(await ratingScale({ ...relation, sql: rows }, rating)));
   const users = engine.fresh("users");
   const items = engine.fresh("items");
-  for (const [table, column] of [
-    [users, user],
-    [items, item],
+  for (const [table, levels] of [
+    [users, `SELECT DISTINCT ${user} AS level FROM (${rows})`],
+    [items, `SELECT DISTINCT ${item} AS level FROM (${rows})${await alsoItems(data)}`],
   ])
     await engine.run(
-      `CREATE TABLE ${ident(table)} AS SELECT (row_number() OVER (ORDER BY level) - 1)::INTEGER AS code, level FROM (SELECT DISTINCT ${column} AS level FROM (${rows}))`,
+      `CREATE TABLE ${ident(table)} AS SELECT (row_number() OVER (ORDER BY level) - 1)::INTEGER AS code, level FROM (${levels})`,
     );
   const pairs = await engine.frame(
     `SELECT u.code AS row, i.code AS col${value ? `, ${value} AS value` : ""}
@@ -93,6 +93,23 @@ export async function readInteractions(data: TrainingData, run: Run): Promise<In
       values: values?.kind === "f32" ? values.values : undefined,
     },
   };
+}
+
+/** The items of the table of items beside those of the rows: some of them nobody had yet. */
+async function alsoItems({ items, relation, roles }: TrainingData): Promise<string> {
+  if (!items) return "";
+  const { name, type } = columnNamed(items, roles.item!, "--item");
+  const wanted = columnNamed(relation, roles.item!).type;
+  const [odd] = await items.engine.rows<{ value: string }>(
+    `SELECT ${ident(name)}::VARCHAR AS value FROM (${items.sql}) WHERE ${ident(name)} IS NOT NULL AND TRY_CAST(${ident(name)} AS ${wanted}) IS NULL ORDER BY 1 LIMIT 1`,
+  );
+  if (odd)
+    throw new ShopaiError(
+      "data",
+      `the item ${JSON.stringify(odd.value)} of the table of items (${type}) is no ${wanted}, as in the interactions`,
+      { where: `${items.name}, column ${name}`, try: "ids of one type" },
+    );
+  return ` UNION SELECT TRY_CAST(${ident(name)} AS ${wanted}) FROM (${items.sql}) WHERE ${ident(name)} IS NOT NULL`;
 }
 
 async function pairedRows(relation: Relation, user: string, item: string, run: Run): Promise<string> {

@@ -11,6 +11,7 @@ import type { Part } from "./ensemble/parts.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
 import type { ReasonsAsk } from "./reasons.js";
+import type { Rules } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
 import type { ParamsOf, ParamTable, ParamValue } from "./params.js";
 
@@ -71,6 +72,8 @@ export interface TrainingData extends Signature {
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
   items?: Relation;
+  /** Names and globs of the columns of `items` to use; all by default. */
+  itemFeatures?: readonly string[];
 }
 
 /** What is asked of a model beside the rows. */
@@ -92,6 +95,8 @@ export interface Ask extends ReasonsAsk {
   background?: Relation;
   /** Columns beside the predictions of rows, worked out from a frame of features. */
   also?(frame: Frame): Map<string, Column>;
+  /** Recommendations: what the shop wants of its lists beside the user's taste. */
+  rules?: Rules;
 }
 
 /** What a fit leaves behind. */

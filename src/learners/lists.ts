@@ -1,6 +1,7 @@
 import { topK } from "../kernels/top-k.js";
 import type { Ask } from "./learner.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Reranker } from "./rerank.js";
 import { popularityIn } from "./segments.js";
 import { popularityRanks, sharesOf, trainingProfile, type Profile, type Scorer } from "./scorer.js";
 
@@ -15,6 +16,8 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
+  /** A score for every item, -Infinity for those that cannot be recommended. */
+  all: Float64Array;
   /** The segment whose best sellers a stranger got, or -1. */
   segment: number;
 }
@@ -31,27 +34,34 @@ export interface Person {
 
 /**
  * Makes lists, one user at a time: the k best items that are new to the user, equal scores in the order
- * of popularity, then of the item column. Users of whom nothing is known get the most popular items.
+ * of popularity, then of the item column. Users of whom nothing is known get the most popular items. With
+ * rules (`rerankerOf`) the list is chosen from more candidates.
  */
 export function listMaker(
   catalogue: Catalogue,
   scorer: Scorer,
   { k = 10, includeSeen }: Pick<Ask, "k" | "includeSeen">,
+  reranker?: Reranker,
 ): (person: Person) => List {
   const size = catalogue.items.length;
   const tie = popularityRanks(catalogue);
   const score = scoreGiver(catalogue, scorer);
-  const best = new Int32Array(Math.min(k, size));
+  const best = new Int32Array(Math.min(reranker?.candidates(k) ?? k, size));
   const bestScores = new Float64Array(best.length);
+  const allowed = reranker?.allowed;
   return (person) => {
     const { source, profile, segment, scores } = score(person);
     if (!includeSeen) for (const item of profile.items) scores[item] = -Infinity;
+    if (allowed) for (let item = 0; item < size; item++) if (!allowed[item]) scores[item] = -Infinity;
     const found = topK(scores, tie, best);
     for (let i = 0; i < found; i++) bestScores[i] = scores[best[i]];
+    const [items, itemScores] = [best.subarray(0, found), bestScores.subarray(0, found)];
+    const places = reranker?.choose(items, itemScores, k);
     return {
       source,
-      items: best.subarray(0, found),
-      scores: bestScores.subarray(0, found),
+      items: places ? Int32Array.from(places, (place) => items[place]) : items,
+      scores: places ? Float64Array.from(places, (place) => itemScores[place]) : itemScores,
+      all: scores,
       profile: source === "popularity" ? undefined : profile,
       segment,
     };
@@ -149,8 +159,10 @@ export function reasonGiver(
       .sort((a, b) => parts[b] - parts[a] || a - b)
       .slice(0, mostReasons);
     if (strongest.length === 0) return null;
-    return strongest
-      .map((p) => `${catalogue.items[profile.items[p]]} (${Math.round((100 * parts[p]) / all)} %)`)
-      .join(", ");
+    const because = scorer.because?.(profile, item);
+    const said = strongest.map(
+      (p) => `${catalogue.items[profile.items[p]]} (${Math.round((100 * parts[p]) / all)} %)`,
+    );
+    return said.join(", ") + (because === undefined ? "" : `: ${because}`);
   };
 }

@@ -51,6 +51,8 @@ export interface MeasureAsk {
   history?: Relation;
   /** Recommendation: rank relevant items among these only: so many drawn by the seed, or a table of users and items. */
   negatives?: number | Relation;
+  /** Recommendation: where the categories of items stand. */
+  categories?: { items: Relation; column: string };
 }
 
 /** Recommendation: what the relevant items of a user were ranked among. */

@@ -36,6 +36,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   sequence: { task: "recommendation", load: () => import("./sequence.js") },
   markov: { task: "recommendation", load: () => import("./markov.js") },
   fpmc: { task: "recommendation", load: () => import("./fpmc.js") },
+  content: { task: "recommendation", load: () => import("./content/content.js") },
   sasrec: { task: "recommendation", load: () => import("./neural/sasrec.js") },
   gru4rec: { task: "recommendation", load: () => import("./neural/gru4rec.js") },
   "two-tower": { task: "recommendation", load: () => import("./neural/two-tower.js") },
@@ -47,6 +48,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   nmf: { task: "rating", load: () => import("./rating/nmf.js") },
   "als-explicit": { task: "rating", load: () => import("./rating/als-explicit.js") },
   hybrid: { task: "recommendation", load: () => import("./ensemble/hybrid.js") },
+  "two-stage": { task: "recommendation", load: () => import("./ensemble/two-stage.js") },
 };
 
 /** Names of the learners, in the order that listings show. */

@@ -26,6 +26,8 @@ export interface Scorer {
   similar?(item: number, into: Float64Array): void;
   /** Fills `into` with what each item of a profile adds to the score of one item. Without it: by leaving each out in turn. */
   shares?(profile: Profile, item: number, into: Float64Array): void;
+  /** What else speaks for an item, in a few words: terms in common. */
+  because?(profile: Profile, item: number): string | undefined;
 }
 
 /** The profile of a user of the training rows. */

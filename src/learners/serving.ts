@@ -12,6 +12,7 @@ import type { Ask } from "./learner.js";
 import { askedLevels, levelTable, type AskedLevels } from "./levels.js";
 import { listMaker, reasonGiver, type Person, type Source } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
+import { rerankerOf } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
 import { segmentsOfAsked } from "./segments.js";
 
@@ -204,11 +205,12 @@ async function interactionsSql(
 async function writtenLists(
   catalogue: Catalogue,
   scorer: Scorer,
-  { engine, count, person }: People,
+  { engine, items, count, person }: People,
   ask: Ask,
   run: Run,
 ): Promise<string> {
-  const list = listMaker(catalogue, scorer, ask);
+  const reranker = ask.rules && (await rerankerOf(catalogue, ask.rules, items));
+  const list = listMaker(catalogue, scorer, ask, reranker);
   const why = ask.explain ? reasonGiver(catalogue, scorer) : undefined;
   const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
   const table = engine.fresh("recommended");
@@ -273,7 +275,8 @@ async function added(
   await engine.run(`DROP TABLE ${ident(part)}`);
 }
 
-function saySources(counts: Record<Source, number>, users: number, run: Run): void {
+/** Says how many users were not seen in training, and what they got. */
+export function saySources(counts: Record<Source, number>, users: number, run: Run): void {
   const unseen = (count: number): string =>
     `${grouped(count)} of ${grouped(users)} users were not seen in training`;
   if (counts.history > 0)

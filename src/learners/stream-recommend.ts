@@ -5,6 +5,7 @@ import { isNumeric, kindOf } from "../table/relation.js";
 import type { Ask } from "./learner.js";
 import { listMaker, reasonGiver, type List, type Person } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
+import type { Reranker } from "./rerank.js";
 import { popularityRanks, similarityOf, type Scorer } from "./scorer.js";
 
 type Request = Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export function recommendAnswerer(
   scorer: Scorer,
   ask: Ask,
   similar: boolean,
+  reranker?: Reranker,
 ): (request: Request) => Record<string, unknown> {
   const codeOfItem = codesOf(catalogue.items, catalogue.item);
   const itemId = idIn(catalogue.item);
@@ -52,7 +54,7 @@ export function recommendAnswerer(
   return (request) => {
     const k = kOf(request, ask);
     let maker = makers.get(k);
-    if (!maker) makers.set(k, (maker = listMaker(catalogue, scorer, { ...ask, k })));
+    if (!maker) makers.set(k, (maker = listMaker(catalogue, scorer, { ...ask, k }, reranker)));
     const items = request[item.name];
     if (request[user.name] == null && items == null)
       throw new ShopaiError("data", `a request needs ${user.name} or ${item.name}`, {

@@ -5,6 +5,9 @@ import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { isNumeric, kindOf, rowColumn, selectOrdered, type Relation } from "../table/relation.js";
 import type { Ask, Model } from "./learner.js";
+import { levelTable } from "./levels.js";
+import type { Catalogue } from "./recommendations.js";
+import { rerankerOf, type Reranker, type Rules } from "./rerank.js";
 import { recommendAnswerer } from "./stream-recommend.js";
 
 type Request = Readonly<Record<string, unknown>>;
@@ -23,18 +26,32 @@ export type Answer = Record<string, unknown>;
  */
 export type Answerer = (lines: readonly string[]) => Promise<Answer[]>;
 
-export function answererOf(model: Model, ask: Ask & { similar?: boolean }, run: Run): Answerer {
+export async function answererOf(
+  model: Model,
+  ask: Ask & { similar?: boolean },
+  run: Run,
+): Promise<Answerer> {
   if (model.card.task !== "recommendation") return rowAnswerer(model, ask, run);
   const { catalogue, scorer } = model;
   if (!catalogue || !scorer)
     throw new ShopaiError("model", `${model.card.learner} cannot answer one by one`, {
       try: "predict with a table",
     });
-  const answer = recommendAnswerer(catalogue, scorer, ask, ask.similar ?? false);
+  const reranker = ask.rules && (await rulesInMemory(catalogue, ask.rules, run));
+  const answer = recommendAnswerer(catalogue, scorer, ask, ask.similar ?? false, reranker);
   return async (lines) => {
     await model.prepare?.(run);
     return requests(lines).map((request) => tried(() => answer(request())));
   };
+}
+
+async function rulesInMemory(catalogue: Catalogue, rules: Rules, run: Run): Promise<Reranker> {
+  const engine = rules.items?.engine ?? (await run.engine());
+  return rerankerOf(
+    catalogue,
+    rules,
+    await levelTable(engine, "items", catalogue.items, catalogue.item.type),
+  );
 }
 
 /** What the lines ask, each read when it is called. */

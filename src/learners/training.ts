@@ -109,7 +109,7 @@ async function besideRows(
   relation: Relation,
   roles: Roles,
   ask: TrainingAsk,
-): Promise<Pick<TrainingData, "parts" | "items">> {
+): Promise<Pick<TrainingData, "parts" | "items" | "itemFeatures">> {
   if (ask.parts && !learner.parts)
     throw new ShopaiError("usage", `${learner.name} has no parts`, {
       try: "leaving --parts out, or train hybrid",
@@ -120,7 +120,7 @@ async function besideRows(
     });
   const parts =
     learner.parts && (await (await import("./ensemble/parts.js")).partsOf(learner, relation, roles, ask));
-  return { parts, items: ask.items };
+  return { parts, items: ask.items, itemFeatures: ask.items && ask.features };
 }
 
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
@@ -135,7 +135,7 @@ export async function trainingData(
     learner.features === true || (learner.features && ask.features)
       ? chosenFeatures(relation, roles, ask.features)
       : [];
-  if (!learner.features && ask.features)
+  if (!learner.features && !(learner.items && ask.items) && ask.features)
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
       try: "leaving --features out",
     });

@@ -1,4 +1,5 @@
-import { ratio, type Measure, type MetricInfo } from "./metric.js";
+import { beyondMetrics, listMetrics } from "./beyond-accuracy.js";
+import { ratio, taken, type Measure, type MetricInfo } from "./metric.js";
 
 const recommenders = "Microsoft Recommenders, reco_utils evaluation (binary relevance)";
 
@@ -45,28 +46,7 @@ export const rankingMetrics: MetricInfo[] = [
     better: "higher",
     undefinedWhen: "no user has a relevant item",
   },
-  {
-    name: "coverage@k",
-    summary: "share of the items known to the model that are recommended to anybody",
-    source: "Herlocker et al. (2004), ACM TOIS 22:5-53 (catalogue coverage)",
-    better: "higher",
-    undefinedWhen: "nothing was recommended",
-    noInterval: true,
-  },
-  {
-    name: "diversity@k",
-    summary: "1 - shared items / k of two users' lists, mean over all pairs of users",
-    source: "Zhou et al. (2010), PNAS 107:4511-4515, eq. 5 (personalisation, inter-list diversity)",
-    better: "higher",
-    undefinedWhen: "fewer than two users got recommendations",
-  },
-  {
-    name: "novelty@k",
-    summary: "mean of -log2(share of training users that had the item) over the recommended items, bits",
-    source: "Zhou et al. (2010), PNAS 107:4511-4515 (surprisal); Vargas & Castells (2011), RecSys",
-    better: "neither",
-    undefinedWhen: "the model does not say how popular its items are, or nothing was recommended",
-  },
+  ...beyondMetrics,
   {
     name: "auc_per_user",
     summary:
@@ -93,6 +73,12 @@ export interface RankingRows {
   popularity?: { holders: Float64Array; users: number };
   /** AUC of every user, NaN where undefined. */
   auc?: Float64Array;
+  /** 1 for items of the long tail (`longTail`). */
+  tail?: Uint8Array;
+  /** Mean share of holders of the items that each user had in training, NaN for none. */
+  profilePopularity?: Float64Array;
+  /** Metrics that were worked out while the lists were made: a value per user, NaN where undefined. */
+  perUser?: { name: string; values: Float64Array }[];
 }
 
 /** The same for some of the users. */
@@ -107,14 +93,17 @@ export function rankingSubset(data: RankingRows, users: Uint32Array): RankingRow
     listItem.set(data.listItem.subarray(data.listStarts[user], data.listStarts[user + 1]), listStarts[i]);
     listHit.set(data.listHit.subarray(data.listStarts[user], data.listStarts[user + 1]), listStarts[i]);
   });
+  const of = (values: Float64Array): Float64Array => taken(values, users);
   return {
     ...data,
     users: users.length,
-    relevant: Int32Array.from(users, (user) => data.relevant[user]),
+    relevant: taken(data.relevant, users),
     listStarts,
     listItem,
     listHit,
-    auc: data.auc && Float64Array.from(users, (user) => data.auc![user]),
+    auc: data.auc && of(data.auc),
+    profilePopularity: data.profilePopularity && of(data.profilePopularity),
+    perUser: data.perUser?.map(({ name, values }) => ({ name, values: of(values) })),
   };
 }
 
@@ -123,7 +112,7 @@ export function rankingSubset(data: RankingRows, users: Uint32Array): RankingRow
  * it has, and one without recommendations counts 0 in the metrics of accuracy.
  */
 export function measureRanking(data: RankingRows, cuts: readonly number[]): Measure {
-  const perUser = cuts.flatMap((k) => accuracyPerUser(data, k));
+  const perUser = [...cuts.flatMap((k) => accuracyPerUser(data, k)), ...(data.perUser ?? [])];
   const lists = cuts.map((k) => listMetrics(data, k));
   const { auc } = data;
   const names = [...perUser.map((metric) => metric.name), ...lists.flatMap((list) => list.names)];
@@ -192,81 +181,48 @@ export function accuracyPerUser(data: RankingRows, k: number): { name: string; v
   ];
 }
 
-/** Metrics of the lists as a whole at one cut-off: they are no means over users. */
-function listMetrics(
-  { users, listStarts, listItem, items, popularity }: RankingRows,
-  k: number,
-): Pick<Measure, "names"> & { at(weights: Float64Array): number[] } {
-  const surprise =
-    popularity &&
-    // An item that nobody had counts as if one had: its surprise would be without bound.
-    Float64Array.from(popularity.holders, (holders) => -Math.log2(Math.max(1, holders) / popularity.users));
-  const held = new Float64Array(items);
-  const heldSquared = new Float64Array(items);
-  return {
-    names: [`coverage@${k}`, `diversity@${k}`, `novelty@${k}`],
-    at(weights) {
-      held.fill(0);
-      heldSquared.fill(0);
-      let listed = 0;
-      let listedSquared = 0;
-      let places = 0;
-      let surprises = 0;
-      for (let user = 0; user < users; user++) {
-        const weight = weights[user];
-        const end = Math.min(listStarts[user + 1], listStarts[user] + k);
-        if (weight === 0 || end === listStarts[user]) continue;
-        listed += weight;
-        listedSquared += weight * weight;
-        for (let place = listStarts[user]; place < end; place++) {
-          const item = listItem[place];
-          held[item] += weight;
-          heldSquared[item] += weight * weight;
-          places += weight;
-          if (surprise) surprises += weight * surprise[item];
-        }
-      }
-      let covered = 0;
-      let shared = 0;
-      for (let item = 0; item < items; item++) {
-        if (held[item] > 0) covered++;
-        // Pairs of different users; a user drawn twice by a resample is no pair with itself.
-        shared += held[item] * held[item] - heldSquared[item];
-      }
-      const pairs = listed * listed - listedSquared;
-      return [
-        places === 0 ? NaN : covered / items,
-        pairs === 0 ? NaN : 1 - shared / pairs / k,
-        surprise ? ratio(surprises, places) : NaN,
-      ];
-    },
-  };
+/**
+ * AUC of one user: the chance that a relevant item is scored above another one, ties one half.
+ *
+ * @param scores   a score per item; -Infinity for those that are no candidates
+ * @param relevant relevant items by code
+ * @returns NaN without both relevant and other candidates
+ */
+export function userAuc(scores: Float64Array, relevant: Int32Array): number {
+  const hits = Float64Array.from(relevant, (item) => scores[item])
+    .filter((score) => score !== -Infinity)
+    .sort();
+  let candidates = 0;
+  let below = 0;
+  for (const score of scores) {
+    if (score === -Infinity) continue;
+    candidates++;
+    // Hits above this candidate, and half of those at the same score, its own among them.
+    below += hits.length - (lowerBound(hits, score) + upperBound(hits, score)) / 2;
+  }
+  const misses = candidates - hits.length;
+  // Among themselves hits count one half for every ordered pair, each with itself too.
+  return ratio(below - (hits.length * hits.length) / 2, hits.length * misses);
 }
 
-/**
- * AUC of every user over scored candidates: the chance that a relevant one is scored above another, ties one half.
- *
- * @param starts candidates of user u lie at starts[u]..starts[u+1], by falling score
- * @returns NaN for users without both kinds of candidates
- */
-export function perUserAuc(starts: Int32Array, score: Float64Array, hit: Uint8Array): Float64Array {
-  const result = new Float64Array(starts.length - 1);
-  for (let user = 0; user < result.length; user++) {
-    let hits = 0;
-    let misses = 0;
-    let area = 0;
-    let tiedHits = 0;
-    let tiedMisses = 0;
-    for (let place = starts[user]; place < starts[user + 1]; place++) {
-      if (hit[place]) tiedHits++;
-      else tiedMisses++;
-      if (place + 1 < starts[user + 1] && score[place + 1] === score[place]) continue;
-      area += tiedMisses * (hits + tiedHits / 2);
-      hits += tiedHits;
-      misses += tiedMisses;
-      tiedHits = tiedMisses = 0;
-    }
-    result[user] = ratio(area, hits * misses);
+/** Ascending values that are smaller than `value`. */
+function lowerBound(values: Float64Array, value: number): number {
+  let low = 0;
+  for (let high = values.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < value) low = middle + 1;
+    else high = middle;
   }
-  return result;
+  return low;
+}
+
+/** Ascending values that are not larger than `value`. */
+function upperBound(values: Float64Array, value: number): number {
+  let low = 0;
+  for (let high = values.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (values[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -14,13 +14,13 @@ import {
 import { loadModel } from "../../src/learners/model.js";
 import { checkParams, type Param, type ParamValue } from "../../src/learners/params.js";
 import { learnerNamed, learnerNames, registry } from "../../src/learners/registry.js";
-import { trainModel } from "../../src/learners/training.js";
+import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import { relationOf, type Relation } from "../../src/table/relation.js";
 import { root } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
 import { rowsOf } from "./rows.js";
-import { sampleAsk, sampleTable } from "./sample.js";
+import { sampleAsk, sampleItems, sampleTable } from "./sample.js";
 
 const run = testRun({ threads: 4 });
 const alone = testRun({ threads: 1 });
@@ -28,10 +28,12 @@ const folder = temporaryFolder();
 const learners = await Promise.all(learnerNames.map(learnerNamed));
 let table: Relation;
 let tableAlone: Relation;
+let items: Relation;
 
 beforeAll(async () => {
   table = await sampleTable(await run.engine());
   tableAlone = await sampleTable(await alone.engine());
+  items = await sampleItems(await run.engine());
 });
 
 async function refused(work: Promise<unknown>): Promise<ShopaiError> {
@@ -48,7 +50,7 @@ async function trainForSomeTask(learner: Learner, params: Record<string, ParamVa
   const [task, ...others] = learner.tasks ?? [learner.task];
   const few: Record<string, ParamValue> = Object.hasOwn(learner.params, "trees") ? { trees: 5 } : {};
   const train = (task: Task): Promise<Model> => {
-    const ask = sampleAsk(learner, true, task);
+    const ask = sampleAsk(learner, true, items, task);
     return trainModel(learner, table, { ...ask, params: { ...few, ...ask.params, ...params } }, run);
   };
   return train(task).catch((error: unknown) => {
@@ -83,12 +85,13 @@ test("every file that defines a learner is listed", () => {
 });
 
 describe.each(learners.map((learner) => [learner.name, learner] as const))("%s", (name, learner) => {
-  const ask = sampleAsk(learner);
+  let ask: TrainingAsk;
   let model: Model;
   let path: string;
 
   beforeAll(async () => {
     path = join(folder, name);
+    ask = sampleAsk(learner, false, items);
     model = await trainModel(learner, table, ask, run);
     await model.save(path);
   });
@@ -122,7 +125,8 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
 
   test("same seed, same bytes, whatever the number of threads", async () => {
     const again = join(folder, `${name}-alone`);
-    await (await trainModel(learner, tableAlone, ask, alone)).save(again);
+    const same = sampleAsk(learner, false, await sampleItems(await alone.engine()));
+    await (await trainModel(learner, tableAlone, same, alone)).save(again);
     expect(contents(again)).toEqual(contents(path));
     const loaded = await loadModel(again);
     expect(await rowsOf(await loaded.predict(tableAlone, {}, alone))).toEqual(
@@ -162,7 +166,7 @@ describe.each(learners.map((learner) => [learner.name, learner] as const))("%s",
   });
 
   test("fits with every role and every parameter at its ends", async () => {
-    await trainModel(learner, table, sampleAsk(learner, true), run);
+    await trainModel(learner, table, sampleAsk(learner, true, items), run);
     for (const [param, about] of Object.entries(learner.params))
       for (const value of valuesOf(about)) {
         const fitted = await trainForSomeTask(learner, { [param]: value });

@@ -44,8 +44,25 @@ const columnOf: Record<Exclude<RoleName, "target">, string> = {
   segment: "country",
 };
 
+/** What the products of the sample are like, in words of two scripts, and two that nobody bought. */
+export function sampleItems(engine: Engine): Promise<Relation> {
+  const kinds = ["wool coat", "cotton shirt", "红色羊毛外套", "rain jacket, red"];
+  const numbers = Array.from({ length: 32 }, (_, i) => i);
+  return relationFrom(engine, {
+    product: numbers.map((i) => `P${i}`),
+    title: numbers.map((i) => `${kinds[i % 4]} for ${i % 3 ? "women" : "men"} no ${i}`),
+    group: numbers.map((i) => (i % 7 ? `clothes > ${i % 2 ? "coats" : "shirts"}` : null)),
+    price: numbers.map((i) => (i % 5 ? 10 + i : null)),
+  });
+}
+
 /** What a learner is asked on the sample: its required roles, or all of them. */
-export function sampleAsk(learner: Learner, all = false, task: Task = learner.task): TrainingAsk {
+export function sampleAsk(
+  learner: Learner,
+  all = false,
+  items?: Relation,
+  task: Task = learner.task,
+): TrainingAsk {
   const roles: Roles = Object.fromEntries(
     Object.entries(rolesOf(learner))
       .filter(([, need]) => all || need === "required")
@@ -60,6 +77,7 @@ export function sampleAsk(learner: Learner, all = false, task: Task = learner.ta
   );
   return {
     roles,
+    items: learner.items ? items : undefined,
     features: learner.features === true ? featuresOf(learner.name) : undefined,
     params: tinyParams(learner),
   };

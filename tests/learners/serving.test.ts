@@ -8,7 +8,7 @@ import { trainModel } from "../../src/learners/training.js";
 import type { Relation } from "../../src/table/relation.js";
 import { testRun } from "../support/test-run.js";
 import { relationFrom, rowsOf, type Values } from "./rows.js";
-import { sampleAsk, sampleTable } from "./sample.js";
+import { sampleAsk, sampleItems, sampleTable } from "./sample.js";
 
 const run = testRun();
 let engine: Engine;
@@ -194,7 +194,12 @@ describe("similar items", () => {
     for (const name of learnerNames) {
       const learner = await learnerNamed(name);
       if (learner.task !== "recommendation") continue;
-      const model = await trainModel(learner, table, sampleAsk(learner), run);
+      const model = await trainModel(
+        learner,
+        table,
+        sampleAsk(learner, false, await sampleItems(engine)),
+        run,
+      );
       expect(await rowsOf(await model.similar!(undefined, { k: 3 }, run)), name).not.toEqual([]);
       const history = await given({ customer: [1, 1], product: ["P0", "P3"] }, { customer: "BIGINT" });
       const lists = await rowsOf(

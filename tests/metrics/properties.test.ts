@@ -152,7 +152,7 @@ describe("ranking", () => {
         const measure = measureRanking(randomLists(seed), [1, 5, 10]);
         const values = measure.at(ones(measure.units));
         measure.names.forEach((name, i) => {
-          if (Number.isNaN(values[i])) return expect(name).toMatch(/^(coverage|diversity|novelty)/);
+          if (Number.isNaN(values[i])) return expect(name).toMatch(/^(coverage|diversity|gini|novelty)/);
           expect(values[i], name).toBeGreaterThanOrEqual(0);
           expect(values[i], name).toBeLessThanOrEqual(1);
         });

@@ -14,6 +14,8 @@ export interface CutAsk {
   /** random: a share of all pairs; time: the last share of every user's. */
   cut: "random" | "time";
   share: number;
+  /** Number of the cut: by chance, each is another one. */
+  number: number;
 }
 
 /** Training rows without some pairs of user and item, and those pairs. */
@@ -31,7 +33,7 @@ export interface Cut {
 
 /**
  * Sets aside a share of the pairs of user and item of the training rows; all rows of a pair go to the
- * same side. By chance it is md5 of seed, user and item that decides, so the cut does not depend on the
+ * same side. By chance it is md5 of seed, number, user and item that decides, so the cut does not depend on the
  * order of rows.
  *
  * @throws ShopaiError "usage" for a cut by time without a column of times
@@ -39,7 +41,7 @@ export interface Cut {
 export async function validationCut(
   data: TrainingData,
   catalogue: Catalogue,
-  { cut, share }: CutAsk,
+  { cut, share, number }: CutAsk,
   run: Run,
 ): Promise<Cut> {
   const { relation, roles } = data;
@@ -55,7 +57,7 @@ export async function validationCut(
   const held = engine.fresh("held");
   const which =
     cut === "random"
-      ? `md5_number_lower(${literal(`${run.seed}:`)} || _user::VARCHAR || chr(31) || _item::VARCHAR)::DOUBLE / 18446744073709551616.0 < ${numeric(share)}`
+      ? `md5_number_lower(${literal(`${run.seed}:${number}:`)} || _user::VARCHAR || chr(31) || _item::VARCHAR)::DOUBLE / 18446744073709551616.0 < ${numeric(share)}`
       : `row_number() OVER (PARTITION BY _user ORDER BY _time DESC, _item) <= ceil(count(*) OVER (PARTITION BY _user) * ${numeric(share)}) AND count(*) OVER (PARTITION BY _user) > 1`;
   await engine.run(
     `CREATE TABLE ${ident(held)} AS SELECT _user, _item FROM (SELECT *, ${which} AS _held FROM (${pairs})) WHERE _held`,
@@ -92,7 +94,7 @@ export async function validationCut(
   );
   return {
     rows,
-    users: run.rng("validation users").shuffle(usable),
+    users: run.rng(`validation users ${number}`).shuffle(usable),
     held: heldOf,
     profile: (code) => without(trainingProfile(catalogue, code), heldOf(code)),
     drop: () => engine.run(`DROP TABLE ${ident(kept)}`),

@@ -7,7 +7,7 @@ import { choice, defineLearner, flag, int, real, type Fitted, type TrainingData 
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../recommendations.js";
 import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
 import { validationCut, type Cut, type CutAsk } from "./cut.js";
-import { loadMembers, saveMembers, type Member, type Part } from "./parts.js";
+import { loadMembers, preparing, saveMembers, type Member, type Part } from "./parts.js";
 import { fuse, voiceOf, type Fusion, type Voice } from "./voices.js";
 import { tunedWeights, type Ballot } from "./weights.js";
 
@@ -41,11 +41,17 @@ export default defineLearner({
       choices: ["random", "time"],
       help: "the cut: pairs by chance, or the last of every user (needs --time)",
     }),
-    share: real({ default: 0.2, min: 0.01, max: 0.5, help: "share of the pairs in the cut" }),
+    share: real({ default: 0.1, min: 0.01, max: 0.5, help: "share of the pairs in the cut" }),
     users: int({
       default: 5000,
       min: 1,
-      help: "most users of the cut that are looked at, drawn by the seed",
+      help: "lists of the cut that are looked at, of users drawn by the seed",
+    }),
+    cuts: int({
+      default: 5,
+      min: 1,
+      max: 20,
+      help: "most cuts by chance: further ones are made while there are fewer lists than users",
     }),
     depth: int({ default: 100, min: 1, max: 1000, help: "items of every part that are looked at per user" }),
   },
@@ -61,7 +67,11 @@ export default defineLearner({
     const weights = found?.weights ?? new Float64Array(parts.length).fill(1 / parts.length);
     return fitted(catalogue, members, weights, params.fusion, {
       weights: Object.fromEntries(members.map(({ name }, i) => [name, weights[i]])),
-      ...(found && { "validation ndcg@10": found.ndcg, "validation users": found.users }),
+      ...(found && {
+        "validation ndcg@10": found.ndcg,
+        "validation lists": found.lists,
+        "validation cuts": found.cuts,
+      }),
     });
   },
   async load(folder) {
@@ -93,14 +103,18 @@ export async function cutVoices(
 ): Promise<Voice[]> {
   const silent: Run = { ...run, warn: () => undefined };
   const voices: Voice[] = [];
-  for (const { name, fit } of parts)
-    voices.push(voiceOf(catalogue, { name, model: await fit(cut.rows, silent) }));
+  for (const { name, fit } of parts) {
+    const model = await fit(cut.rows, silent);
+    await model.prepare?.(silent);
+    voices.push(voiceOf(catalogue, { name, model }));
+  }
   return voices;
 }
 
-interface Tuning extends CutAsk {
+interface Tuning extends Omit<CutAsk, "number"> {
   fusion: Fusion;
   users: number;
+  cuts: number;
   depth: number;
 }
 
@@ -109,25 +123,51 @@ async function weightsOf(
   catalogue: Catalogue,
   params: Tuning,
   run: Run,
-): Promise<{ weights: Float64Array; ndcg: number; users: number } | undefined> {
-  const cut = await validationCut(data, catalogue, params, run);
-  if (cut.users.length === 0) {
+): Promise<{ weights: Float64Array; ndcg: number; lists: number; cuts: number } | undefined> {
+  const ballots: Ballot[] = [];
+  let cuts = 0;
+  for await (const cut of cutsOf(data, catalogue, params, () => ballots.length, run)) {
+    cuts++;
+    const ballot = balloter(catalogue, await cutVoices(data.parts!, catalogue, cut, run), params);
+    run.progress.stage("hybrid: what the parts say");
+    for (const user of cut.users.subarray(0, params.users - ballots.length)) {
+      if (ballots.length % 64 === 0) await breathe(run);
+      ballots.push(ballot(cut.profile(user), cut.held(user)));
+    }
+    run.progress.done();
+  }
+  if (ballots.length === 0) {
     run.warn("hybrid: no user has enough items for a validation cut; all parts weigh alike");
-    await cut.drop();
     return undefined;
   }
-  const voices = await cutVoices(data.parts!, catalogue, cut, run);
-  const ballots: Ballot[] = [];
-  const ballot = balloter(catalogue, voices, params);
   run.progress.stage("hybrid: weights");
-  for (const user of cut.users.subarray(0, params.users)) {
-    if (ballots.length % 64 === 0) await breathe(run);
-    ballots.push(ballot(cut.profile(user), cut.held(user)));
-  }
-  await cut.drop();
-  const found = tunedWeights(ballots, voices.length, run.rng("hybrid weights"));
+  await breathe(run);
+  const found = tunedWeights(ballots, data.parts!.length, run.rng("hybrid weights"));
   run.progress.done();
-  return { ...found, users: ballots.length };
+  return { ...found, lists: ballots.length, cuts };
+}
+
+/**
+ * Validation cuts, one after the other, until enough lists were collected: of few users one cut alone tells
+ * more of its chance than of the parts. By time there is one cut only.
+ */
+export async function* cutsOf(
+  data: TrainingData,
+  catalogue: Catalogue,
+  ask: Omit<CutAsk, "number"> & { users: number; cuts: number },
+  collected: () => number,
+  run: Run,
+): AsyncGenerator<Cut> {
+  const most = ask.cut === "time" ? 1 : ask.cuts;
+  for (let number = 0; number < most && collected() < ask.users; number++) {
+    const cut = await validationCut(data, catalogue, { ...ask, number }, run);
+    try {
+      if (cut.users.length === 0) return;
+      yield cut;
+    } finally {
+      await cut.drop();
+    }
+  }
 }
 
 /** Collects what the parts say of the best of each. */
@@ -218,5 +258,5 @@ function fitted(
     folder.array("weights", weights);
     saveMembers(folder, members, catalogue);
   });
-  return { ...result, about: { ...result.about, ...about } };
+  return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };
 }

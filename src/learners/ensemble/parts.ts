@@ -1,7 +1,15 @@
 import { listed, ShopaiError } from "../../core/errors.js";
 import type { Run } from "../../engine/run.js";
 import { columnNamed, type Relation } from "../../table/relation.js";
-import { rolesOf, type Learner, type Model, type ModelCard, type RoleName, type Roles } from "../learner.js";
+import {
+  rolesOf,
+  type Fitted,
+  type Learner,
+  type Model,
+  type ModelCard,
+  type RoleName,
+  type Roles,
+} from "../learner.js";
 import { isModelFolder, type FolderReader, type FolderWriter } from "../model-folder.js";
 import { loadModel, modelOf } from "../model.js";
 import type { ParamValue } from "../params.js";
@@ -226,4 +234,25 @@ export async function loadMembers(folder: FolderReader): Promise<Member[]> {
     members.push({ name, model: modelOf(card, await learner.load(reader)) });
   }
   return members;
+}
+
+/** What a model with members does before it answers: members that work their answers out ahead do so first. */
+export function preparing(
+  whole: Pick<Fitted, "predict" | "similar">,
+  members: readonly Member[],
+): Pick<Fitted, "prepare" | "predict" | "similar"> {
+  const prepare = async (run: Run): Promise<void> => {
+    for (const { model } of members) await model.prepare?.(run);
+  };
+  return {
+    prepare,
+    predict: async (rows, ask, run) => {
+      await prepare(run);
+      return whole.predict(rows, ask, run);
+    },
+    similar: async (rows, ask, run) => {
+      await prepare(run);
+      return whole.similar!(rows, ask, run);
+    },
+  };
 }

@@ -152,6 +152,11 @@ def ranking(users, items, k):
     expected[f"coverage@{k}"] = len(set().union(*shown)) / items
     expected[f"diversity@{k}"] = float(np.mean(pairs))
     expected[f"novelty@{k}"] = float(np.mean(surprise))
+    times = np.bincount([i for chosen in lists for i in chosen[:k]], minlength=items)
+    # The mean difference of two different items, over twice the mean.
+    expected[f"gini@{k}"] = float(
+        np.abs(times[:, None] - times[None, :]).sum() / (items * (items - 1)) / (2 * times.mean())
+    )
     return {
         "lists": lists,
         "hits": hits,

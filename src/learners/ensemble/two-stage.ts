@@ -1,0 +1,230 @@
+import { ShopaiError } from "../../core/errors.js";
+import { topK } from "../../kernels/top-k.js";
+import { breathe } from "../breathe.js";
+import { readInteractions } from "../interactions.js";
+import { choice, defineLearner, int, real, type Fitted } from "../learner.js";
+import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../recommendations.js";
+import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
+import { cutsOf, cutVoices, fittedMembers } from "./hybrid.js";
+import { loadMembers, preparing, saveMembers, type Member } from "./parts.js";
+import { fitRanker, rankerScore, type Query, type Ranker } from "./ranker.js";
+import { fuse, voiceOf, type Voice } from "./voices.js";
+
+/**
+ * Recall, then ranking. Every part recalls its best items; a ranker that was learned orders their union by
+ * what the parts say of an item, how popular it is and how active the user is.
+ *
+ * The ranker learns on validation cuts: the parts are fitted without the held-out pairs, so what they say of
+ * those is what they will say of what users do next. Then the parts are fitted on all rows.
+ */
+export default defineLearner({
+  name: "two-stage",
+  task: "recommendation",
+  summary: "several recommenders recall candidates, a learned ranker orders them",
+  source:
+    "Covington, Adams & Sargin (2016), Deep Neural Networks for YouTube Recommendations, RecSys (recall, ranking); Cao et al. (2007), Learning to Rank, ICML (the ranker's loss, eq. 3 of its top-one case)",
+  roles: { user: "required", item: "required", rating: "optional", time: "optional", segment: "optional" },
+  features: false,
+  parts: ["ease", "item-knn", "popularity"],
+  items: true,
+  params: {
+    recall: int({
+      default: 100,
+      min: 1,
+      max: 10_000,
+      help: "items that every part recalls",
+      search: [50, 500],
+    }),
+    lambda: real({
+      default: 1,
+      min: 1e-9,
+      help: "L2 penalty of the ranker's weights",
+      search: [0.01, 100],
+      log: true,
+    }),
+    cut: choice({
+      default: "random",
+      choices: ["random", "time"],
+      help: "the validation cut: pairs by chance, or the last of every user (needs --time)",
+    }),
+    share: real({ default: 0.1, min: 0.01, max: 0.5, help: "share of the pairs in the cut" }),
+    users: int({ default: 5000, min: 1, help: "lists of the cut that the ranker learns from" }),
+    cuts: int({
+      default: 5,
+      min: 1,
+      max: 20,
+      help: "most cuts by chance: further ones are made while there are fewer lists than users",
+    }),
+  },
+  async fit(data, params, run) {
+    const parts = data.parts!;
+    const catalogue = catalogueOf(data, await readInteractions(data, run));
+    const queries: Query[] = [];
+    let cuts = 0;
+    for await (const cut of cutsOf(data, catalogue, params, () => queries.length, run)) {
+      cuts++;
+      const voices = await cutVoices(parts, catalogue, cut, run);
+      const recall = recaller(catalogue, voices, params.recall);
+      run.progress.stage("two-stage: candidates");
+      for (const user of cut.users.subarray(0, params.users - queries.length)) {
+        if (queries.length % 64 === 0) await breathe(run);
+        const { items, features } = recall(cut.profile(user));
+        const held = new Set(cut.held(user));
+        queries.push({ features, relevant: Uint8Array.from(items, (item) => (held.has(item) ? 1 : 0)) });
+      }
+      run.progress.done();
+    }
+    const names = featureNames(parts.map(({ name }) => name));
+    const usable = queries.filter(({ relevant }) => relevant.includes(1));
+    if (usable.length === 0)
+      throw new ShopaiError(
+        "data",
+        "the parts recall nothing of what was held out: there is nothing to learn a ranker from",
+        {
+          try: "train hybrid --param tune=false, more rows, or a larger --param recall",
+        },
+      );
+    run.progress.stage("two-stage: ranker");
+    const ranker = await fitRanker(usable, names.length, params.lambda, run);
+    run.progress.done();
+    const members = await fittedMembers(parts, data, run);
+    return fitted(catalogue, members, ranker, params.recall, {
+      "lists learned from": usable.length,
+      "validation cuts": cuts,
+      "recall of the candidates": recallOf(queries),
+      "ranker loss": ranker.loss,
+      weights: Object.fromEntries(names.map((name, f) => [name, ranker.weights[f]])),
+    });
+  },
+  async load(folder) {
+    const catalogue = loadCatalogue(folder);
+    const members = await loadMembers(folder);
+    const count = featureNames(members.map(({ name }) => name)).length;
+    const ranker: Ranker = {
+      weights: folder.array("ranker-weights", "f64", [count]),
+      means: folder.array("ranker-means", "f64", [count]),
+      scales: folder.array("ranker-scales", "f64", [count]),
+      loss: 0,
+    };
+    return fitted(catalogue, members, ranker, folder.card.params.recall as number, folder.card.about);
+  },
+});
+
+/** Share of lists with a held-out item among the candidates. */
+const recallOf = (queries: readonly Query[]): number =>
+  queries.filter(({ relevant }) => relevant.includes(1)).length / Math.max(1, queries.length);
+
+/** What the ranker sees of a candidate. */
+function featureNames(parts: readonly string[]): string[] {
+  return [
+    ...parts.flatMap((part) => [`${part} score`, `${part} score x activity`, `${part} reciprocal rank`]),
+    "log popularity",
+    "log popularity x activity",
+    "parts that recall it",
+  ];
+}
+
+interface Candidates {
+  /** Codes, ascending. */
+  items: Int32Array;
+  /** candidates x features. */
+  features: Float32Array;
+}
+
+/** Unites what the voices recall for a profile, with the features of every candidate. */
+function recaller(
+  catalogue: Catalogue,
+  voices: readonly Voice[],
+  depth: number,
+): (profile: Profile) => Candidates {
+  const size = catalogue.items.length;
+  const ties = popularityRanks(catalogue);
+  const logPopularity = catalogue.popularity.map((weight) => Math.log1p(weight));
+  const scores = voices.map(() => new Float64Array(size));
+  const best = voices.map(() => new Int32Array(Math.min(depth, size)));
+  const votes = new Uint8Array(size);
+  const place = voices.map(() => new Int32Array(size));
+  const width = 3 * voices.length + 3;
+  return (profile) => {
+    const activity = Math.log1p(profile.items.length);
+    const chosen: number[] = [];
+    voices.forEach((voice, v) => {
+      place[v].fill(-1);
+      if (!voice.scores(profile, scores[v])) return void scores[v].fill(0);
+      fuse("blend", scores[v], profile, ties);
+      const open = scores[v].slice();
+      for (const item of profile.items) open[item] = -Infinity;
+      const found = topK(open, ties, best[v]);
+      for (let rank = 0; rank < found; rank++) {
+        const item = best[v][rank];
+        if (votes[item]++ === 0) chosen.push(item);
+        place[v][item] = rank;
+      }
+    });
+    const items = Int32Array.from(chosen).sort();
+    const features = new Float32Array(items.length * width);
+    items.forEach((item, c) => {
+      let f = c * width;
+      for (let v = 0; v < voices.length; v++) {
+        features[f++] = scores[v][item];
+        features[f++] = scores[v][item] * activity;
+        features[f++] = place[v][item] < 0 ? 0 : 1 / (10 + place[v][item]);
+      }
+      features[f++] = logPopularity[item];
+      features[f++] = logPopularity[item] * activity;
+      features[f] = votes[item];
+    });
+    for (const item of items) votes[item] = 0;
+    return { items, features };
+  };
+}
+
+function fitted(
+  catalogue: Catalogue,
+  members: readonly Member[],
+  ranker: Ranker,
+  depth: number,
+  about: Record<string, unknown>,
+): Fitted {
+  const voices = members.map((member) => voiceOf(catalogue, member));
+  const recall = recaller(catalogue, voices, depth);
+  const scorer = fromProfiles(catalogue, {
+    profile(profile, into) {
+      // What no part recalls is no candidate, however large k is.
+      into.fill(-Infinity);
+      const { items, features } = recall(profile);
+      items.forEach((item, c) => (into[item] = rankerScore(ranker, features, c)));
+    },
+    similar(item, into) {
+      into.fill(0);
+      const buffer = new Float64Array(into.length);
+      for (const voice of voices) {
+        if (!voice.similar) continue;
+        voice.similar(item, buffer);
+        buffer[item] = NaN;
+        const most = buffer.reduce((top, value) => (value > top ? value : top), 0);
+        for (let i = 0; i < into.length; i++) if (buffer[i] > 0) into[i] += buffer[i] / most;
+      }
+    },
+    shares(profile, item, into) {
+      const count = profile.items.length;
+      const parts = new Float64Array(count);
+      into.fill(0, 0, count);
+      voices.forEach((voice, v) => {
+        const weight = Math.max(0, ranker.weights[3 * v]);
+        if (!voice.shares || weight === 0) return;
+        voice.shares(profile, item, parts);
+        const most = parts.reduce((sum, part) => sum + Math.abs(part), 0);
+        if (most > 0) for (let p = 0; p < count; p++) into[p] += (weight * parts[p]) / most;
+      });
+    },
+  });
+  const whole = voices.some((voice) => voice.folds) ? scorer : { ...scorer, profile: undefined };
+  const result = recommender(catalogue, whole, (folder) => {
+    folder.array("ranker-weights", ranker.weights);
+    folder.array("ranker-means", ranker.means);
+    folder.array("ranker-scales", ranker.scales);
+    saveMembers(folder, members, catalogue);
+  });
+  return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };
+}

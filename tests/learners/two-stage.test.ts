@@ -1,0 +1,57 @@
+import { beforeAll, expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
+import { fitRanker, rankerScore, type Query } from "../../src/learners/ensemble/ranker.js";
+import { learnerNamed } from "../../src/learners/registry.js";
+import { trainModel } from "../../src/learners/training.js";
+import type { Relation } from "../../src/table/relation.js";
+import { testRun } from "../support/test-run.js";
+import { relationFrom, rowsOf } from "./rows.js";
+import { sampleTable } from "./sample.js";
+
+const run = testRun();
+const roles = { user: "customer", item: "product" };
+let table: Relation;
+beforeAll(async () => {
+  table = await sampleTable(await run.engine());
+});
+
+test("the ranker finds the weights that lists were drawn with, and its gradient vanishes there", async () => {
+  const rng = seededRng(5, "lists");
+  const truth = [1.5, -1, 0];
+  const queries = Array.from({ length: 1500 }, (): Query => {
+    const features = Float32Array.from({ length: 30 }, () => rng.normal());
+    const odds = Array.from({ length: 10 }, (_, c) =>
+      Math.exp(truth.reduce((sum, w, f) => sum + w * features[3 * c + f], 0)),
+    );
+    let left = rng.uniform() * odds.reduce((a, b) => a + b);
+    const chosen = odds.findIndex((odd) => (left -= odd) <= 0);
+    return { features, relevant: Uint8Array.from({ length: 10 }, (_, c) => (c === chosen ? 1 : 0)) };
+  });
+  const ranker = await fitRanker(queries, 3, 1e-6, run);
+  truth.forEach((w, f) => expect(ranker.weights[f] / ranker.scales[f]).toBeCloseTo(w, 0.5));
+  expect(ranker.loss).toBeLessThan(Math.log(10));
+  expect(rankerScore(ranker, Float32Array.of(1, 0, 0, 0, 1, 0), 0)).toBeGreaterThan(
+    rankerScore(ranker, Float32Array.of(1, 0, 0, 0, 1, 0), 1),
+  );
+});
+
+test("only what a part recalls is recommended, and figures of the fit stand on the card", async () => {
+  const ask = { roles, params: { recall: 3 }, parts: ["item-knn", "popularity"] };
+  const model = await trainModel(await learnerNamed("two-stage"), table, ask, run);
+  const rows = await rowsOf(await model.predict(undefined, { k: 100 }, run));
+  const perUser = new Map<unknown, number>();
+  for (const { customer } of rows) perUser.set(customer, (perUser.get(customer) ?? 0) + 1);
+  expect(Math.max(...perUser.values())).toBeLessThanOrEqual(6);
+  expect(model.card.about).toMatchObject({
+    "recall of the candidates": expect.any(Number),
+    weights: { "item-knn score": expect.any(Number), "log popularity": expect.any(Number) },
+  });
+});
+
+test("rows that leave nothing to learn from are refused", async () => {
+  const few = await relationFrom(await run.engine(), { customer: [1, 2], product: ["x", "y"] });
+  await expect(trainModel(await learnerNamed("two-stage"), few, { roles }, run)).rejects.toMatchObject({
+    kind: "data",
+    message: expect.stringContaining("nothing to learn a ranker from"),
+  });
+});
