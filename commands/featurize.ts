@@ -247,7 +247,8 @@ function weightOf(type: string, weight: string | number | boolean): number {
 
 function namedSplit(o: Options): string[] | undefined {
   const column = {
-    time: o.time,
+    // Other kinds name their column in `columns`, and a preset may have used the time up.
+    time: o.split === "last" ? o.time : undefined,
     group: o.group,
     stratified: o.target,
     random: undefined,
@@ -266,7 +267,8 @@ function splitAsked(o: Options, spec: Spec): SplitAsk | undefined {
     kind: o.split,
     ratio: o.ratio,
     columns,
-    time: o.time,
+    // Other kinds name their column in `columns`, and a preset may have used the time up.
+    time: o.split === "last" ? o.time : undefined,
     folds: o.folds,
     key: o.key ?? spec.key,
     seed: o.seed,

@@ -8,6 +8,8 @@ interface Entry {
 
 /** Every learner by name. A module is loaded when it is asked for; heavy parts load inside its `fit` and `load`. */
 export const registry: Readonly<Record<string, Entry>> = {
+  gbdt: { task: "classification", load: () => import("./gbdt/gbdt.js") },
+  forest: { task: "classification", load: () => import("./gbdt/forest.js") },
   logistic: { task: "classification", load: () => import("./logistic.js") },
   stack: { task: "classification", load: () => import("./ensemble/stack.js") },
   scorecard: { task: "classification", load: () => import("./scorecard/scorecard.js") },
