@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",
+    setupFiles: ["tests/support/seeded-properties.ts"],
     env: { TZ: "UTC", NO_COLOR: "1" },
     coverage: { include: ["src/**", "commands/**"], exclude: ["**/*.as.ts"] },
   },

@@ -241,7 +241,7 @@ describe("text", () => {
           expect(back.records).toBe(rows.length);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 40, examples: [[[["\u0001\u0001"], [null]], "csv"]] },
     );
   });
 });
