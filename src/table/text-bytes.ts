@@ -231,11 +231,11 @@ async function* refuseBinary(
 const startsWide = (chunk: Buffer): boolean =>
   (chunk[0] === 0xff && chunk[1] === 0xfe) || (chunk[0] === 0xfe && chunk[1] === 0xff);
 
-/** More than one control byte in ten, and a NUL among them: no encoding of text that we read does that. */
+/** Control bytes in more than half, or in more than a tenth with a NUL among them: no encoding of text that we read does that. */
 function looksBinary(head: Buffer): boolean {
   let control = 0;
   for (const byte of head) if (byte < 0x20 && (byte < 0x09 || byte > 0x0d) && byte !== 0x1b) control++;
-  return control > 1 && control * 10 > head.length && head.includes(0);
+  return control > 1 && control * (head.includes(0) ? 10 : 2) > head.length;
 }
 
 function encodingNamed(name = "utf-8"): string {
