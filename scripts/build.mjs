@@ -32,9 +32,14 @@ function filesBelow(folder, ending) {
 
 function buildKernels() {
   mkdirSync("dist/wasm", { recursive: true });
-  for (const source of filesBelow("src", ".as.ts")) {
+  // Sources in a folder of a kernel's name are parts of it.
+  const sources = filesBelow("src", ".as.ts").filter((path) => !existsSync(`${dirname(path)}.as.ts`));
+  for (const source of sources) {
     const out = `dist/wasm/${basename(source, ".as.ts")}.wasm`;
-    if (existsSync(out) && statSync(out).mtimeMs > statSync(source).mtimeMs) continue;
+    const changed = [source, ...filesBelow(source.replace(/\.as\.ts$/, ""), ".as.ts")].map(
+      (path) => statSync(path).mtimeMs,
+    );
+    if (existsSync(out) && statSync(out).mtimeMs > Math.max(...changed)) continue;
     const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable", "simd"];
     // Kernels of the worker pool share their memory; one that says so has its own.
     if (!readFileSync(source, "utf8").startsWith("// memory: own"))

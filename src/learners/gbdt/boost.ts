@@ -4,7 +4,9 @@ import type { BinLayout } from "./bins.js";
 import type { GrowAsk, Grown } from "./grow.js";
 import { growLeaves, LeafTables } from "./grow-leaves.js";
 import { deepestLevel, growLevels, LevelTables, levelSlots } from "./grow-levels.js";
-import type { Objective } from "./objectives.js";
+import { gradientSize, scalesFor } from "./gradients.js";
+import type { GradientAsk, Objective, PackAsk } from "./objectives.js";
+import { writeChildren } from "./split.js";
 import { TreeBuilder } from "./tree-builder.js";
 import type { TreeEnsemble } from "./trees.js";
 import { Workspace, type Scales, type SplitRules } from "./workspace.js";
@@ -81,7 +83,15 @@ export async function boost(
     params.depth <= deepestLevel &&
     levelSlots(params.depth) * layout.histBytes <= 1 << 25;
   const slots = levels ? levelSlots(params.depth) : 1;
-  const workspace = new Workspace(kernel, layout, data.at, data.rows, slots, params.signs);
+  const workspace = new Workspace(
+    kernel,
+    layout,
+    data.at,
+    data.rows,
+    slots,
+    params.signs,
+    params.trees * outputs,
+  );
   const builder = new TreeBuilder(layout);
   const padded = Math.ceil(data.rows / block) * block;
   const scores = Array.from({ length: outputs }, (_, k) => {
@@ -91,8 +101,8 @@ export async function boost(
   });
   const g = rowFloats(kernel, data.rows);
   const h = rowFloats(kernel, data.rows);
-  const partials = kernel.alloc((padded / block) * 64);
   const tiles = Math.ceil(data.rows / workspace.tile);
+  const partials = kernel.alloc(Math.max((padded / block) * 64, tiles * 32));
   const sums = kernel.alloc(tiles * 8);
   const sampled = params.rowShare < 1;
   const list = levels ? 0 : kernel.alloc(data.rows * 8);
@@ -113,34 +123,25 @@ export async function boost(
   const leafTables = levels ? undefined : new LeafTables(ask);
   const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base);
   const history: number[] = [];
+  const steps = new Float64Array(outputs);
   let best = 0;
 
   for (let round = 0; round < params.trees; round++) {
     objective.begin?.(scores);
     for (let k = 0; k < outputs; k++) {
-      objective.gradients({ workspace, k, scores, g, h, partials });
-      const scales = scalesOf(kernel, partials, padded / block, data.rows);
       const seed = treeSeed(params.seed, round * outputs + k);
       const keep = sampled ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
+      const histogram = levels || !sampled ? 1 : 0;
       ask.choice = new ColumnChoice(
         layout.columns.length,
         `${params.seed} ${round} ${k}`,
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,
       );
-      workspace.phase(
-        "quantise",
-        data.rows,
-        g,
-        h,
-        scales.g,
-        scales.h,
-        seed,
-        keep,
-        nodes,
-        levels || !sampled ? 1 : 0,
-        sums,
-      );
+      const pack = { workspace, k, score: scores[k], g, h, partials, sums, seed, keep, nodes, histogram };
+      const scales = objective.pack
+        ? objective.pack({ ...pack, step: steps[k] })
+        : packed(objective, { ...pack, scores }, data.rows);
       const totals = totalsOf(kernel, sums, tiles);
       let grown: Grown;
       if (levels) {
@@ -149,7 +150,7 @@ export async function boost(
           scales,
           builder,
           totals,
-          { rows: data.rows, packed: g, nodes },
+          { rows: data.rows, packed: g, nodes, scores: objective.renew ? 0 : scores[k] },
           levelTables!,
         );
         grown = tree.grown;
@@ -160,9 +161,10 @@ export async function boost(
           rowsOf: rowsByNode(kernel, nodes, data.rows, tree.current.length),
           score: scores[k],
         });
-        const values = kernel.f32(levelTables!.values, 256);
-        tree.current.forEach((leaf, id) => (values[id] = builder.valueOf(leaf.node)));
-        workspace.phase("addByNode", data.rows, nodes, levelTables!.values, scores[k]);
+        if (!tree.added) {
+          levelTables!.setValues(tree.current, builder);
+          workspace.phase("addByNode", data.rows, nodes, levelTables!.values, scores[k]);
+        }
       } else {
         const listed = sampled ? drawnList(kernel, g, data.rows, list) : data.rows;
         if (!sampled) workspace.phase("listRows", data.rows, g, list);
@@ -184,6 +186,8 @@ export async function boost(
         if (sampled) walk(workspace, builder, grown, data, scores[k]);
         else addByList(workspace, builder, grown, list, leafTables!, scores[k]);
       }
+      steps[k] = 0;
+      for (const { node } of grown.leaves) steps[k] = Math.max(steps[k], Math.abs(builder.valueOf(node)));
       if (watched) walk(workspace, builder, grown, watch.rows!, watched[k]);
       builder.endTree(k);
     }
@@ -205,29 +209,28 @@ function treeSeed(seed: number, tree: number): number {
   return (Math.imul(seed ^ 0x2545f491, 0x9e3779b1) ^ Math.imul(tree + 1, 0x85ebca6b)) >>> 0;
 }
 
-/**
- * The largest scales for which no rounded gradient leaves 16 bits and no sum of them 32 bits. Hessians are
- * scaled by whole numbers, so that constant ones are counted exactly.
- */
-function scalesOf(kernel: SharedKernel, partials: number, blocks: number, rows: number): Scales {
-  const values = kernel.f32(partials, blocks * 16);
-  let sumG = 0;
-  let sumH = 0;
-  let mostG = 0;
-  let mostH = 0;
-  for (let b = 0; b < blocks * 16; b += 16)
-    for (let lane = b; lane < b + 4; lane++) {
-      sumG += values[lane];
-      sumH += values[lane + 4];
-      mostG = Math.max(mostG, values[lane + 8]);
-      mostH = Math.max(mostH, values[lane + 12]);
-    }
-  const g = Math.min(32000 / mostG, (2 ** 31 - 2 - rows) / (sumG * 1.01));
-  const h = Math.min(65000 / mostH, (2 ** 32 - 2 - rows) / (sumH * 1.01));
-  return {
-    g: Number.isFinite(g) ? Math.fround(g) : 1,
-    h: Number.isFinite(h) ? Math.fround(h > 1 ? Math.floor(h) : h) : 1,
-  };
+/** Gradients of an objective, rounded and packed; gives what they were multiplied by. */
+function packed(
+  objective: Objective,
+  {
+    workspace,
+    k,
+    scores,
+    g,
+    h,
+    partials,
+    seed,
+    keep,
+    nodes,
+    histogram,
+    sums,
+  }: GradientAsk & Omit<PackAsk, "step">,
+  rows: number,
+): Scales {
+  objective.gradients!({ workspace, k, scores, g, h, partials });
+  const scales = scalesFor(gradientSize(workspace.kernel, partials, Math.ceil(rows / block)), rows);
+  workspace.phase("quantise", rows, g, h, scales.g, scales.h, seed, keep, nodes, histogram, sums);
+  return scales;
 }
 
 /** Sums of what the tiles add up to. */
@@ -306,7 +309,7 @@ function addByList(
 function walk(
   workspace: Workspace,
   builder: TreeBuilder,
-  { first, leaves, lefts }: Grown,
+  { first, leaves, branches }: Grown,
   rows: BinnedRows,
   scores: number,
 ): void {
@@ -321,9 +324,9 @@ function walk(
     words[(leaf.node - first) * 4] = -1;
     values[(leaf.node - first) * 4 + 3] = builder.valueOf(leaf.node);
   }
-  for (const [node, { feature, table, left, right }] of lefts) {
-    words.set([feature, left - first, right - first], (node - first) * 4);
-    kernel.u8(tables + (node - first) * 256, 256).set(table);
+  for (const [node, { split, left, right }] of branches) {
+    words.set([split.feature, left - first, right - first], (node - first) * 4);
+    writeChildren(workspace.memory.u8, tables + (node - first) * 256, split, 1, 0);
   }
   workspace.phase("addByWalk", rows.at, rows.rows, tree, tables, scores);
   kernel.release(mark);

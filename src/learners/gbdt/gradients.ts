@@ -1,4 +1,5 @@
 import type { SharedKernel } from "../../engine/pool.js";
+import type { Scales } from "./workspace.js";
 
 const block = 4096;
 
@@ -40,4 +41,42 @@ export function writeGradients(
     sums[b * 16 + 8] = mostG;
     sums[b * 16 + 12] = mostH;
   }
+}
+
+/** How large the gradients and hessians of all rows are: sums of |g| and h, largest |g| and h. */
+export interface GradientSize {
+  sumG: number;
+  sumH: number;
+  mostG: number;
+  mostH: number;
+}
+
+/** What `writeGradients` left in the partial sums. */
+export function gradientSize(kernel: SharedKernel, partials: number, blocks: number): GradientSize {
+  const values = kernel.f32(partials, blocks * 16);
+  let sumG = 0;
+  let sumH = 0;
+  let mostG = 0;
+  let mostH = 0;
+  for (let b = 0; b < blocks * 16; b += 16)
+    for (let lane = b; lane < b + 4; lane++) {
+      sumG += values[lane];
+      sumH += values[lane + 4];
+      mostG = Math.max(mostG, values[lane + 8]);
+      mostH = Math.max(mostH, values[lane + 12]);
+    }
+  return { sumG, sumH, mostG, mostH };
+}
+
+/**
+ * The largest scales for which no rounded gradient leaves 16 bits and no sum of them 32 bits. Hessians are
+ * scaled by whole numbers, so that constant ones are counted exactly.
+ */
+export function scalesFor({ sumG, sumH, mostG, mostH }: GradientSize, rows: number): Scales {
+  const g = Math.min(32000 / mostG, (2 ** 31 - 2 - rows) / (sumG * 1.01));
+  const h = Math.min(65000 / mostH, (2 ** 32 - 2 - rows) / (sumH * 1.01));
+  return {
+    g: Number.isFinite(g) ? Math.fround(g) : 1,
+    h: Number.isFinite(h) ? Math.fround(h > 1 ? Math.floor(h) : h) : 1,
+  };
 }
