@@ -111,7 +111,7 @@ test.each(Object.keys(reference.steps))(
       { top: Number(top), sigmoid: 1 },
     );
     const [g, h, partials] = [at(relevance), at(relevance), kernel.alloc(64)];
-    objective.gradients!({ k: 0, scores: [at(scores)], g, h, partials } as unknown as GradientAsk);
+    objective.gradients({ k: 0, scores: [at(scores)], g, h, partials } as unknown as GradientAsk);
     const step = Array.from(kernel.f32(g, 16), (own, r) => -own / kernel.f32(h, 16)[r]);
     reference.steps[top].forEach((wanted, r) => {
       // It looks chances up in a table.

@@ -4,7 +4,7 @@ import type { BinLayout } from "./bins.js";
 import type { GrowAsk, Grown } from "./grow.js";
 import { growLeaves, LeafTables } from "./grow-leaves.js";
 import { deepestLevel, growLevels, LevelTables, levelSlots } from "./grow-levels.js";
-import { gradientSize, scalesFor } from "./gradients.js";
+import { gradientSize, sampleOneSide, scalesFor } from "./gradients.js";
 import type { GradientAsk, Objective, PackAsk } from "./objectives.js";
 import { writeChildren } from "./split.js";
 import { TreeBuilder } from "./tree-builder.js";
@@ -28,6 +28,8 @@ export interface BoostParams {
   gamma: number;
   /** Share of the rows that each tree sees, drawn anew. */
   rowShare: number;
+  /** Rows by the size of their gradients, in place of `rowShare`. */
+  goss?: { top: number; rest: number };
   /** Share of the columns that each tree, and each node, may use. */
   treeColumns: number;
   nodeColumns: number;
@@ -36,6 +38,15 @@ export interface BoostParams {
   /** Trees without progress after which to stop; 0: never. */
   patience: number;
   seed: number;
+}
+
+/** Trees that are built on: what they give the rows, an array per output. */
+export interface Start {
+  scores: readonly Float64Array[];
+  /** Of the watched rows. */
+  watched?: readonly Float64Array[];
+  /** Trees that there are, so that others are drawn for the next. */
+  trees: number;
 }
 
 /** What decides when to stop: a loss after every round, smaller is better. */
@@ -75,6 +86,7 @@ export async function boost(
   params: BoostParams,
   watch?: Watch,
   tick?: (round: number, loss: number | undefined) => Promise<void> | undefined,
+  start?: Start,
 ): Promise<Boosted> {
   const { outputs } = objective;
   const mark = kernel.mark();
@@ -96,7 +108,8 @@ export async function boost(
   const padded = Math.ceil(data.rows / block) * block;
   const scores = Array.from({ length: outputs }, (_, k) => {
     const at = rowFloats(kernel, data.rows);
-    kernel.f32(at, data.rows).fill(objective.base[k]);
+    if (start) kernel.f32(at, data.rows).set(start.scores[k]);
+    else kernel.f32(at, data.rows).fill(objective.base[k]);
     return at;
   });
   const g = rowFloats(kernel, data.rows);
@@ -104,7 +117,9 @@ export async function boost(
   const tiles = Math.ceil(data.rows / workspace.tile);
   const partials = kernel.alloc(Math.max((padded / block) * 64, tiles * 32));
   const sums = kernel.alloc(tiles * 8);
-  const sampled = params.rowShare < 1;
+  const { goss } = params;
+  const sampled = params.rowShare < 1 || goss !== undefined;
+  const past = start?.trees ?? 0;
   const list = levels ? 0 : kernel.alloc(data.rows * 8);
   const spare = levels ? 0 : kernel.alloc(data.rows * 8);
   const nodes = levels ? kernel.alloc(padded) : 0;
@@ -121,7 +136,7 @@ export async function boost(
   };
   const levelTables = levels ? new LevelTables(ask) : undefined;
   const leafTables = levels ? undefined : new LeafTables(ask);
-  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base);
+  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base, start);
   const history: number[] = [];
   const steps = new Float64Array(outputs);
   let best = 0;
@@ -129,19 +144,20 @@ export async function boost(
   for (let round = 0; round < params.trees; round++) {
     objective.begin?.(scores);
     for (let k = 0; k < outputs; k++) {
-      const seed = treeSeed(params.seed, round * outputs + k);
-      const keep = sampled ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
+      const seed = treeSeed(params.seed, past + round * outputs + k);
+      const keep = sampled && !goss ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
       const histogram = levels || !sampled ? 1 : 0;
       ask.choice = new ColumnChoice(
         layout.columns.length,
-        `${params.seed} ${round} ${k}`,
+        `${params.seed} ${past / outputs + round} ${k}`,
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,
       );
       const pack = { workspace, k, score: scores[k], g, h, partials, sums, seed, keep, nodes, histogram };
-      const scales = objective.pack
-        ? objective.pack({ ...pack, step: steps[k] })
-        : packed(objective, { ...pack, scores }, data.rows);
+      const scales =
+        objective.pack && !goss
+          ? objective.pack({ ...pack, step: steps[k] })
+          : packed(objective, { ...pack, scores }, data.rows, goss);
       const totals = totalsOf(kernel, sums, tiles);
       let grown: Grown;
       if (levels) {
@@ -202,7 +218,9 @@ export async function boost(
     await tick?.(round + 1, loss);
   }
   kernel.release(mark);
-  return { trees: builder.ensemble(objective.base), history, best: watch ? best + 1 : params.trees };
+  // What is built on has the base.
+  const base = start ? new Float64Array(outputs) : objective.base;
+  return { trees: builder.ensemble(base), history, best: watch ? best + 1 : params.trees };
 }
 
 function treeSeed(seed: number, tree: number): number {
@@ -226,9 +244,14 @@ function packed(
     sums,
   }: GradientAsk & Omit<PackAsk, "step">,
   rows: number,
+  goss: BoostParams["goss"],
 ): Scales {
-  objective.gradients!({ workspace, k, scores, g, h, partials });
-  const scales = scalesFor(gradientSize(workspace.kernel, partials, Math.ceil(rows / block)), rows);
+  const { kernel } = workspace;
+  objective.gradients({ workspace, k, scores, g, h, partials });
+  const size = goss
+    ? sampleOneSide(kernel, rows, g, h, goss, seed)
+    : gradientSize(kernel, partials, Math.ceil(rows / block));
+  const scales = scalesFor(size, rows);
   workspace.phase("quantise", rows, g, h, scales.g, scales.h, seed, keep, nodes, histogram, sums);
   return scales;
 }
@@ -332,10 +355,16 @@ function walk(
   kernel.release(mark);
 }
 
-function watchScores(kernel: SharedKernel, watch: BinnedRows, base: Float64Array): number[] {
-  return Array.from(base, (value) => {
+function watchScores(
+  kernel: SharedKernel,
+  watch: BinnedRows,
+  base: Float64Array,
+  start: Start | undefined,
+): number[] {
+  return Array.from(base, (value, k) => {
     const at = rowFloats(kernel, watch.rows);
-    kernel.f32(at, watch.rows).fill(value);
+    if (start) kernel.f32(at, watch.rows).set(start.watched![k]);
+    else kernel.f32(at, watch.rows).fill(value);
     return at;
   });
 }

@@ -58,8 +58,8 @@ export interface Objective {
   /** Before the trees of a round. */
   begin?(scores: readonly number[]): void;
   /** Writes gradients, hessians, and per block of 4,096 rows in four lanes: sums of |g| and h, largest |g| and h. */
-  gradients?(ask: GradientAsk): void;
-  /** In place of `gradients`: packs them at once, and gives what they were multiplied by. */
+  gradients(ask: GradientAsk): void;
+  /** In place of `gradients`, where all rows count: packs them at once, and gives what they were multiplied by. */
   pack?(ask: PackAsk): Scales;
   /** Sets better values of the leaves than the second-order step. */
   renew?(ask: RenewAsk): void;
@@ -97,8 +97,9 @@ export const objectiveNames = [
   "lambdarank",
 ] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];
+export type Chosen = Exclude<ObjectiveName, "auto">;
 
-export const linkOf: Record<Exclude<ObjectiveName, "auto">, Link> = {
+export const linkOf: Record<Chosen, Link> = {
   binary: "logistic",
   multiclass: "softmax",
   squared: "identity",
@@ -121,7 +122,7 @@ export interface ObjectiveParams extends LambdarankParams {
 }
 
 export function objectiveOf(
-  name: Exclude<ObjectiveName, "auto">,
+  name: Chosen,
   data: Labelled,
   classes: number,
   params: ObjectiveParams,
@@ -241,6 +242,20 @@ function binary(data: Labelled): Objective {
       sums = { g: 0, h: 0 };
       for (let lane = 0; lane < lanes.length; lane++) sums[lane & 4 ? "h" : "g"] += lanes[lane];
       return scales;
+    },
+    gradients({ scores, g, h, partials }) {
+      const score = kernel.f32(scores[0], rows);
+      const chances = Float64Array.from(score, (s) => 1 / (1 + Math.exp(-s)));
+      writeGradients(
+        kernel,
+        rows,
+        g,
+        h,
+        partials,
+        weights,
+        (r) => chances[r] - labels[r],
+        (r) => Math.max(chances[r] * (1 - chances[r]), 1e-16),
+      );
     },
     loss: ([scores], { labels, weights }) =>
       meanLoss(labels.length, weights, (r) => {

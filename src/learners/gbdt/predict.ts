@@ -1,9 +1,11 @@
 import type { Frame } from "../../engine/frame.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
-import { treeValues } from "./columns.js";
+import type { Relation } from "../../table/relation.js";
+import { columnSql, treeValues } from "./columns.js";
+import { inOrder, type Expression } from "./streaming.js";
 import { MemoryViews } from "./workspace.js";
-import { rawScore, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
+import { rawScore, treeCount, type TreeColumn, type TreeEnsemble, type TreeModel } from "./trees.js";
 
 /** Raw scores of the rows of a frame, rows x outputs. */
 export type Scorer = (frame: Frame) => Float64Array;
@@ -18,19 +20,22 @@ const stageBytes = 1 << 21;
 /** Rows from which laying a model out for the kernel pays. */
 const manyRows = 1000;
 
+/** Raw scores of rows whose values are at hand, column by column as trees see them, rows x outputs. */
+export type ValuesScorer = (values: readonly Float64Array[], rows: number) => Float64Array;
+
 /**
  * Lends work the fastest way to score rows by a model: the kernel, where there is one, there are rows enough, and the
  * thresholds of the trees are float32, else row by row.
  *
  * @param rows how many there are to score, where that is known
  */
-export async function scoring<T>(
+export async function scoringValues<T>(
   model: TreeModel,
   rows: number | undefined,
   run: Run,
-  work: (score: Scorer) => Promise<T>,
+  work: (score: ValuesScorer) => Promise<T>,
 ): Promise<T> {
-  const plain: Scorer = (frame) => rawScores(model, frame);
+  const plain: ValuesScorer = (values, count) => plainScores(model, values, count);
   if ((rows !== undefined && rows < manyRows) || !fits(model.trees)) return work(plain);
   const kernel = await run.pool.kernel("score-trees");
   if (!kernel) return work(plain);
@@ -41,7 +46,49 @@ export async function scoring<T>(
   }
 }
 
-function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scorer {
+/** The same for frames. */
+export function scoring<T>(
+  model: TreeModel,
+  rows: number | undefined,
+  run: Run,
+  work: (score: Scorer) => Promise<T>,
+): Promise<T> {
+  return scoringValues(model, rows, run, (score) =>
+    work((frame) => score(treeValues(model.columns, frame), frame.rows)),
+  );
+}
+
+/**
+ * Raw scores of the rows of a relation in the order of its key, rows x outputs; its values are never all in memory.
+ *
+ * @param given values of columns that are not read: those of statistics
+ */
+export function scoresInOrder(
+  model: TreeModel,
+  relation: Relation,
+  rows: number,
+  run: Run,
+  given: (column: TreeColumn) => Float32Array | undefined = () => undefined,
+): Promise<Float64Array> {
+  const { columns, trees } = model;
+  const expressions = new Map<string, Expression>();
+  columns.forEach((column, f) => {
+    if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column) });
+  });
+  const all = new Float64Array(rows * trees.outputs);
+  return scoringValues(model, rows, run, async (score) => {
+    await inOrder(relation, expressions, run, (found, from, count) => {
+      const values = columns.map((column, f) => {
+        const own = given(column)?.subarray(from, from + count);
+        return own ? Float64Array.from(own) : (found.get(`f${f}`) as Float64Array);
+      });
+      all.set(score(values, count), from * trees.outputs);
+    });
+    return all;
+  });
+}
+
+function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): ValuesScorer {
   const packed = pack(kernel, trees, columns.length);
   const room = Math.max(1024, Math.floor(stageBytes / (8 * columns.length)));
   const stage = kernel.alloc(columns.length * room * 8);
@@ -50,11 +97,10 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scor
   const scratchBytes = (2 * columns.length + 1) * 4 * block + 64;
   const scratch = kernel.alloc(scratchBytes * kernel.threads);
   kernel.each("setup", columns.length, scratch, scratchBytes);
-  return (frame) => {
-    const values = treeValues(columns, frame);
-    const all = new Float64Array(frame.rows * trees.outputs);
-    for (let from = 0; from < frame.rows; from += room) {
-      const rows = Math.min(room, frame.rows - from);
+  return (values, total) => {
+    const all = new Float64Array(total * trees.outputs);
+    for (let from = 0; from < total; from += room) {
+      const rows = Math.min(room, total - from);
       values.forEach((column, f) => {
         kernel.f64(stage + f * room * 8, rows).set(column.subarray(from, from + rows));
       });
@@ -84,11 +130,18 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scor
 }
 
 /** Raw scores of the rows of a frame, rows x outputs, in plain JavaScript. */
-export function rawScores({ columns, trees }: TreeModel, frame: Frame): Float64Array {
-  const values = treeValues(columns, frame);
+export function rawScores(model: TreeModel, frame: Frame): Float64Array {
+  return plainScores(model, treeValues(model.columns, frame), frame.rows);
+}
+
+function plainScores(
+  { columns, trees }: TreeModel,
+  values: readonly Float64Array[],
+  rows: number,
+): Float64Array {
   const row = new Float64Array(columns.length);
-  const scores = new Float64Array(frame.rows * trees.outputs);
-  for (let r = 0; r < frame.rows; r++) {
+  const scores = new Float64Array(rows * trees.outputs);
+  for (let r = 0; r < rows; r++) {
     for (let f = 0; f < row.length; f++) row[f] = values[f][r];
     rawScore(trees, row, 0, scores.subarray(r * trees.outputs, (r + 1) * trees.outputs));
   }

@@ -37,6 +37,8 @@ export interface ReadAsk {
   oneHot: number;
   /** Columns of numbers that are read as categories. */
   categories: readonly string[];
+  /** Columns that are known: those of a model that is gone on from. */
+  columns?: readonly TreeColumn[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
 }
@@ -56,6 +58,8 @@ export interface Reading {
   kernel: SharedKernel;
   layout: BinLayout;
   rows: ReadRows;
+  /** The values of columns of statistics in these rows. */
+  statistics: ReadonlyMap<TreeColumn, Float32Array>;
   /** Reads another table with the same columns into the same bins. */
   other(relation: Relation): Promise<ReadRows>;
 }
@@ -65,38 +69,9 @@ export interface Reading {
  * piece by piece, so that the raw numbers are never all in memory; of small ones in one.
  */
 export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Promise<Reading> {
-  const { relation, features } = data;
+  const { features } = data;
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
-  const statistics = new Map<TreeColumn, Statistic>();
-  const columns: TreeColumn[] = [];
-  let known: { labels: Float32Array; weights?: Float32Array } | undefined;
-  for (const field of features) {
-    const { name } = field;
-    if (isNumber(field) && !ask.categories.includes(name)) {
-      columns.push({ kind: "number", name });
-      continue;
-    }
-    const levels = await levelsOf(relation, name, ask.levels + 1);
-    if (levels.length <= ask.levels) {
-      columns.push({ kind: "category", name, levels });
-      continue;
-    }
-    const { codeOf, levels: all } = await manyLevels(relation, name);
-    known ??= await labelsOf(data, run);
-    for (let k = 0; k < ask.statistics; k++) {
-      const { labels, weights } = known;
-      const made = statistic(
-        name,
-        codeOf,
-        all,
-        ask.statistics === 1 ? (r) => labels[r] : (r) => (labels[r] === k ? 1 : 0),
-        weights ? (r) => weights[r] : () => 1,
-        run.seed,
-      );
-      columns.push(made.column);
-      statistics.set(made.column, made);
-    }
-  }
+  const { columns, statistics } = await columnsOf(data, ask, run);
   run.progress.stage("gbdt: reading");
   const plan: Plan = {
     kernel,
@@ -105,27 +80,91 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
     narrow: columns.map((column) => isNarrow(column, features)),
     bins: Math.min(ask.bins, mostEdges + 1),
     oneHot: ask.oneHot,
-    given: (column) => statistics.get(column)?.values,
+    given: (column) => statistics.get(column),
   };
   const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
   const { encoder, rows } = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
   const other = async (table: Relation): Promise<ReadRows> => {
     const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
-    const texts = new Map<TreeColumn, Float32Array>();
-    for (const column of columns)
-      if (column.kind === "statistic") {
-        const { codeOf, levels } = await manyLevels(table, column.name);
-        const at = new Map(column.levels.map((level, i) => [level, column.values[i]]));
-        const of = levels.map((level) => at.get(level) ?? column.other);
-        texts.set(
-          column,
-          Float32Array.from(codeOf, (code) => (code < 0 ? NaN : of[code])),
-        );
-      }
+    const texts = await statisticsOf(columns, table);
     return encoded({ ...plan, given: (column) => texts.get(column) }, table, Number(n), encoder, run);
   };
-  return { kernel, layout: encoder.layout, rows, other };
+  return { kernel, layout: encoder.layout, rows, statistics, other };
+}
+
+/** What the trees see of every feature, with the values of those that stand for texts of many levels. */
+async function columnsOf(
+  data: TrainingData,
+  ask: ReadAsk,
+  run: Run,
+): Promise<{ columns: readonly TreeColumn[]; statistics: Map<TreeColumn, Float32Array> }> {
+  const { relation, features } = data;
+  const statistics = new Map<TreeColumn, Float32Array>();
+  const columns: TreeColumn[] = [];
+  for (const field of features) {
+    const { name } = field;
+    const known = ask.columns?.filter((column) => column.name === name);
+    if (known && known[0].kind !== "statistic") {
+      columns.push(...known);
+      continue;
+    }
+    if (isNumber(field) && !ask.categories.includes(name)) {
+      columns.push({ kind: "number", name });
+      continue;
+    }
+    const levels = known ? [] : await levelsOf(relation, name, ask.levels + 1);
+    if (!known && levels.length <= ask.levels) {
+      columns.push({ kind: "category", name, levels });
+      continue;
+    }
+    (await orderedStatistics(data, name, ask.statistics, run)).forEach((made, k) => {
+      const column = known?.[k] ?? made.column;
+      columns.push(column);
+      // Rows to learn from get what earlier rows tell, also where the column is that of a model that is gone on from.
+      statistics.set(column, made.values);
+    });
+  }
+  return { columns, statistics };
+}
+
+async function orderedStatistics(
+  data: TrainingData,
+  name: string,
+  count: number,
+  run: Run,
+): Promise<Statistic[]> {
+  const { codeOf, levels } = await manyLevels(data.relation, name);
+  const { labels, weights } = await labelsOf(data, run);
+  return Array.from({ length: count }, (_, k) =>
+    statistic(
+      name,
+      codeOf,
+      levels,
+      count === 1 ? (r) => labels[r] : (r) => (labels[r] === k ? 1 : 0),
+      weights ? (r) => weights[r] : () => 1,
+      run.seed,
+    ),
+  );
+}
+
+/** The values of columns of statistics in a table, as rows to predict get them. */
+export async function statisticsOf(
+  columns: readonly TreeColumn[],
+  table: Relation,
+): Promise<Map<TreeColumn, Float32Array>> {
+  const found = new Map<TreeColumn, Float32Array>();
+  for (const column of columns)
+    if (column.kind === "statistic") {
+      const { codeOf, levels } = await manyLevels(table, column.name);
+      const at = new Map(column.levels.map((level, i) => [level, column.values[i]]));
+      const of = levels.map((level) => at.get(level) ?? column.other);
+      found.set(
+        column,
+        Float32Array.from(codeOf, (code) => (code < 0 ? NaN : of[code])),
+      );
+    }
+  return found;
 }
 
 /** What is to be read, and how. */
