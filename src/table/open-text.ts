@@ -79,7 +79,11 @@ export async function openTextFiles(
     ? await jsonSql(engine, spool, name)
     : { sql: csvSql(spool), refusedSql: refusedCsvSql(spool), jsonKinds: undefined };
   return {
-    relation: { ...(await relationOf(engine, sql, about)), plain: !json },
+    relation: {
+      ...(await relationOf(engine, sql, about)),
+      plain: !json,
+      lastRow: files.length === 1 ? spool.lastLine : undefined,
+    },
     refused: await relationOf(engine, refusedSql, { ...about, key: [fileColumn, "_line"] }),
     jsonKinds,
     records: inputRecords.reduce((sum, record) => sum + record.rows!, 0),
@@ -105,6 +109,8 @@ class Spool {
   readonly refused: ScratchFile;
   /** Bytes of the longest line in it: the reader takes memory by it. */
   longestRefused = 0;
+  /** The largest line number of any file. */
+  lastLine = 0;
   /** Whether records carry the number of their file. */
   readonly numbered: boolean;
   readonly copier = newRecordCopier();
@@ -194,6 +200,7 @@ async function scanCsv(
   if (!scanner) begin(true);
   scanner!.end();
   batch!.longest = Math.max(batch!.longest, scanner!.longest);
+  spool.lastLine = Math.max(spool.lastLine, scanner!.line);
   return { path, sha256: bytes.sha256, rows: scanner!.records };
 }
 
@@ -286,6 +293,7 @@ async function scanJson(
   }
   scanner?.end();
   batch.longest = Math.max(batch.longest, scanner?.longest ?? 0);
+  spool.lastLine = Math.max(spool.lastLine, scanner?.line ?? 0);
   return { path, sha256: bytes.sha256, rows: scanner?.records ?? 0 };
 }
 

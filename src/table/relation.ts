@@ -23,6 +23,8 @@ export interface Relation {
   readonly name: string;
   /** Whether the SELECT gives `plainColumn` as well. */
   readonly plain?: boolean;
+  /** Of rows of one file, no matter which: the largest line or row number that one can have. */
+  readonly lastRow?: number;
   /** The same rows in typed columns, where they are few and in memory anyway: requests that are answered one by one. */
   readonly memory?: Frame;
 }
@@ -108,8 +110,16 @@ function badPredicate(
  * @param columns SQL expressions with their names, or names of columns; all visible columns by default
  */
 export function selectOrdered(relation: Relation, columns: readonly string[] = visible(relation)): string {
-  const order = relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = relation.key.length > 0 ? ` ORDER BY ${orderOf(relation).join(", ")}` : "";
   return `SELECT ${columns.join(", ")} FROM (${relation.sql})${order}`;
+}
+
+/** With its NULL byte a key of 32 bits fits a word, which the engine sorts in half the time. */
+function orderOf({ key, lastRow }: Relation): string[] {
+  if (lastRow === undefined || lastRow >= 2 ** 32 || !key.includes(rowColumn)) return key.map(ident);
+  return key
+    .filter((name) => name !== fileColumn)
+    .map((name) => (name === rowColumn ? `${ident(name)}::UINTEGER` : ident(name)));
 }
 
 /** The visible columns as quoted identifiers. */
