@@ -4,6 +4,7 @@
 const QUOTE: u8 = 0x22;
 const LF: u8 = 0x0a;
 const CR: u8 = 0x0d;
+const MINUS: u8 = 0x2d;
 
 /** Where the answer is left: position, line, records, written, longest, each 32 bits. */
 const answer: usize = memory.data(20, 16);
@@ -47,31 +48,90 @@ function copy(to: usize, from: usize, length: usize): void {
   for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
 
-/** Whether bytes are UTF-8 (RFC 3629) without NUL, and, if `strict`, without U+FFFD. */
-function isText(from: usize, length: usize, strict: bool): bool {
+function isBlank(byte: u8): bool {
+  return byte === 0x20 || byte === 0x09;
+}
+
+const BAD: i32 = 0;
+const ASCII: i32 = 1;
+const TEXT: i32 = 2;
+
+/** BAD unless bytes are UTF-8 (RFC 3629) without NUL and, if `strict`, without U+FFFD; ASCII if that is all they are. */
+function textKind(from: usize, length: usize, strict: bool): i32 {
   const end = from + length;
   let at = from;
+  let kind = ASCII;
   while (at < end) {
     const lead = load<u8>(at);
     if (lead < 0x80) {
-      if (lead === 0) return false;
+      if (lead === 0) return BAD;
       at++;
       continue;
     }
     const more: usize = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || at + more >= end) return false;
+    if (lead < 0xc2 || lead > 0xf4 || at + more >= end) return BAD;
     const second = load<u8>(at + 1);
-    if ((second & 0xc0) !== 0x80) return false;
-    if (lead === 0xe0 && second < 0xa0) return false;
-    if (lead === 0xed && second > 0x9f) return false;
-    if (lead === 0xf0 && second < 0x90) return false;
-    if (lead === 0xf4 && second > 0x8f) return false;
-    if (more > 1 && (load<u8>(at + 2) & 0xc0) !== 0x80) return false;
-    if (more > 2 && (load<u8>(at + 3) & 0xc0) !== 0x80) return false;
-    if (strict && lead === 0xef && second === 0xbf && load<u8>(at + 2) === 0xbd) return false;
+    if ((second & 0xc0) !== 0x80) return BAD;
+    if (lead === 0xe0 && second < 0xa0) return BAD;
+    if (lead === 0xed && second > 0x9f) return BAD;
+    if (lead === 0xf0 && second < 0x90) return BAD;
+    if (lead === 0xf4 && second > 0x8f) return BAD;
+    if (more > 1 && (load<u8>(at + 2) & 0xc0) !== 0x80) return BAD;
+    if (more > 2 && (load<u8>(at + 3) & 0xc0) !== 0x80) return BAD;
+    if (strict && lead === 0xef && second === 0xbf && load<u8>(at + 2) === 0xbd) return BAD;
+    kind = TEXT;
     at += more + 1;
   }
-  return true;
+  return kind;
+}
+
+function digitsOf(bytes: v128): u32 {
+  return <u32>i8x16.bitmask(i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(9)));
+}
+
+// The kinds of fieldKinds in copy-records.ts; a decimal of scale s is DECIMAL + s.
+const NUMBER: u32 = 1;
+const DATE: u32 = 2;
+const TIMESTAMP: u32 = 3;
+const DECIMAL: u32 = 4;
+
+/** Whether a field is as its kind is commonly written. */
+function isCommon(kind: u32, field: usize, fieldLength: usize): bool {
+  let from = field;
+  let length = <u32>fieldLength;
+  let bytes = v128.load(from);
+  if (kind === DATE || kind === TIMESTAMP) {
+    const dashes = <u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2d)));
+    const digits = digitsOf(bytes);
+    if ((digits & 0x36f) !== 0x36f || (dashes & 0x90) !== 0x90) return false;
+    if (length === 10) return true;
+    if (kind === DATE) return false;
+    const between = load<u8>(from + 10);
+    if (length !== 19 || (between !== 0x20 && between !== 0x54)) return false;
+    const clock = v128.load(from + 11);
+    const colons = <u32>i8x16.bitmask(i8x16.eq(clock, i8x16.splat(0x3a)));
+    return (digitsOf(clock) & 0xdb) === 0xdb && (colons & 0x24) === 0x24;
+  }
+  if (load<u8>(from) === MINUS) {
+    from++;
+    length--;
+    bytes = v128.load(from);
+  }
+  if (length === 0 || length > 16) return false;
+  const all = ((<u32>1) << length) - 1;
+  const digits = digitsOf(bytes) & all;
+  if (digits === all) return true;
+  const points = (<u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2e)))) & all;
+  const before = ctz(points);
+  if ((digits | points) !== all || popcnt(points) !== 1 || before === 0) return false;
+  return kind === NUMBER || length - 1 - before <= kind - DECIMAL;
+}
+
+/** Whether nothing would change if a field were trimmed, and it is as its kind is commonly written. */
+function isPlain(kind: u32, from: usize, to: usize): bool {
+  if (from === to) return true;
+  if (isBlank(load<u8>(from)) || isBlank(load<u8>(to - 1))) return false;
+  return kind === 0 || isCommon(kind, from, to - from);
 }
 
 /** Whether 64 bytes hold a NUL or a byte above 127: all others are text. */
@@ -103,7 +163,8 @@ function specials(at: usize, delimiter: v128): u64 {
 
 /**
  * Copies records of [start, end) to [out, outEnd) while they are plainly good, each behind
- * `prefix`, its line and the delimiter.
+ * `prefix`, its line (negative unless the record is plain) and the delimiter. `kinds`: a byte for each of the
+ * first `kindCount` columns; records with more are not plain.
  */
 export function copyGood(
   start: usize,
@@ -117,6 +178,8 @@ export function copyGood(
   prefixLength: usize,
   longestRecord: u32,
   strict: bool,
+  kinds: usize,
+  kindCount: u32,
 ): void {
   const delimiterByte = <u8>delimiter;
   const delimiters = i8x16.splat(<i8>delimiter);
@@ -131,6 +194,8 @@ export function copyGood(
   let lines: u32 = 1;
   let fieldStart = start;
   let quoted = false;
+  /** Whether the record at hand is plain so far (copy-records.ts). */
+  let plain = true;
   /** The second quote of a pair, which is no quote. */
   let skipped: usize = 0;
   let stop = false;
@@ -163,6 +228,7 @@ export function copyGood(
         continue;
       }
       if (byte === delimiterByte) {
+        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, at);
         fields++;
         fieldStart = at + 1;
         continue;
@@ -173,6 +239,7 @@ export function copyGood(
           break;
         }
         quoted = true;
+        plain = false;
         continue;
       }
       let recordEnd = at;
@@ -185,10 +252,12 @@ export function copyGood(
       } else if (at > position && load<u8>(at - 1) === CR) recordEnd = at - 1;
       const length = recordEnd - position;
       if (length > 0 || columns === 1) {
+        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, recordEnd);
+        const kind = odd || oddBefore ? textKind(position, length, strict) : ASCII;
         if (
           fields !== columns ||
           <u32>length > longestRecord ||
-          ((odd || oddBefore) && !isText(position, length, strict)) ||
+          kind === BAD ||
           to + prefixLength + length + 32 > outEnd
         ) {
           stop = true;
@@ -197,6 +266,10 @@ export function copyGood(
         if (prefixLength > 0) {
           copy(to, prefix, prefixLength);
           to += prefixLength;
+        }
+        if (!plain || kind !== ASCII) {
+          store<u8>(to, MINUS);
+          to++;
         }
         v128.store(to, v128.load(digitsEnd - <usize>digitCount));
         to += <usize>digitCount;
@@ -211,6 +284,7 @@ export function copyGood(
       }
       position = at + 1;
       oddBefore = false;
+      plain = true;
       lineNow += lines;
       for (; lines > 0; lines--) nextLine();
       lines = 1;
