@@ -14,7 +14,7 @@ import { ScratchFile } from "./scratch-file.js";
 import { sourceFiles, type SourceFile } from "./source.js";
 import { TextBytes } from "./text-bytes.js";
 
-/** Text files as they stand. `records` = rows of `relation` + rows of `refused`. */
+/** Text files, or images, as they stand. `records` = rows of `relation` + rows of `refused`. */
 export interface RawTable {
   /** Every column VARCHAR; key: number of the file and physical line on which the record begins (1 is the first line of the file). */
   relation: Relation;
@@ -24,6 +24,8 @@ export interface RawTable {
   jsonKinds?: ReadonlyMap<string, readonly string[]>;
   /** Records seen; the header and blank lines are none. */
   records: number;
+  /** What a record is, in the plural; records otherwise. */
+  unit?: "records" | "images";
 }
 
 /**

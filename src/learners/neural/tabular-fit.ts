@@ -11,7 +11,7 @@ import { damagedWeights } from "./saved.js";
 import type { EncodedRows } from "./encoded-rows.js";
 import type { TabularNetwork, TabularNetworkOf, TabularParts, TabularShape } from "./tabular-network.js";
 import { stagedRows, type LabelledRows } from "./tabular-rows.js";
-import { shapeOf, type TabularModel, type TabularParams } from "./tabular.js";
+import { joined, shapeOf, type TabularModel, type TabularParams } from "./tabular.js";
 
 /** Rows that go through a network at once when nothing is learned. */
 const stride = 4096;
@@ -202,7 +202,7 @@ async function scoredRows(
   rows: EncodedRows,
   finish: Finish,
 ): Promise<Float64Array> {
-  const parts: Float32Array[] = [];
+  const parts: Float64Array[] = [];
   for (let from = 0; from < rows.rows; from += stride) {
     const to = Math.min(rows.rows, from + stride);
     const part: EncodedRows = {
@@ -211,16 +211,10 @@ async function scoredRows(
       codes: rows.codes.subarray(from * fields, to * fields),
     };
     const scores = tf.tidy(() => finish(network.forward(weights, part), part));
-    parts.push((await scores.data()) as Float32Array);
+    parts.push(Float64Array.from(await scores.data()));
     scores.dispose();
   }
-  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joined(parts);
 }
 
 /** How far a row is from what was rebuilt of it: squared errors of numbers, logistic losses of levels, per column. */
