@@ -26,6 +26,7 @@ export const cnn: TabularParts<CnnParams> = {
     const last = sides.length > 0 ? sides[sides.length - 1] >> 1 : side;
     const depth = sides.length > 0 ? filters << (sides.length - 1) : channels;
     return {
+      widest: Math.max(shape.numbers, ...sides.map((from, stage) => from * from * (filters << stage))),
       declare(weights) {
         sides.forEach((_, stage) => {
           const from = stage === 0 ? channels : filters << (stage - 1);

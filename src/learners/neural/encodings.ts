@@ -26,8 +26,8 @@ export async function encodeRows(
   }
 }
 
-/** Images that are held in memory at once when they are only asked about. */
-const imagesAtOnce = 512;
+/** Bytes of images that are held in memory at once when they are only asked about. */
+const imageBytes = 64e6;
 
 /** The same in parts, where all rows of a frame would not fit in memory. */
 export async function* encodedParts(
@@ -36,6 +36,7 @@ export async function* encodedParts(
   folders: readonly string[],
 ): AsyncGenerator<EncodedRows> {
   if (encoding.kind !== "images") return yield await encodeRows(frame, encoding, folders);
-  for (let from = 0; from < frame.rows; from += imagesAtOnce)
-    yield await encodeImages(frame, encoding, folders, from, Math.min(frame.rows, from + imagesAtOnce));
+  const atOnce = Math.ceil(imageBytes / (4 * encoding.width));
+  for (let from = 0; from < frame.rows; from += atOnce)
+    yield await encodeImages(frame, encoding, folders, from, Math.min(frame.rows, from + atOnce));
 }

@@ -13,8 +13,12 @@ import type { TabularNetwork, TabularNetworkOf, TabularParts, TabularShape } fro
 import { stagedRows, type LabelledRows } from "./tabular-rows.js";
 import { joined, shapeOf, type TabularModel, type TabularParams } from "./tabular.js";
 
-/** Rows that go through a network at once when nothing is learned. */
-const stride = 4096;
+/** Rows that go through a network at once when nothing is learned: so many, or fewer where a row is large. */
+const mostRows = 4096;
+const mostBytes = 256e6;
+
+const strideOf = ({ widest }: TabularNetwork): number =>
+  Math.max(1, Math.min(mostRows, Math.floor(mostBytes / (4 * widest))));
 
 /** Fits a network over columns. */
 export async function fitTabular<P extends TabularParams>(
@@ -41,6 +45,7 @@ export async function fitTabular<P extends TabularParams>(
   const weights = new Weights((weight) => run.rng(`${name} ${weight}`));
   network.declare(weights);
   const lossOf = lossFor(data, scale, shape);
+  const stride = strideOf(network);
   try {
     const lessons = await train<LabelledRows>(
       {
@@ -72,7 +77,7 @@ export async function fitTabular<P extends TabularParams>(
                 },
               },
         params: shaping(params),
-        batchParam: { name: "batch", value: params.batch },
+        batchParam: { name: "batch", value: params.batch, widest: network.widest },
       },
       params,
       device,
@@ -203,6 +208,7 @@ async function scoredRows(
   finish: Finish,
 ): Promise<Float64Array> {
   const parts: Float64Array[] = [];
+  const stride = strideOf(network);
   for (let from = 0; from < rows.rows; from += stride) {
     const to = Math.min(rows.rows, from + stride);
     const part: EncodedRows = {
