@@ -12,7 +12,7 @@ import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import { trainingData, type TrainingAsk } from "../src/learners/training.js";
+import { asRead, trainingData, type TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
@@ -170,7 +170,7 @@ const train = defineCommand({
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
     const warnings = await suspicions(
-      await trainingData(learner, table, procedure, { ...run, warn: () => undefined }),
+      asRead(await trainingData(learner, table, procedure, { ...run, warn: () => undefined })),
     );
     for (const warning of warnings) run.warn(warning);
     const measured =

@@ -18,6 +18,7 @@ import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
+import { readFeatures, readingsOf, readRows } from "./readings.js";
 
 /** What a user says about the rows to learn from. */
 export interface TrainingAsk {
@@ -60,7 +61,10 @@ export async function trainModel(
   const { own, ofParts } = divided(learner, ask.params ?? {});
   const params = checkParams(learner.name, learner.params, own);
   const checked = await trainingData(learner, relation, ask, run);
-  const data = { ...checked, ...(await besideRows(learner, relation, checked.roles, ask)) };
+  const read = asRead(checked);
+  const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
+  const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
+  const data = { ...read, ...beside };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -74,7 +78,8 @@ export async function trainModel(
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
     ),
-    features: data.features.map(({ name, type }) => ({ name, type })),
+    features: checked.features.map(({ name, type }) => ({ name, type })),
+    readings: checked.readings,
     target: data.target,
     classes: data.classes,
     positive: data.positive,
@@ -123,6 +128,17 @@ async function besideRows(
   return { parts, items: ask.items, itemFeatures: ask.items && ask.features };
 }
 
+/** The data as a learner sees them: dates and texts of numbers as numbers. */
+export function asRead(data: TrainingData): TrainingData {
+  const { relation, valid, features, readings } = data;
+  return {
+    ...data,
+    relation: readRows(relation, features, readings),
+    valid: valid && readRows(valid, features, readings),
+    features: readFeatures(features, readings),
+  };
+}
+
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
 export async function trainingData(
   learner: Learner,
@@ -131,9 +147,9 @@ export async function trainingData(
   run: Run,
 ): Promise<TrainingData> {
   const roles = resolvedRoles(learner, relation, ask.roles);
-  const features =
+  const chosen =
     learner.features === true || (learner.features && ask.features)
-      ? chosenFeatures(relation, roles, ask.features)
+      ? chosenFeatures(relation, roles, ask.features, learner.features === true ? isReadable : isFeature)
       : [];
   if (!learner.features && !(learner.items && ask.items) && ask.features)
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
@@ -167,12 +183,18 @@ export async function trainingData(
       where: relation.name,
       try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
     });
+  const byName = (ask.features ?? []).some((pattern) => !pattern.startsWith("-"));
+  const { features, readings } =
+    learner.features === true
+      ? await readingsOf(rows, chosen, byName, run)
+      : { features: chosen, readings: [] };
   return {
     task,
     relation: rows,
     rows: await countRows(rows),
     roles,
     features,
+    readings: readings.length > 0 ? readings : undefined,
     target,
     classes: classes?.map(({ name }) => name),
     valid: ask.valid && (await validRows(ask.valid, features, target)),
@@ -276,6 +298,7 @@ export function chosenFeatures(
   relation: Relation,
   roles: Roles,
   patterns: readonly string[] | undefined,
+  fits: (type: string) => boolean = isFeature,
 ): Field[] {
   const taken = new Set(Object.values(roles));
   const free = relation.schema.filter((field) => !taken.has(field.name));
@@ -303,22 +326,27 @@ export function chosenFeatures(
       where: relation.name,
       try: "--features with other names",
     });
-  const unfit = chosen.filter((field) => !isFeature(field.type));
+  const unfit = chosen.filter((field) => !fits(field.type));
   if (unfit.length > 0)
     throw new ShopaiError(
       "data",
       `${unfit.length === 1 ? "a column" : "columns"} of a type that cannot be a feature: ${listed(unfit.map((field) => `${field.name} (${field.type})`))}`,
       {
         where: relation.name,
-        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}, or featurize, which makes numbers of dates`,
+        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}`,
       },
     );
   return chosen;
 }
 
-/** Numbers, booleans and texts can be features; dates, times and nested values cannot. */
+/** Numbers, booleans and texts are features as they are. */
 function isFeature(type: string): boolean {
   return isNumeric(type) || kindOf(type) === "boolean" || kindOf(type) === "text";
+}
+
+/** Dates and times can be read as features; nested values cannot. */
+function isReadable(type: string): boolean {
+  return isFeature(type) || ["date", "timestamp", "time"].includes(kindOf(type));
 }
 
 function matches(name: string, pattern: string): boolean {
