@@ -111,6 +111,9 @@ const options = {
   cost: option
     .pairs("what errors cost: fp=1, fn=5; sets the threshold by expected cost unless --threshold does")
     .default({}),
+  classWeight: option
+    .pairs("what rows of a class count, repeatable: fraud=10; others count as they are")
+    .default({}),
   alertsPerDay: option
     .integer("set the threshold so that at most so many rows a day are positive; needs --time", { min: 1 })
     .optional(),
@@ -164,7 +167,7 @@ const train = defineCommand({
     if (!learnerNames.includes(name) && /[./\\]/.test(name))
       throw new ShopaiError("usage", `the learner comes first, before ${name}`, { try: "shopai learners" });
     const learner = await learnerNamed(name);
-    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
+    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal, copied: true });
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
@@ -245,6 +248,7 @@ async function procedureOf(
     valid: valid?.inputs.map(({ sha256 }) => sha256),
     items: items?.inputs.map(({ sha256 }) => sha256),
     asked: { ...ask, valid: undefined, items: undefined },
+    classWeight: o.classWeight,
     fair: o.fair && [o.fair, o.group],
     by: o.tuneBy ?? "tpe",
     metric: o.tuneMetric,
@@ -277,6 +281,7 @@ async function procedureOf(
           ? undefined
           : parseThreshold(o.threshold, cost),
     cost,
+    classWeights: Object.keys(o.classWeight).length > 0 ? o.classWeight : undefined,
     fair: o.fair && { by: o.fair, group: o.group! },
     folds: { folds: o.cv ?? 5, ...dealing },
   };

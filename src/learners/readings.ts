@@ -84,10 +84,15 @@ export async function readingsOf(
   );
   const readings: FeatureReading[] = [];
   const unlikes: string[] = [];
+  const texts = odd.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
+  const levels = await levelCounts(engine, sample, texts);
+  const many = texts.filter((_, i) => levels[i] >= fewest.timestamp);
   for (const { name, type } of odd) {
     const found =
       kindOf(type) === "text"
-        ? await textReading(engine, sample, name)
+        ? many.includes(name)
+          ? await textReading(engine, sample, name)
+          : undefined
         : ({ column: name, type: kindOf(type) === "time" ? "time" : "timestamp" } as const);
     if (found === "unlike") {
       if (!named && (await differs(relation, name))) unlikes.push(name);
@@ -113,35 +118,44 @@ export async function readingsOf(
   return { features: kept.length > 0 ? kept : [...features], readings };
 }
 
+/** Different texts of columns. */
+async function levelCounts(engine: Engine, sample: string, names: readonly string[]): Promise<number[]> {
+  if (names.length === 0) return [];
+  const asks = names.map((name, i) => `count(DISTINCT ${ident(name)}) AS n${i}`);
+  const [found] = await engine.rows<Record<string, bigint>>(
+    `SELECT ${asks.join(", ")} FROM ${ident(sample)}`,
+  );
+  return names.map((_, i) => Number(found[`n${i}`]));
+}
+
 /** What a column of texts holds; undefined for categories. */
 async function textReading(
   engine: Engine,
   sample: string,
   name: string,
 ): Promise<FeatureReading | "unlike" | undefined> {
-  const text = asText(name);
-  const [{ present, levels, coded }] = await engine.rows<{
+  const [{ coded, ...counts }] = await engine.rows<{
     present: bigint;
     levels: bigint;
     coded: boolean | null;
   }>(
-    `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${text} AS t FROM ${ident(sample)})`,
+    `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${asText(name)} AS t FROM ${ident(sample)})`,
   );
-  if (Number(levels) < fewest.timestamp) return undefined;
-  const counts = candidates.map((_, i) => `count(${value(i)}) AS v${i}`);
+  const [present, levels] = [Number(counts.present), Number(counts.levels)];
+  const tries = candidates.map((_, i) => `count(${value(i)}) AS v${i}`);
   const asks = candidates.map((candidate) => ({ column: name, ...candidate }));
   const [fits] = await engine.rows<Record<string, bigint>>(
-    `SELECT ${counts.join(", ")} FROM (${withValues(`SELECT * FROM ${ident(sample)}`, asks)})`,
+    `SELECT ${tries.join(", ")} FROM (${withValues(`SELECT * FROM ${ident(sample)}`, asks)})`,
   );
   const best = candidates
     .map((candidate, i) => ({ ...candidate, fit: Number(fits[`v${i}`]) }))
     // Digits that begin with a zero are codes: nobody adds up postcodes.
-    .filter(({ type }) => Number(levels) >= fewest[type] && !(type === "number" && coded))
-    .filter(({ fit }) => fit >= fitting * Number(present))
+    .filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded))
+    .filter(({ fit }) => fit >= fitting * present)
     .sort((a, b) => b.fit - a.fit)
     .at(0);
   if (best) return { column: name, type: best.type, formats: best.formats };
-  return Number(levels) >= Math.max(fewest.number, unlike * Number(present)) ? "unlike" : undefined;
+  return levels >= Math.max(fewest.number, unlike * present) ? "unlike" : undefined;
 }
 
 /** Whether the texts of a column differ in nearly all rows, not in the sample alone. */

@@ -46,6 +46,8 @@ export interface TrainingAsk {
 
 /** The most classes that a target may have. */
 const mostClasses = 1000;
+/** Different whole numbers up to which a target may be one of classes. */
+const fewNumbers = 10;
 
 /**
  * Fits a learner on a relation.
@@ -176,6 +178,8 @@ export async function trainingData(
   // Detectors of anomalies do not learn from the target: rows without it are as good as others.
   const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
   if (target && (task === "regression" || task === "rating")) await checkNumericTarget(rows, target);
+  if (target && task === "regression" && ask.task === undefined && learner.tasks?.includes("classification"))
+    await warnOfFewNumbers(rows, target, run);
   const classes =
     target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
   if (task === "anomaly" && classes && classes.length > 2)
@@ -406,6 +410,18 @@ async function checkNumericTarget(relation: Relation, target: Field): Promise<vo
       where: relation.name,
       try: `--where 'isfinite(${ident(target.name)})'`,
     });
+}
+
+/** Whole numbers of which there are few may well be the numbers of classes. */
+async function warnOfFewNumbers(relation: Relation, { name, type }: Field, run: Run): Promise<void> {
+  if (kindOf(type) !== "integer") return;
+  const [{ few }] = await relation.engine.rows<{ few: boolean }>(
+    `SELECT count(*) <= ${fewNumbers} AS few FROM (SELECT DISTINCT ${ident(name)} FROM (${relation.sql}) LIMIT ${fewNumbers + 1})`,
+  );
+  if (few)
+    run.warn(
+      `${name} has few different numbers and is learned as a number; if they are classes: --task classification`,
+    );
 }
 
 interface ClassCount {
