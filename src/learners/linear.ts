@@ -7,7 +7,14 @@ import { addDesignGram, addRow, rowTimes, type DesignMatrix } from "../kernels/d
 import { frameOf } from "../table/relation.js";
 import { logLink, squaredLoss, type GlmFit } from "../kernels/glm.js";
 import { breathe } from "./breathe.js";
-import { columnNames, columnParams, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
+import {
+  columnNames,
+  columnParams,
+  encode,
+  featureAsks,
+  fitEncoding,
+  type Encoding,
+} from "./design-matrix.js";
 import { elasticNet, elasticParams, nonzeroOf } from "./elastic-net.js";
 import {
   choice,
