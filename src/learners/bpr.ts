@@ -1,9 +1,9 @@
 import { plainBpr, sharedBpr } from "../kernels/bpr.js";
+import { withoutZeros } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
 import { factorModel, loadFactors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, int, real } from "./learner.js";
-import { withoutZeros } from "./nearness.js";
 import { catalogueOf } from "./recommendations.js";
 
 /**

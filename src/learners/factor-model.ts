@@ -33,6 +33,7 @@ export function factorModel(catalogue: Catalogue, factors: Factors, ways: Factor
   };
   const { foldIn } = ways;
   const scorer: Scorer = {
+    made: { factors },
     user: (user, into) => products(users.subarray(user * width, (user + 1) * width), into),
     profile: foldIn && ((profile, into) => products(foldIn(profile), into)),
     similar(item, into) {

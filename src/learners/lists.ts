@@ -16,8 +16,8 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
-  /** A score for every item, -Infinity for those that cannot be recommended. */
-  all: Float64Array;
+  /** A score for every item, -Infinity for those that cannot be recommended; of lists by a kernel not at hand. */
+  all?: Float64Array;
   /** The segment whose best sellers a stranger got, or -1. */
   segment: number;
 }

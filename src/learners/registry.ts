@@ -32,6 +32,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   "item-knn": { task: "recommendation", load: () => import("./item-knn.js") },
   "user-knn": { task: "recommendation", load: () => import("./user-knn.js") },
   ease: { task: "recommendation", load: () => import("./ease.js") },
+  slim: { task: "recommendation", load: () => import("./slim.js") },
   rp3beta: { task: "recommendation", load: () => import("./rp3beta.js") },
   als: { task: "recommendation", load: () => import("./als.js") },
   bpr: { task: "recommendation", load: () => import("./bpr.js") },

@@ -1,5 +1,6 @@
 import type { Csr } from "../kernels/csr.js";
 import { transposed } from "../kernels/csr.js";
+import type { FactorScores, WeightScores } from "../kernels/top-rows.js";
 import type { Catalogue } from "./recommendations.js";
 
 /** What one user has had; no item twice. */
@@ -26,6 +27,8 @@ export interface Scorer {
   similar?(item: number, into: Float64Array): void;
   /** Fills `into` with what each item of a profile adds to the score of one item. Without it: by leaving each out in turn. */
   shares?(profile: Profile, item: number, into: Float64Array): void;
+  /** What the scores of users of training are made of, where that is products of factors or sums of weights. */
+  made?: { factors: FactorScores } | { weights: WeightScores };
   /** What else speaks for an item, in a few words: terms in common. */
   because?(profile: Profile, item: number): string | undefined;
 }

@@ -6,11 +6,11 @@ import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
 import { rowStarts } from "../kernels/csr.js";
 import { columnNamed, findColumn, relationOf, type Relation } from "../table/relation.js";
-import { breathe } from "./breathe.js";
 import { ratingScale } from "./interactions.js";
 import type { Ask } from "./learner.js";
 import { askedLevels, levelTable, type AskedLevels } from "./levels.js";
-import { listMaker, reasonGiver, type Person, type Source } from "./lists.js";
+import { listsOf } from "./list-batches.js";
+import { reasonGiver, type List, type Person, type Source } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
 import { rerankerOf } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
@@ -18,8 +18,6 @@ import { segmentsOfAsked } from "./segments.js";
 
 /** Users whose lists are held in memory at once. */
 const batch = 8192;
-/** Users between two looks at the clock and the signal. */
-const stride = 256;
 
 /**
  * The k best items of every user asked for, with `source` and `reason` when they are to be explained.
@@ -205,12 +203,13 @@ async function interactionsSql(
 async function writtenLists(
   catalogue: Catalogue,
   scorer: Scorer,
-  { engine, items, count, person }: People,
+  people: People,
   ask: Ask,
   run: Run,
 ): Promise<string> {
+  const { engine, items, count } = people;
   const reranker = ask.rules && (await rerankerOf(catalogue, ask.rules, items));
-  const list = listMaker(catalogue, scorer, ask, reranker);
+  const lists = listsOf(catalogue, scorer, people, { ...ask, reranker }, run);
   const why = ask.explain ? reasonGiver(catalogue, scorer) : undefined;
   const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
   const table = engine.fresh("recommended");
@@ -226,11 +225,7 @@ async function writtenLists(
     const reason: (string | null)[] = [];
     let filled = 0;
     for (let n = from; n < to; n++) {
-      if (n % stride === 0) {
-        run.progress.update(n, count, "users");
-        await breathe(run);
-      }
-      const found = list(person(n));
+      const found = (await lists.next()).value as List;
       counts[found.source]++;
       for (let i = 0; i < found.items.length; i++, filled++) {
         number[filled] = n;
