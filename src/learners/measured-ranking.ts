@@ -50,7 +50,7 @@ export async function measuredRanking(
   await model.prepare?.(run);
   const truth = await relevantItems(rows, catalogue, columns, run);
   const { engine } = rows;
-  const people = await peopleOf(catalogue, truth.relation, ask.history, run);
+  const people = await peopleOf(catalogue, scorer, truth.relation, ask.history, run, rows);
   const users = await engine.frame(
     `SELECT relevant${columns.map((_, i) => `, _slice_${i}`).join("")} FROM ${ident(truth.users)} ORDER BY number`,
     [
@@ -109,7 +109,7 @@ async function rankedAmongAll(
     { k: cuts[cuts.length - 1], whole: (user) => drawn[user] === 1 },
     run,
   );
-  const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
+  const counts: Record<Source, number> = { model: 0, history: 0, features: 0, popularity: 0 };
   const auc = new Float64Array(people.count).fill(NaN);
   run.progress.stage("recommending");
   for (let from = 0; from < people.count; from += batch) {

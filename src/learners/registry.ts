@@ -36,6 +36,7 @@ export const registry: Readonly<Record<string, Entry>> = {
   rp3beta: { task: "recommendation", load: () => import("./rp3beta.js") },
   als: { task: "recommendation", load: () => import("./als.js") },
   bpr: { task: "recommendation", load: () => import("./bpr.js") },
+  fm: { task: "recommendation", load: () => import("./fm/fm.js") },
   sequence: { task: "recommendation", load: () => import("./sequence.js") },
   markov: { task: "recommendation", load: () => import("./markov.js") },
   fpmc: { task: "recommendation", load: () => import("./fpmc.js") },
