@@ -4,7 +4,7 @@ import { reconcileRules } from "../src/forecast/reconcile.js";
 import { calendarNames } from "../src/forecast/calendar.js";
 import { transformNames } from "../src/forecast/transform.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
-import { forecastModels, modelsText } from "../src/forecast/registry.js";
+import { modelAbouts, modelsText } from "../src/forecast/registry.js";
 import { fillRules } from "../src/forecast/series.js";
 import { defineCommand, option, readingOptions, telling, type Block } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
@@ -44,7 +44,7 @@ const forecast = defineCommand({
       })
       .optional(),
     model: option
-      .names(`auto, or names of models: ${forecastModels.map((model) => model.name).join(", ")}`)
+      .names(`auto, or names of models: ${modelAbouts.map((model) => model.name).join(", ")}`)
       .default(["auto"]),
     effort: option
       .choice("what auto may spend: quick leaves out the slowest models", ["full", "quick"])

@@ -19,8 +19,9 @@ import { frequencies } from "./frequency.js";
 import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
+import type { PanelAsk } from "./model.js";
 import type { ReconcileRule, Tree } from "./reconcile.js";
-import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
+import { checkModels, lastResort, modelAbouts, panelModels, settledParams } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
 import { samplePaths } from "./paths.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
@@ -111,8 +112,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   const { relation, ask } = await levelled(table, asked);
   const auto = ask.models.includes("auto");
   const named = [...new Set(ask.models)].filter((name) => name !== "auto");
-  readyModels(auto ? forecastModels.map((model) => model.name) : named, ask.params);
-  if (auto) named.forEach(forecastModelNamed);
+  checkModels(auto ? [...modelAbouts.map((model) => model.name), ...named] : named, ask.params);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
@@ -127,11 +127,20 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     seasons: [...seasons].sort((a, b) => a - b),
     models: windows.series.length > 0 && !names.includes(benchmark) ? [...names, benchmark] : names,
     autoAlso: auto ? named : [],
+    instead: {},
     params: { ...ask.params },
     effort: ask.effort ?? "full",
     transform: ask.transform ?? "none",
   };
-  const worked = await workAll(set, windows, plan, {}, run);
+  const panel = await panelForecasts(
+    { set, windows, season, seasons: plan.seasons, horizon: ask.horizon },
+    plan,
+    named,
+    relation,
+    run,
+  );
+  const worked = await workAll(set, windows, panel.plan, panel.made, run);
+  worked.fallbacks.push(...panel.fallbacks);
   const scales = windowScales(set, season, windows);
   if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
   const tree = ask.hierarchy && (await treeOf(relation, set));
@@ -232,6 +241,34 @@ function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
 /** What came of all batches. */
 interface Worked extends Omit<BatchOutput, "members"> {
   members: Map<string, ScoreTotals>;
+}
+
+/** Forecasts of the named models over all series; for one that has too little to learn from, a simple one speaks. */
+async function panelForecasts(
+  ask: PanelAsk,
+  plan: Plan,
+  named: readonly string[],
+  { engine }: Relation,
+  run: Run,
+): Promise<{ plan: Plan; made: Record<string, MadeForecasts>; fallbacks: SeriesFallback[] }> {
+  const instead: Record<string, string> = {};
+  const made: Record<string, MadeForecasts> = {};
+  const fallbacks: SeriesFallback[] = [];
+  for (const model of panelModels.filter(({ name }) => named.includes(name))) {
+    const found = await model.forecast(ask, settledParams(model, plan.params), engine, run);
+    if (typeof found !== "string") {
+      made[model.name] = found;
+      continue;
+    }
+    instead[model.name] = lastResort;
+    for (let series = 0; series < ask.set.count; series++)
+      fallbacks.push({ series, model: model.name, used: lastResort, reason: found });
+  }
+  return {
+    plan: { ...plan, instead, autoAlso: plan.autoAlso.filter((name) => !instead[name]) },
+    made,
+    fallbacks,
+  };
 }
 
 /** Values of a batch, times the fits of every series, at most: small enough to share work out, large enough to be worth a message. */

@@ -15,6 +15,8 @@ export interface Plan {
   models: string[];
   /** Models that speak in `auto` beside its own members. */
   autoAlso: string[];
+  /** Models that could not be learned over all series, and who speaks for them. */
+  instead: Record<string, string>;
   params: Record<string, ParamValue>;
   effort: "full" | "quick";
   transform: TransformName;
@@ -119,8 +121,9 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
         place(into.ahead, s, ready.ahead);
         continue;
       }
-      work.windows(name, ownCuts).forEach((one, i) => place(into.windows, from + i, one));
-      const ahead = work.forecast(name, own.length);
+      const spoken = plan.instead[name] ?? name;
+      work.windows(spoken, ownCuts).forEach((one, i) => place(into.windows, from + i, one));
+      const ahead = work.forecast(spoken, own.length);
       if (ahead.reason)
         output.fallbacks.push({ series: s, model: name, used: ahead.used, reason: ahead.reason });
       place(into.ahead, s, ahead);
