@@ -34,6 +34,10 @@ export type Anchor = (typeof anchors)[number];
 const lastValues = 6;
 const sameSeason = 3;
 const manySeasons = 8;
+/** Zeros at the end of a series that are counted. */
+const longestWait = 64;
+/** Periods that a level is taken over where there is no season. */
+const usualWindow = 8;
 
 /**
  * What a forecast `step` periods after the first `known` values of a series can go by; nothing later is looked at but
@@ -47,7 +51,7 @@ export class Features {
 
   constructor(private readonly about: PanelAbout) {
     const { season, seasons, axis } = about;
-    this.window = season > 1 ? season : 8;
+    this.window = season > 1 ? season : usualWindow;
     this.longer = seasons.filter((one) => one > season);
     const lags = (label: string): string[] => [
       ...Array.from({ length: sameSeason }, (_, i) => `${label} ${i + 1} ago`),
@@ -149,7 +153,7 @@ export class Features {
     put(track.deviation(known, 8 * w) / unit);
     put(track.zeroShare(known, 4 * w));
     let last = known - 1;
-    while (last > known - 65 && last >= 0 && values[last] === 0) last--;
+    while (last >= 0 && last > known - 1 - longestWait && values[last] === 0) last--;
     put(known - 1 - last);
     const period = base + first + target;
     if (season > 1) put(((period % season) + season) % season);

@@ -6,7 +6,7 @@ import type { TreeModel } from "../../learners/gbdt/trees.js";
 import type { MadeForecasts, Projections } from "../series-work.js";
 import { firstOf, type SeriesSet } from "../series.js";
 import { floorOf } from "../series-work.js";
-import { examplesOf, learn, nearestAnchor, type Examples } from "./panel.js";
+import { examplesOf, learn, nearestAnchor, type Examples } from "./examples.js";
 import { Features, type Anchor, type Asked, type Measure } from "./features.js";
 import type { GlobalParams } from "../global-gbdt.js";
 import type { PanelAsk } from "../model.js";
@@ -14,10 +14,16 @@ import { Track } from "./track.js";
 
 /** Rows whose features are in memory at once. */
 const chunkRows = 1 << 15;
+/** Values of the series that are unrolled at once: 36 bytes each. */
+const chunkValues = 4_000_000;
 /** Fewest examples that trees are grown from. */
 const fewestExamples = 200;
+/** Rows that the number of trees is found on. */
+const mostHeld = 100_000;
 /** Trees where no series is long enough to hold a horizon out. */
 const usualTrees = 100;
+
+const none = new Float64Array(0);
 
 /** A place to forecast from: a series and how many of its values are known. */
 interface Origin {
@@ -48,6 +54,7 @@ export async function forecastPanel(
   engine: Engine,
   run: Run,
 ): Promise<MadeForecasts | string> {
+  run.progress.stage("global-gbdt");
   const features = new Features({
     season,
     seasons,
@@ -56,36 +63,25 @@ export async function forecastPanel(
     regressors: set.known.length,
   });
   const recursive = params.strategy === "recursive";
-  const ask = { set, features, season, horizon, recursive, engine, run, params };
+  const work: Work = { set, features, season, horizon, recursive, engine, run, params };
   const whole = Int32Array.from({ length: set.count }, (_, s) => set.starts[s + 1] - set.starts[s]);
   // All that the windows are judged by lies after their earliest origin; the horizon before it says how many trees do good.
   const before = whole.map((length, s) =>
     windows.starts[s + 1] > windows.starts[s] ? windows.cut[windows.starts[s + 1] - 1] : length,
   );
-  run.progress.stage("global-gbdt");
-  const trial = await trialOf(ask, before);
+  const trial = await trialOf(work, before);
   if (!trial)
     return `too little to learn from: fewer than ${fewestExamples} examples of ${horizon} ${set.axis.word} ahead`;
+  const past = windows.series.length > 0 ? await learned(work, before, trial) : undefined;
   const origins = Array.from(windows.series, (series, w): Origin => ({ series, known: windows.cut[w] }));
-  const made: MadeForecasts = {
-    windows: { mean: new Float64Array(0), spread: new Float64Array(0) },
-    ahead: { mean: new Float64Array(0), spread: new Float64Array(0) },
-  };
-  if (origins.length > 0) {
-    const past = await learned(ask, before, trial);
-    made.windows = await projected(ask, past, origins, trial.growth);
-  }
-  const final = await learned(ask, whole, trial);
-  made.ahead = await projected(
-    ask,
-    final,
-    Array.from(whole, (known, series) => ({ series, known })),
-    trial.growth,
-  );
+  const inWindows = past ? await projected(work, past, origins, trial.growth) : { mean: none, spread: none };
+  const final = await learned(work, whole, trial);
+  const ends = Array.from(whole, (known, series): Origin => ({ series, known }));
+  const ahead = await projected(work, final, ends, trial.growth);
   run.progress.done(
     `global-gbdt: ${trial.rounds} trees from the ${trial.anchor}, ${features.names.length} features`,
   );
-  return made;
+  return { windows: inWindows, ahead };
 }
 
 interface Work {
@@ -127,8 +123,8 @@ function drawn(work: Work, lengths: Int32Array, name: string): Examples {
     series(),
     features,
     recursive ? 1 : horizon,
-    { share, draws, most: Math.min(targets * draws, Math.ceil(params.examples * 1.1)) },
-    run.rng(`global-gbdt ${name}`),
+    Math.min(targets * draws, Math.ceil(params.examples * 1.1)),
+    { share, draws, rng: run.rng(`global-gbdt ${name}`) },
   );
 }
 
@@ -145,24 +141,19 @@ async function trialOf(work: Work, lengths: Int32Array): Promise<Trial | undefin
     return {
       rounds: params.trees || usualTrees,
       anchor: nearestAnchor(train),
-      growth: Float64Array.from({ length: horizon }, () => 1),
+      growth: new Float64Array(horizon).fill(1),
     };
-  const most = 100_000;
-  const kept = held.filter(
-    (_, i) => held.length * horizon <= most || i % Math.ceil((held.length * horizon) / most) === 0,
-  );
+  const every = Math.ceil((held.length * horizon) / mostHeld);
+  const kept = held.filter((_, i) => i % every === 0);
   const valid = examplesOf(
     kept.map(({ series, known }) => ({
       asked: askedOf(work, series, lengths[series]),
       from: known,
-      to: lengths[series],
+      to: known + horizon,
     })),
     features,
     recursive ? 1 : horizon,
-    recursive
-      ? { share: 1, draws: 1, most: kept.length * horizon }
-      : { share: 1, draws: 1, most: kept.length * horizon, steps: "all" },
-    run.rng("global-gbdt held out"),
+    kept.length * horizon,
   );
   const anchor = nearestAnchor(train);
   const { model, about } = await learn(
@@ -175,12 +166,7 @@ async function trialOf(work: Work, lengths: Int32Array): Promise<Trial | undefin
     valid,
   );
   const rounds = params.trees || Number(about.rounds);
-  const { mean, spread } = await projected(
-    work,
-    { model, anchor },
-    kept,
-    Float64Array.from({ length: horizon }, () => 1),
-  );
+  const { mean, spread } = await projected(work, { model, anchor }, kept, new Float64Array(horizon).fill(1));
   const squares = new Float64Array(horizon);
   kept.forEach(({ series, known }, i) => {
     for (let h = 0; h < horizon; h++) {
@@ -202,7 +188,7 @@ function treeParams({ eta, depth, objective }: GlobalParams, trees: number) {
   return { trees, eta, depth, objective, child_weight: 20, columns: 0.7 };
 }
 
-/** Forecasts from origins, the directly or step by step. */
+/** Forecasts from origins: every step at once, or one after the other. */
 async function projected(
   work: Work,
   { model, anchor }: Learned,
@@ -213,7 +199,11 @@ async function projected(
   const mean = new Float64Array(origins.length * horizon);
   const spread = new Float64Array(origins.length * horizon);
   const names = features.names;
-  const perChunk = Math.max(1, Math.floor(chunkRows / (recursive ? 1 : horizon)));
+  const longest = origins.reduce((most, { known }) => Math.max(most, known), 0) + horizon;
+  const perChunk = Math.max(
+    1,
+    Math.min(Math.floor(chunkRows / (recursive ? 1 : horizon)), Math.floor(chunkValues / longest)),
+  );
   await scoring(model, origins.length * horizon, run, async (score) => {
     for (let at = 0; at < origins.length; at += perChunk) {
       await breathe(run);

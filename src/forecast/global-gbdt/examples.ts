@@ -3,6 +3,8 @@ import type { Run } from "../../engine/run.js";
 import type { Column } from "../../engine/frame.js";
 import { relationOf } from "../../table/relation.js";
 import type { Engine } from "../../engine/engine.js";
+import { scoped } from "../../engine/scope.js";
+import { ident } from "../../engine/sql.js";
 import gbdt from "../../learners/gbdt/gbdt.js";
 import type { TreeModel } from "../../learners/gbdt/trees.js";
 import { checkParams, type ParamValue } from "../../learners/params.js";
@@ -18,18 +20,29 @@ export interface Examples {
 /** Targets further away, in units of their series, teach no more than one at this distance. */
 const farthest = 10;
 
+/** How examples are drawn: so many of every target, each with this probability. */
+export interface Draw {
+  share: number;
+  draws: number;
+  rng: Rng;
+}
+
 /**
- * Draws examples from the values of many series: for a target at index t, a number of steps from 1 to `horizon`, as if all after
+ * Examples from the values of many series: a target at index t, forecast some steps ahead, as if all after
  * t - steps were unknown.
  *
- * @param from first index of targets of a series, `to` the one after the last
+ * @param series  with the first index of targets, and the one after the last
+ * @param horizon most steps
+ * @param most    examples
+ * @param draw    steps drawn from 1 to `horizon`; without it all targets are forecast from just before the first one, or, with a
+ *                horizon of 1, each from the value before
  */
 export function examplesOf(
   series: Iterable<{ asked: Asked; from: number; to: number }>,
   features: Features,
   horizon: number,
-  { share, draws, most, steps }: { share: number; draws: number; most: number; steps?: "all" },
-  rng: Rng,
+  most: number,
+  draw?: Draw,
 ): Examples {
   const columns = features.names.map(() => new Float32Array(most));
   const targets = Object.fromEntries(anchors.map((anchor) => [anchor, new Float32Array(most)])) as Record<
@@ -50,12 +63,10 @@ export function examplesOf(
   };
   for (const { asked, from, to } of series)
     for (let t = Math.max(1, from); t < to && rows < most; t++) {
-      if (steps === "all") {
-        if (t - from < horizon) add(asked, t, t - from + 1);
-        continue;
-      }
-      for (let draw = 0; draw < draws && rows < most; draw++)
-        if (share === 1 || rng.uniform() < share) add(asked, t, 1 + rng.integer(Math.min(horizon, t)));
+      if (!draw) add(asked, t, horizon === 1 ? 1 : t - from + 1);
+      for (let i = 0; draw && i < draw.draws && rows < most; i++)
+        if (draw.share === 1 || draw.rng.uniform() < draw.share)
+          add(asked, t, 1 + draw.rng.integer(Math.min(horizon, t)));
     }
   return {
     rows,
@@ -82,21 +93,25 @@ export async function learn(
   run: Run,
   valid?: Examples,
 ): Promise<{ model: TreeModel; about: Record<string, unknown> }> {
-  const train = await relation(engine, features, examples, anchor);
-  const fitted = await gbdt.fit(
-    {
-      task: "regression",
-      relation: train,
-      rows: examples.rows,
-      roles: { target: "target" },
-      features: features.names.map((name) => ({ name, type: "FLOAT" })),
-      target: { name: "target", type: "FLOAT" },
-      valid: valid && (await relation(engine, features, valid, anchor)),
-    },
-    checkParams("gbdt", gbdt.params, params),
-    run,
-  );
-  return { model: fitted.trees!, about: fitted.about! };
+  const scope = scoped(engine);
+  try {
+    const fitted = await gbdt.fit(
+      {
+        task: "regression",
+        relation: await relation(scope.engine, features, examples, anchor),
+        rows: examples.rows,
+        roles: { target: "target" },
+        features: features.names.map((name) => ({ name, type: "FLOAT" })),
+        target: { name: "target", type: "FLOAT" },
+        valid: valid && (await relation(scope.engine, features, valid, anchor)),
+      },
+      checkParams("gbdt", gbdt.params, params),
+      run,
+    );
+    return { model: fitted.trees!, about: fitted.about! };
+  } finally {
+    await scope.drop();
+  }
 }
 
 async function relation(
@@ -114,5 +129,5 @@ async function relation(
       ...features.names.map((name, f): [string, Column] => [name, { kind: "f32", values: columns[f] }]),
     ]),
   });
-  return relationOf(engine, `SELECT * FROM "${table}"`, { key: ["row"], name: "examples" });
+  return relationOf(engine, `SELECT * FROM ${ident(table)}`, { key: ["row"], name: "examples" });
 }
