@@ -27,6 +27,8 @@ export interface ForecastFit {
   spread(horizon: number): Float64Array;
   /** Fits the same form or order to another history of the series; absent where that saves no time. */
   again?(history: History): ForecastFit;
+  /** One-step errors in the history, on the scale that was fitted; relative ones where the errors multiply. */
+  residuals?(): Float64Array;
   /** What was fitted, for people and tests. */
   about: Readonly<Record<string, number | string>>;
 }
