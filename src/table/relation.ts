@@ -21,6 +21,8 @@ export interface Relation {
   readonly inputs: readonly InputRecord[];
   /** What to call it in an error: the file as it was typed. */
   readonly name: string;
+  /** Whether the SELECT gives `plainColumn` as well. */
+  readonly plain?: boolean;
   /** The same rows in typed columns, where they are few and in memory anyway: requests that are answered one by one. */
   readonly memory?: Frame;
 }
@@ -28,7 +30,12 @@ export interface Relation {
 /** The hidden key columns of everything that was read from files: number of the file, physical line or row in it. */
 export const fileColumn = "_shopai_file";
 export const rowColumn = "_shopai_row";
-const hidden = new Set([fileColumn, rowColumn]);
+/**
+ * A hidden column of CSV as it stands: true for a record of plain ASCII, none of it quoted, none of its
+ * fields with an outer space or tab. Trimming and normalising its texts would change nothing.
+ */
+export const plainColumn = "_shopai_plain";
+const hidden = new Set([fileColumn, rowColumn, plainColumn]);
 
 /** A relation over any SELECT of the engine; columns named by `fileColumn` and `rowColumn` stay hidden. */
 export async function relationOf(

@@ -11,7 +11,7 @@ export interface RecordSink {
 
 /**
  * Splits CSV bytes into records, checks each against the number of columns, and passes the good ones on
- * as `line,record\n` in the form that DuckDB reads without any leave: UTF-8, LF, RFC 4180.
+ * as `line,record\n` (the line negative unless the record is plain: copy-records.ts) in the form that DuckDB reads without any leave: UTF-8, LF, RFC 4180.
  */
 export class CsvScanner {
   /** Records seen, good and refused; blank lines are none. */
@@ -116,7 +116,7 @@ export class CsvScanner {
       ? Buffer.from(canonicalRecord(fieldsOf(record, 0, record.length, this.delimiter), delimiter))
       : record;
     this.sink.good(
-      Buffer.concat([this.#shape.prefix, Buffer.from(`${line}${delimiter}`), text, Buffer.from("\n")]),
+      Buffer.concat([this.#shape.prefix, Buffer.from(`-${line}${delimiter}`), text, Buffer.from("\n")]),
     );
     this.longest = Math.max(this.longest, text.length);
   }
