@@ -1,3 +1,4 @@
+// part of other kernels
 import { meta, next, quads, stride } from "./memory.as";
 
 export function sortColumns(

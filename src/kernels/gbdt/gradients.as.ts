@@ -1,3 +1,4 @@
+// part of other kernels
 import { bins, next, quads, scratch, stride, tile } from "./memory.as";
 import { addDense } from "./histograms.as";
 

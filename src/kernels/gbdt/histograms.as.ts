@@ -1,3 +1,4 @@
+// part of other kernels
 import { meta, own, privateBytes, quads, scratch, stride } from "./memory.as";
 
 /** Adds rows that lie one after the other, their 64-bit gradients in `scratch`, to this thread's first histogram. */

@@ -1,3 +1,4 @@
+// part of other kernels
 /** Where rows, histograms and the room of a thread lie; the counter that threads share work by. */
 
 /** Rows of a block: partial sums of gradients are kept per block. */

@@ -1,3 +1,4 @@
+// part of other kernels
 import { addListed } from "./histograms.as";
 import { BLOCK, bins, next, own, scratch, stride, tile } from "./memory.as";
 

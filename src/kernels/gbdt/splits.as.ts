@@ -1,3 +1,4 @@
+// part of other kernels
 import { mergeFeature } from "./histograms.as";
 import { meta, next, privates, scratch, tile } from "./memory.as";
 import { gatherList } from "./rows.as";
