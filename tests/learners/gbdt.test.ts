@@ -204,7 +204,8 @@ test("a text of a hundred thousand levels is read, and unseen levels count as th
     y: value.map((own) => (own ? "a" : "b")),
   });
   const params = { trees: 2, eta: 1, columns: 1, rows: 1, depth: 1 };
-  const model = await trainModel(gbdt, table, { roles: { target: "y" }, params }, run);
+  const ask = { roles: { target: "y" }, features: ["id", "x"], params };
+  const model = await trainModel(gbdt, table, ask, run);
   expect(model.trees!.columns[0].kind).toBe("statistic");
   const other = await relationFrom(engine, { id: ["new", null], x: [1, 0] });
   for (const score of await scores(model, other)) expect(Number.isFinite(score)).toBe(true);

@@ -5,6 +5,9 @@ import type { Numbers } from "./streaming.js";
 /** Values of so few rows and columns are worked on by this thread: others would take longer to start. */
 const fewCells = 1_000_000;
 
+/** Columns whose samples are sorted at once, so that memory is bounded for wide tables. */
+const sortedAtOnce = 64;
+
 /** Runs a phase of the kernel on as many threads as the number of values is worth. */
 function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: number[]): void {
   if (cells < fewCells) kernel.exports[fn](0, 1, ...args);
@@ -81,7 +84,18 @@ export function edgesOfSamples(
   room: number,
   bins: number,
 ): Float64Array[] {
-  if (samples.length === 0) return [];
+  const found: Float64Array[] = [];
+  for (let at = 0; at < samples.length; at += sortedAtOnce)
+    found.push(...edgesOfSome(kernel, samples.slice(at, at + sortedAtOnce), room, bins));
+  return found;
+}
+
+function edgesOfSome(
+  kernel: SharedKernel,
+  samples: readonly Numbers[],
+  room: number,
+  bins: number,
+): Float64Array[] {
   const mark = kernel.mark();
   const at = kernel.alloc(samples.length * room * 8);
   const arrays = samples.map((values, i) => {

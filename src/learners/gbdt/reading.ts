@@ -23,8 +23,9 @@ import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
 import { inOrder, keyIsNumeric, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
-/** Rows that bin edges are found from; all rows while they are fewer. */
-const sampleRows = 1 << 16;
+/** Rows that bin edges are found from, fewer of wide tables; all rows while they are fewer. */
+const sampleRows = (columns: number): number =>
+  Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
 
@@ -248,7 +249,7 @@ async function readAtOnce(plan: Plan, run: Run): Promise<{ encoder: Encoder; row
   const stage = new Stage(kernel, narrow, stride, data.rows);
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
   await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
-  const chosen = chosenRows(data.rows);
+  const chosen = chosenRows(data.rows, sampleRows(columns.length));
   const samples = columns.flatMap((column, f) => {
     if (column.kind === "category") return [];
     return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
@@ -270,9 +271,9 @@ function at(values: Numbers, rows: Uint32Array): Float64Array {
 }
 
 /** Rows that bin edges are found from, evenly spread by multiples of the golden ratio; undefined: all. */
-function chosenRows(rows: number): Uint32Array | undefined {
-  if (rows <= sampleRows) return undefined;
-  const bound = (sampleRows / rows) * 4294967296;
+function chosenRows(rows: number, most: number): Uint32Array | undefined {
+  if (rows <= most) return undefined;
+  const bound = (most / rows) * 4294967296;
   const chosen = new Uint32Array(rows);
   let count = 0;
   for (let r = 0; r < rows; r++) if (Math.imul(r, 2654435761) >>> 0 < bound) chosen[count++] = r;
@@ -282,14 +283,15 @@ function chosenRows(rows: number): Uint32Array | undefined {
 /** Two passes: a sample for the edges, then all rows piece by piece. */
 async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns } = plan;
-  const room = Math.min(data.rows, Math.ceil(sampleRows * 1.25));
+  const wanted = sampleRows(columns.length);
+  const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
   const plain = columns.filter(({ kind }) => kind === "number");
   const arrays = new Map<TreeColumn, Float64Array>(
     plain.map((column) => [column, new Float64Array(room).fill(NaN)]),
   );
   if (plain.length > 0)
     await inOrder(
-      await sampled(data),
+      await sampled(data, wanted),
       new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
       run,
       (found, from, count) => {
@@ -298,7 +300,7 @@ async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows
           arrays.get(column)!.set(found.get(column.name)!.subarray(0, kept), Math.min(from, room));
       },
     );
-  const step = Math.max(1, Math.ceil(data.rows / sampleRows));
+  const step = Math.max(1, Math.ceil(data.rows / wanted));
   const samples = columns.flatMap((column): Numbers[] => {
     if (column.kind === "category") return [];
     const values = plan.given(column);
@@ -365,10 +367,10 @@ function roleSql({ target, classes, positive, roles }: TrainingData): Map<string
   return named;
 }
 
-async function sampled({ relation, rows }: TrainingData): Promise<Relation> {
-  if (rows <= sampleRows) return relation;
+async function sampled({ relation, rows }: TrainingData, most: number): Promise<Relation> {
+  if (rows <= most) return relation;
   const modulus = 4294967296;
-  const bound = Math.floor((sampleRows / rows) * modulus);
+  const bound = Math.floor((most / rows) * modulus);
   // Multiples of the golden ratio spread consecutive numbers evenly.
   const below = (number: string): string => `((${number}) % 1000003 * 2654435761) % ${modulus} < ${bound}`;
   if (await keyIsNumeric(relation)) {
