@@ -53,8 +53,9 @@ const candidates: readonly Candidate[] = [
 const fitting = 0.98;
 /** Texts of fewer different values stay categories, whatever they hold. */
 const fewest = { number: 50, timestamp: 10 } as const;
-/** Rows that are looked at. */
+/** Rows that are looked at, and those that rule most candidates out before. */
 const lookedAt = 50_000;
+const lookedAtFirst = 500;
 /** Share of different texts from which on they tell rows apart and nothing else. */
 const unlike = 0.95;
 
@@ -141,25 +142,42 @@ async function textReading(
   }>(
     `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${asText(name)} AS t FROM ${ident(sample)})`,
   );
-  const [present, levels] = [Number(counts.present), Number(counts.levels)];
-  const tries = candidates.map((_, i) => `count(${value(i)}) AS v${i}`);
-  const asks = candidates.map((candidate) => ({ column: name, ...candidate }));
-  const [fits] = await engine.rows<Record<string, bigint>>(
-    `SELECT ${tries.join(", ")} FROM (${withValues(`SELECT * FROM ${ident(sample)}`, asks)})`,
+  const levels = Number(counts.levels);
+  // Digits that begin with a zero are codes: nobody adds up postcodes.
+  const possible = candidates.filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded));
+  const few = `SELECT * FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL LIMIT ${lookedAtFirst}`;
+  const likely = await sharesOf(engine, few, name, possible);
+  const fits = await sharesOf(
+    engine,
+    `SELECT * FROM ${ident(sample)}`,
+    name,
+    likely.filter(({ share }) => share >= fitting / 2).map(({ candidate }) => candidate),
   );
-  const best = candidates
-    .map((candidate, i) => ({ ...candidate, fit: Number(fits[`v${i}`]) }))
-    // Digits that begin with a zero are codes: nobody adds up postcodes.
-    .filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded))
-    .filter(({ fit }) => fit >= fitting * present)
-    .sort((a, b) => b.fit - a.fit)
-    .at(0);
+  const best = fits.filter(({ share }) => share >= fitting).sort((a, b) => b.share - a.share)[0]?.candidate;
   if (best) return { column: name, type: best.type, formats: best.formats };
-  return levels >= Math.max(fewest.number, unlike * present) ? "unlike" : undefined;
+  return levels >= Math.max(fewest.number, unlike * Number(counts.present)) ? "unlike" : undefined;
 }
 
-/** Whether the texts of a column differ in nearly all rows, not in the sample alone. */
-async function differs({ engine, sql }: Relation, name: string): Promise<boolean> {
+/** Shares of a column's texts that are what each candidate says. */
+async function sharesOf(
+  engine: Engine,
+  sql: string,
+  name: string,
+  tried: readonly Candidate[],
+): Promise<{ candidate: Candidate; share: number }[]> {
+  if (tried.length === 0) return [];
+  const asks = tried.map((candidate) => ({ column: name, ...candidate }));
+  const [counts] = await engine.rows<Record<string, bigint>>(
+    `SELECT count(${asText(name)}) AS present, ${tried.map((_, i) => `count(${value(i)}) AS v${i}`).join(", ")} FROM (${withValues(sql, asks)})`,
+  );
+  return tried.map((candidate, i) => ({
+    candidate,
+    share: Number(counts[`v${i}`]) / Math.max(1, Number(counts.present)),
+  }));
+}
+
+/** Whether the values of a column differ in nearly all rows, not in a sample alone. */
+export async function differs({ engine, sql }: Relation, name: string): Promise<boolean> {
   const [{ levels, present }] = await engine.rows<{ levels: bigint; present: bigint }>(
     `SELECT count(DISTINCT ${ident(name)}) AS levels, count(${ident(name)}) AS present FROM (${sql})`,
   );
