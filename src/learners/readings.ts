@@ -3,6 +3,7 @@ import type { Engine, Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { parseContract } from "../clean/contract.js";
+import { isIdName } from "../clean/infer.js";
 import { normalisedText } from "../clean/repair.js";
 import { conversionOf, promisedType } from "../clean/types.js";
 import { distinctNames, snake } from "../features/naming.js";
@@ -64,8 +65,8 @@ const usefulParts: readonly DatePart[] = ["month", "day", "day_of_week", "hour"]
 
 /**
  * Looks at features that are no numbers or categories as they are. Dates, times and texts that hold numbers
- * or dates are to be read as such; texts that differ in (nearly) every row are left out, unless they were
- * asked for by name.
+ * or dates are to be read as such; texts that differ in (nearly) every row, and whole numbers that do and are
+ * called ids, are left out, unless they were asked for by name: what they say of the rows they say of no other.
  *
  * @param named whether the features were chosen by name
  */
@@ -75,8 +76,27 @@ export async function readingsOf(
   named: boolean,
   run: Run,
 ): Promise<FoundReadings> {
+  const ids: string[] = [];
+  for (const { name, type } of named ? [] : features)
+    if (kindOf(type) === "integer" && isIdName(name) && (await differs(relation, name, 1))) ids.push(name);
   const odd = features.filter(({ type }) => ["text", "date", "timestamp", "time"].includes(kindOf(type)));
-  if (odd.length === 0) return { features: [...features], readings: [] };
+  const { readings, unlikes } = await oddReadings(relation, odd, named);
+  const left = [...ids, ...unlikes];
+  const kept = features.filter(({ name }) => !left.includes(name));
+  if (kept.length === 0) return { features: [...features], readings };
+  if (left.length > 0)
+    run.warn(
+      `left out, for they differ in ${unlikes.length > 0 ? "nearly " : ""}every row: ${listed(left)} (--features takes them by name; featurize --preset text makes features of words)`,
+    );
+  return { features: kept, readings };
+}
+
+async function oddReadings(
+  relation: Relation,
+  odd: readonly Field[],
+  named: boolean,
+): Promise<{ readings: FeatureReading[]; unlikes: string[] }> {
+  if (odd.length === 0) return { readings: [], unlikes: [] };
   const { engine } = relation;
   const sample = engine.fresh("looked_at");
   const rows = await spread(relation, await countRows(relation), lookedAt);
@@ -111,12 +131,7 @@ export async function readingsOf(
       reading.parts = parts.map((part, i) => ({ name: names[i], part }));
     }
   await engine.run(`DROP TABLE ${ident(sample)}`);
-  const kept = features.filter(({ name }) => !unlikes.includes(name));
-  if (unlikes.length > 0 && kept.length > 0)
-    run.warn(
-      `left out, for their texts differ in nearly every row: ${listed(unlikes)} (--features takes them by name; featurize --preset text makes features of words)`,
-    );
-  return { features: kept.length > 0 ? kept : [...features], readings };
+  return { readings, unlikes };
 }
 
 /** Different texts of columns. */
@@ -177,11 +192,11 @@ async function sharesOf(
 }
 
 /** Whether the values of a column differ in nearly all rows, not in a sample alone. */
-export async function differs({ engine, sql }: Relation, name: string): Promise<boolean> {
+export async function differs({ engine, sql }: Relation, name: string, share = unlike): Promise<boolean> {
   const [{ levels, present }] = await engine.rows<{ levels: bigint; present: bigint }>(
     `SELECT count(DISTINCT ${ident(name)}) AS levels, count(${ident(name)}) AS present FROM (${sql})`,
   );
-  return Number(levels) >= unlike * Number(present);
+  return Number(present) >= fewest.number && Number(levels) >= share * Number(present);
 }
 
 /** The day of an instant, and those of its parts that are not the same in all rows. */

@@ -91,7 +91,7 @@ test("what gives the target away is warned of, whatever its shape", async () => 
     "a feature looks like an id, a value for every row: order (",
     "a feature has one value in nearly every row and can teach little: currency",
     "chargeback_at is later than at in 110 of 400 rows",
-    "left out, for their texts differ in nearly every row: email",
+    "left out, for they differ in nearly every row: email",
   ])
     expect(stderr).toContain(warning);
   expect(stderr).not.toContain("amount");
