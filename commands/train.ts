@@ -134,6 +134,11 @@ const options = {
   resume: option
     .flag("networks: go on from the checkpoint that a stopped training left beside the model")
     .default(false),
+  tensorboard: option
+    .path("networks: folder for event files with the losses of every epoch, which TensorBoard draws", {
+      arg: "<folder>",
+    })
+    .optional(),
   param: option.pairs("parameter of the learner, repeatable").default({}),
   ...readingOptions,
 };
@@ -185,7 +190,7 @@ const train = defineCommand({
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
-    const model = await trained(learner, table, { ...procedure, about }, withCheckpoint(learner, o, run));
+    const model = await trained(learner, table, { ...procedure, about }, watched(learner, o, run));
     const reference = await referenceOf(model, table, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)
@@ -293,21 +298,29 @@ async function procedureOf(
   };
 }
 
-/** A network leaves checkpoints beside the model where it is trained once and not many times. */
-function withCheckpoint(learner: Learner, o: TrainOptions, run: Run): Run {
+/** A network leaves checkpoints beside the model, and event files, where it is trained once and not many times. */
+function watched(learner: Learner, o: TrainOptions, run: Run): Run {
   const many = o.tune ?? o.calibrate ?? o.threshold ?? o.alertsPerDay ?? o.fair ?? o.cost?.fp ?? o.cost?.fn;
   const network = "epochs" in learner.params && "patience" in learner.params;
   if (o.resume && !network)
     throw new ShopaiError("usage", `${learner.name} leaves no checkpoints to resume from`, {
       try: "leaving --resume out",
     });
-  if (o.resume && many !== undefined)
-    throw new ShopaiError("usage", "--resume is for a model that is trained once", {
-      try: "leaving out --tune, --calibrate, thresholds and --fair",
+  if (o.tensorboard !== undefined && !network)
+    throw new ShopaiError("usage", `${learner.name} is no network: it has no losses of epochs to draw`, {
+      try: "leaving --tensorboard out",
     });
+  if ((o.resume || o.tensorboard !== undefined) && many !== undefined)
+    throw new ShopaiError(
+      "usage",
+      `${o.resume ? "--resume" : "--tensorboard"} is for a model that is trained once`,
+      {
+        try: "leaving out --tune, --calibrate, thresholds and --fair",
+      },
+    );
   if (!network || many !== undefined) return run;
   const path = `${o.out.replace(/\/+$/, "")}.checkpoint`;
-  return { ...run, checkpoint: { path, resume: o.resume } };
+  return { ...run, checkpoint: { path, resume: o.resume }, tensorboard: o.tensorboard };
 }
 
 /** Refuses options that mean nothing without another one. */
