@@ -95,7 +95,7 @@ try {
     bundle: true,
     format: "esm",
     platform: "node",
-    external: ["@duckdb/*"],
+    packages: "external",
     banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
     logLevel: "warning",
   });

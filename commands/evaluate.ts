@@ -116,11 +116,15 @@ const evaluate = defineCommand({
     const [path, ...tables] = o.in;
     const model = await loadModel(path);
     const { task, learner } = model.card;
-    if (o.k !== undefined && task !== "recommendation")
-      throw new ShopaiError("usage", `--k is for recommendations, and ${path} is a model for ${task}`, {
-        where: path,
-        try: "leaving it out",
-      });
+    if (o.k !== undefined && task !== "recommendation" && task !== "ranking")
+      throw new ShopaiError(
+        "usage",
+        `--k is for recommendations and rankings, and ${path} is a model for ${task}`,
+        {
+          where: path,
+          try: "leaving it out",
+        },
+      );
     refuseForeign(o, task, path);
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
     const beside = async (path: string | undefined) =>

@@ -30,6 +30,7 @@ const roleOptions = {
   rating: role("rating"),
   time: role("time"),
   weight: role("weight"),
+  query: role("query"),
   segment: role("segment"),
 };
 
@@ -37,7 +38,11 @@ const options = {
   out: option.path("model folder to write", { short: "o" }),
   ...roleOptions,
   task: option
-    .choice("for learners of several tasks (default: the target tells)", ["classification", "regression"])
+    .choice("for learners of several tasks (default: the target tells)", [
+      "classification",
+      "regression",
+      "ranking",
+    ])
     .optional(),
   features: option
     .names("feature columns: names and globs, -name excludes (default: all but the roles and split)")
@@ -147,6 +152,7 @@ const train = defineCommand({
     "shopai train hybrid interactions.csv --user user --item item --parts ease,near=item-knn --param near.k=20 -o model/",
     "shopai train logistic orders.parquet --target returned --cv 5 --tune 40 -o model/",
     "shopai train logistic payments.parquet --target fraud --time at --alerts-per-day 100 --calibrate isotonic -o model/",
+    "shopai train gbdt impressions.parquet --target clicked --query search -o model/",
     "shopai train ease --help",
   ],
   options,

@@ -54,7 +54,9 @@ export default defineCommand({
         signal: run.signal,
         pool: run.pool,
       });
-      const rerun = stages.filter(({ status }) => status === "rerun");
+      const again = (wanted: string): number => stages.filter(({ status }) => status === wanted).length;
+      const within = again("within");
+      const near = within === 0 ? "" : `, ${within} within the tolerance that the lock states`;
       return {
         json: { pipeline: plan.name, lock: lockFile, stages },
         blocks: [
@@ -70,7 +72,7 @@ export default defineCommand({
           },
           {
             kind: "line",
-            text: `all ${stages.length} stages are as the lock says; ${rerun.length} of them were run again and gave the same bytes`,
+            text: `all ${stages.length} stages are as the lock says; ${again("rerun")} of them were run again and gave the same bytes${near}`,
           },
         ],
       };

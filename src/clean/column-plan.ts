@@ -1,11 +1,19 @@
 import { listed, ShopaiError } from "../core/errors.js";
 import { yamlError } from "../core/yaml-source.js";
 import { ident } from "../engine/sql.js";
-import { columnNamed, fileColumn, findColumn, kindOf, rowColumn, type Relation } from "../table/relation.js";
+import {
+  columnNamed,
+  fileColumn,
+  findColumn,
+  kindOf,
+  plainColumn,
+  rowColumn,
+  type Relation,
+} from "../table/relation.js";
 import { checkConstants, checkedColumn, type Note } from "./column-rules.js";
 import type { Contract, ContractColumn } from "./contract.js";
 import type { Ledger } from "./ledger.js";
-import { normalisedText } from "./repair.js";
+import { isLeftAlone, normalisedText } from "./repair.js";
 import {
   castOf,
   checkFormats,
@@ -99,6 +107,7 @@ export async function columnStep(
     });
   const key = `${ident(fileColumn)}, ${ident(rowColumn)}`;
   const rawList = raw.schema.map((field, i) => `${ident(field.name)} AS ${inner.raw(i)}`);
+  if (raw.plain) rawList.push(ident(plainColumn));
   const layers = [
     rawList,
     aliased(planned, "text"),
@@ -168,7 +177,8 @@ async function plannedColumn(
       notes: checks.notes,
     };
   }
-  if (kindOf(field.type) === "text") return plannedText(column, type, read, i, later);
+  if (kindOf(field.type) === "text")
+    return plannedText(column, type, read, i, { later, plain: raw.plain ? ident(plainColumn) : undefined });
   const value = type ? typedConversion(type, read, field.type) : read;
   const mistyped = value === read ? undefined : `${read} IS NOT NULL AND ${inner.value(i)} IS NULL`;
   const checks = checkedColumn(
@@ -184,18 +194,20 @@ function plannedText(
   type: PromisedType | undefined,
   read: string,
   i: number,
-  later: boolean,
+  { later, plain }: { later: boolean; plain?: string },
 ): Planned {
   const text = inner.text(i);
   const raw = `CAST(${read} AS VARCHAR)`;
-  const normalised = normalisedText(column, raw);
+  const normalised = normalisedText(column, raw, plain);
   if (type === undefined || type.name === "text") {
     const checks = checkedColumn(
       column,
       { value: inner.value(i), text: inner.value(i), sqlType: "VARCHAR" },
       later,
     );
-    const repaired: Note = { rule: `${column.name}.text`, action: "repair", broken: `${text} <> ${read}` };
+    const asRead = plain !== undefined && isLeftAlone(column) ? `NOT ${plain} AND ` : "";
+    const broken = `${asRead}${text} <> ${read}`;
+    const repaired: Note = { rule: `${column.name}.text`, action: "repair", broken };
     return {
       column,
       type,

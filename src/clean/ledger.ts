@@ -38,7 +38,11 @@ export class Ledger {
         return `CASE WHEN ${broken} THEN ${2 ** bit} ELSE 0 END`;
       });
       masks.names.push(mask);
-      masks.columns.push(`(${terms.join(" + ")})::BIGINT AS ${mask}`);
+      // Most rows break nothing: they are asked only whether they do.
+      const any = conditions.slice(first, first + bitsPerMask).map(({ broken }) => `(${broken})`);
+      masks.columns.push(
+        `CASE WHEN ${any.join(" OR ")} THEN (${terms.join(" + ")})::BIGINT ELSE 0 END AS ${mask}`,
+      );
     }
     return masks;
   }

@@ -7,13 +7,20 @@ const spaces = [" ", "\t", "\n", "\u00a0", "\u3000"];
 /**
  * A text as a contract wants it, before it is given a type: Unicode form, outer spaces, replacements, words
  * that mean "nothing", case; in this order.
+ *
+ * @param plain SQL that is true where the text is plain ASCII, not empty, without outer spaces
  */
-export function normalisedText(column: ContractColumn, text: string): string {
+export function normalisedText(column: ContractColumn, text: string, plain?: string): string {
   let sql = text;
   if (column.unicode === "nfc") sql = `nfc_normalize(${sql})`;
   if (column.unicode === "nfkc") sql = compatibleForm(sql);
   if (column.trim === "collapse") sql = `regexp_replace(${sql}, '[\\s\u00a0\u202f\u3000]+', ' ', 'g')`;
   if (column.trim !== false) sql = trimmed(sql);
+  if (plain !== undefined && column.trim !== "collapse") {
+    if (isLeftAlone(column))
+      return `CASE WHEN ${plain} THEN ${text} ELSE ${withoutNullWords(sql, column.nullWords)} END`;
+    sql = `CASE WHEN ${plain} THEN ${text} ELSE ${sql} END`;
+  }
   if (column.replace) {
     const pairs = Object.entries(column.replace).map(
       ([from, to]) => ` WHEN ${literal(from)} THEN ${literal(to)}`,
@@ -24,6 +31,13 @@ export function normalisedText(column: ContractColumn, text: string): string {
   if (column.case) sql = `${column.case}(${sql})`;
   return sql;
 }
+
+/** Whether a contract does nothing to the text of a column but to normalise and trim it. */
+export const isLeftAlone = (column: ContractColumn): boolean =>
+  column.trim !== "collapse" &&
+  column.replace === undefined &&
+  column.case === undefined &&
+  column.nullWords.every((word) => word === "");
 
 /** Trimming costs ten times a look at both ends, so it looks first. */
 function trimmed(text: string): string {

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
+import { fileChunks } from "./file-chunks.js";
 
 /** sha256 of a text or bytes, as lower-case hex. */
 export function sha256(content: string | Uint8Array): string {
@@ -10,7 +9,7 @@ export function sha256(content: string | Uint8Array): string {
 /** sha256 of a file's bytes, read as a stream. */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal });
+  for await (const chunk of fileChunks(path, signal)) hash.update(chunk);
   return hash.digest("hex");
 }
 

@@ -75,3 +75,12 @@ export function seededRng(seed: number | string, name = ""): Rng {
   };
   return rng;
 }
+
+/** A hash of 32 bits (Wellons, "triple32" family, two rounds). */
+export function mix(x: number): number {
+  x ^= x >>> 16;
+  x = Math.imul(x, 0x21f0aaad);
+  x ^= x >>> 15;
+  x = Math.imul(x, 0x735a2d97);
+  return x ^ (x >>> 15);
+}

@@ -2,6 +2,9 @@ import type { ShopaiError } from "../core/errors.js";
 
 export type DeviceName = "cpu" | "webgpu" | "cuda";
 
+/** The `tolerance` of devices that add in an order of their own. */
+export const looseTolerance = 0.01;
+
 /** What is asked for: a device by name, or the first that passes its self-test. */
 export interface DeviceAsk {
   name: "auto" | DeviceName;
@@ -20,6 +23,11 @@ export interface Device {
   readonly driver?: string;
   /** Whether the adapter only pretends to be a GPU. */
   readonly software: boolean;
+  /**
+   * How far the metrics of a training may be from those of the same training elsewhere, as a share of the
+   * metric, or of 1 for smaller ones; absent where the bytes are the same.
+   */
+  readonly tolerance?: number;
   /** The most bytes that one tensor may have, where there is a limit. */
   readonly largestTensor?: number;
   /** What became of it, when it was lost while in use. */

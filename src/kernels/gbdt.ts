@@ -1,3 +1,4 @@
+import { mix } from "../core/rng.js";
 import type { SharedKernel } from "../engine/pool.js";
 
 /*
@@ -547,15 +548,6 @@ function edgesBelow(edges: Float64Array, x: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** A hash of 32 bits (Wellons, "triple32" family, two rounds). */
-function mix(x: number): number {
-  x ^= x >>> 16;
-  x = imul(x, 0x21f0aaad);
-  x ^= x >>> 15;
-  x = imul(x, 0x735a2d97);
-  return x ^ (x >>> 15);
 }
 
 const [c0, c1, c2, c3, c4, c5] = [

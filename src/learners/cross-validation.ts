@@ -130,6 +130,9 @@ export async function foldPlan(
 ): Promise<FoldAsk> {
   const task = await taskOf(learner, relation, ask.roles, ask);
   const classes = task === "classification" || task === "anomaly";
+  // The rows of a query are ranked against each other: they stay together.
+  if (task === "ranking" && plan.time === undefined && plan.group === undefined)
+    return { ...plan, group: ask.roles.query };
   return { ...plan, stratum: classes ? ask.roles.target : ask.roles.user };
 }
 
@@ -158,9 +161,10 @@ async function answeredFold(
   const within = (rows: Relation): Relation => ({ ...rows, engine: scope.engine });
   const fitted = work.train ?? ((rows) => trainModel(learner, rows, ask, run));
   const model = await fitted(within(train), run, number);
-  const { task, target } = model.card;
-  const byRow = task === "classification" || task === "regression" || task === "anomaly";
-  const carried = [...new Set([...(work.keep ?? []), ...(target ? [target.name] : []), foldRow])];
+  const { task, target, roles } = model.card;
+  const byRow = ["classification", "regression", "ranking", "anomaly"].includes(task);
+  const own = [target?.name, roles.query].filter((name) => name !== undefined);
+  const carried = [...new Set([...(work.keep ?? []), ...own, foldRow])];
   const answers = byRow
     ? await kept(await model.predict(within(held), { keep: carried }, run), held)
     : undefined;

@@ -99,7 +99,7 @@ function chosenFeatures({ features, learner }: ModelCard, asked: readonly string
 
 /** The columns of predictions that tell a score, and what they are about. */
 function scoresOf({ task, classes = [], positive }: ModelCard): { column: string; label: string }[] {
-  if (task === "regression") return [{ column: "prediction", label: "" }];
+  if (task === "regression" || task === "ranking") return [{ column: "prediction", label: "" }];
   if (task === "classification" && positive === undefined)
     return classes.map((label) => ({ column: `score_${label}`, label }));
   if (task === "classification" || task === "anomaly") return [{ column: "score", label: "" }];

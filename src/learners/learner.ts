@@ -23,6 +23,7 @@ export const tasks = [
   "regression",
   "recommendation",
   "rating",
+  "ranking",
   "clustering",
   "anomaly",
 ] as const;
@@ -36,6 +37,7 @@ export const roleHelp = {
   rating: "column of the strength of an interaction: stars, units, 0 or more",
   time: "column of the time of a row or interaction: date, timestamp or number of seconds",
   weight: "column of row weights, 0 or more",
+  query: "column of the list (search, session, basket) that rows are ranked within",
   segment: "column of the user's group (country, tier): newcomers get what is popular in theirs",
 } as const;
 export type RoleName = keyof typeof roleHelp;
@@ -166,6 +168,7 @@ export interface Model extends Pick<
    * - classification: a row per input row, in order: kept columns, `prediction` (the target's type),
    *   `score` (probability of the positive class; `score_<class>` each for more than two classes)
    * - regression: kept columns, `prediction`
+   * - ranking: the same; larger comes first within the rows of a query
    * - rating: the same, for the pair of user and item of the row, within the range of the training ratings
    * - clustering: kept columns, `prediction` (segment, from 0), `distance`
    * - anomaly: kept columns, `prediction` (true for rows that stand out), `score` (larger stands out more)

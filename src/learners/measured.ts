@@ -33,6 +33,7 @@ import {
   type Relation,
 } from "../table/relation.js";
 import type { Model } from "./learner.js";
+import { measuredQueries } from "./measured-queries.js";
 import { measuredRanking } from "./measured-ranking.js";
 
 /** What is asked of a measurement beside model and rows. */
@@ -101,10 +102,14 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
     throw new ShopaiError("usage", `--group compares a binary classifier's decisions, and this is ${task}`, {
       try: "--by, which measures every value apart",
     });
-  if (ask.weight !== undefined && task === "recommendation")
-    throw new ShopaiError("usage", "--weight weighs rows, and recommendations are measured by user", {
-      try: "leaving it out",
-    });
+  if (ask.weight !== undefined && (task === "recommendation" || task === "ranking"))
+    throw new ShopaiError(
+      "usage",
+      task === "ranking"
+        ? "--weight weighs rows, and a ranking is measured by query"
+        : "--weight weighs rows, and recommendations are measured by user",
+      { try: "leaving it out" },
+    );
   for (const name of ["history", "negatives"] as const)
     if (ask[name] !== undefined && task !== "recommendation")
       throw new ShopaiError("usage", `--${name} is for recommendations, and this is ${task}`, {
@@ -126,6 +131,8 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
     case "regression":
     case "rating":
       return measuredNumbers(model, rows, ask, run);
+    case "ranking":
+      return measuredQueries(model, rows, ask, run);
     case "clustering":
       return measuredClusters(model, rows, ask, run);
     case "anomaly":
@@ -135,7 +142,7 @@ export async function measured(model: Model, rows: Relation, ask: MeasureAsk, ru
   }
 }
 
-interface Answers {
+export interface Answers {
   frame: Frame;
   weights?: Float64Array;
   /** Codes of the rows by a column of `by` or `group`. */
@@ -143,7 +150,7 @@ interface Answers {
 }
 
 /** Predictions with the columns that a measurement needs beside them, in memory, in the order of the rows. */
-async function answered(
+export async function answered(
   model: Model,
   rows: Relation,
   ask: MeasureAsk,
@@ -426,7 +433,7 @@ async function measuredClusters(model: Model, rows: Relation, ask: MeasureAsk, r
   };
 }
 
-function digestOf(names: readonly string[], values: Int32Array | Float64Array): string {
+export function digestOf(names: readonly string[], values: Int32Array | Float64Array): string {
   return createHash("sha256")
     .update(JSON.stringify(names))
     .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))

@@ -159,7 +159,17 @@ export async function trainingData(
   const target = wanted ? columnNamed(relation, wanted) : undefined;
   // Detectors of anomalies do not learn from the target: rows without it are as good as others.
   const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
-  if (target && (task === "regression" || task === "rating")) await checkNumericTarget(rows, target);
+  const relevance = task === "ranking" && target && kindOf(target.type) === "boolean";
+  if (target && (task === "regression" || task === "rating" || task === "ranking") && !relevance)
+    await checkNumericTarget(rows, target);
+  if ((task === "ranking") !== (roles.query !== undefined))
+    throw new ShopaiError(
+      "usage",
+      roles.query === undefined
+        ? `ranking needs --query, the ${roleHelp.query}`
+        : `--query is for ranking, and this is ${task}`,
+      { where: relation.name, try: roles.query === undefined ? "--query <column>" : "--task ranking" },
+    );
   const classes =
     target && (task === "classification" || task === "anomaly") ? await classesOf(rows, target) : undefined;
   if (task === "anomaly" && classes && classes.length > 2)
@@ -175,7 +185,7 @@ export async function trainingData(
     features,
     target,
     classes: classes?.map(({ name }) => name),
-    valid: ask.valid && (await validRows(ask.valid, features, target)),
+    valid: ask.valid && (await validRows(ask.valid, features, target, roles)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
 }
@@ -185,8 +195,10 @@ async function validRows(
   valid: Relation,
   features: readonly Field[],
   target: Field | undefined,
+  roles: Roles,
 ): Promise<Relation> {
   checkFeatures(valid, features);
+  if (roles.query !== undefined) columnNamed(valid, roles.query, "--query");
   if (!target) return valid;
   const { name, type } = columnNamed(valid, target.name, "--target");
   if (kindOf(type) !== kindOf(target.type) && !(isNumeric(type) && isNumeric(target.type)))
@@ -203,7 +215,8 @@ async function validRows(
 
 /**
  * What a learner is to do: its only task; or, of several, the one that was asked for; or what the target
- * tells: classification for texts, booleans and columns of two values at most, regression for other numbers.
+ * tells: ranking with a column of queries, else classification for texts, booleans and columns of two values at
+ * most, regression for other numbers.
  *
  * @throws ShopaiError "usage" for a task that the learner does not have
  */
@@ -219,6 +232,7 @@ export async function taskOf(
       try: "shopai learners",
     });
   if (task !== undefined || tasks.length === 1 || roles.target === undefined) return task ?? tasks[0];
+  if (roles.query !== undefined && tasks.includes("ranking")) return "ranking";
   const target = columnNamed(relation, roles.target);
   if (!isNumeric(target.type)) return "classification";
   const [{ two }] = await relation.engine.rows<{ two: boolean }>(

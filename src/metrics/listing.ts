@@ -3,6 +3,7 @@ import { clusteringMetrics } from "./clustering.js";
 import { forecastMetrics } from "./forecast.js";
 import { unknownMetric, type Gate } from "./gates.js";
 import { metricInfo, type MetricInfo } from "./metric.js";
+import { queryMetrics } from "./queries.js";
 import { rankingMetrics } from "./ranking.js";
 import { regressionMetrics } from "./regression.js";
 
@@ -12,6 +13,7 @@ export const metricFamilies = {
   regression: regressionMetrics,
   rating: regressionMetrics,
   recommendation: rankingMetrics,
+  ranking: queryMetrics,
   clustering: clusteringMetrics,
   anomaly: anomalyMetrics,
   forecast: forecastMetrics,

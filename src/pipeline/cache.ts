@@ -13,7 +13,7 @@ import { sha256, stableJson } from "../core/hash.js";
 import { writeAtomically } from "../table/atomic.js";
 import type { Contents } from "./content.js";
 import { linkTree, sizeOfTree } from "./link-tree.js";
-import type { LockedStage, MetricEntry } from "./lock.js";
+import type { Measured, StageNow } from "./lock.js";
 import type { Stage } from "./plan.js";
 import { isAlive } from "./process.js";
 import { cacheFolder } from "./state.js";
@@ -33,16 +33,13 @@ export interface CacheEntry {
   seconds: number;
   /** Grows with every use: the smallest goes first. A clock may go backwards, this does not. */
   used: number;
-  metrics?: Record<string, MetricEntry>;
+  measured: Measured;
 }
-
-/** A stage as it is about to run: everything that its outputs depend on. */
-export type StageNow = Omit<LockedStage, "outputs" | "metrics">;
 
 export interface Made {
   outputs: Record<string, string>;
   seconds: number;
-  metrics?: Record<string, MetricEntry>;
+  measured: Measured;
 }
 
 /** The outputs of earlier states. All of it may be deleted at any time. */
@@ -88,7 +85,7 @@ export function openCache(pipeline: string, contents: Contents, limit: number): 
       writeEntry(folder, { ...entry, used: nextUse() });
       return entry;
     },
-    async keep(stage, now, { outputs, seconds, metrics }) {
+    async keep(stage, now, { outputs, seconds, measured }) {
       const paths = Object.keys(outputs);
       if (limit === 0 || paths.length === 0) return;
       const bytes = paths.reduce((sum, path) => sum + sizeOfTree(path), 0);
@@ -112,7 +109,7 @@ export function openCache(pipeline: string, contents: Contents, limit: number): 
         bytes,
         seconds,
         used: nextUse(),
-        metrics,
+        measured,
       });
       rmSync(folder, { recursive: true, force: true });
       renameSync(temporary, folder);

@@ -1,7 +1,7 @@
 import { stableJson } from "../core/hash.js";
 import { grouped } from "../core/quantity.js";
 import type { ContentFacts } from "./content.js";
-import type { LockedStage } from "./lock.js";
+import type { LockedStage, StageNow } from "./lock.js";
 
 /** What was remembered of contents by their hash; a lock from another machine may name hashes never seen here. */
 export type FactsOf = (hash: string) => ContentFacts | undefined;
@@ -10,11 +10,7 @@ export type FactsOf = (hash: string) => ContentFacts | undefined;
 const mostNamed = 4;
 
 /** Why a stage is not what the lock says: each difference in words, the most telling first; empty when all is equal. */
-export function differences(
-  locked: LockedStage | undefined,
-  now: Omit<LockedStage, "outputs">,
-  facts: FactsOf,
-): string[] {
+export function differences(locked: LockedStage | undefined, now: StageNow, facts: FactsOf): string[] {
   if (!locked) return ["never ran"];
   const found: string[] = [];
   if (locked.run !== now.run) return [`command ${locked.run} → ${now.run}`];

@@ -17,7 +17,15 @@ import {
 } from "./freshness.js";
 import { expectedSeconds, recordRun } from "./history.js";
 import { sweepLeftovers } from "./leftovers.js";
-import { metricsIn, readLock, writeLock, type LockFile } from "./lock.js";
+import {
+  firstBeyond,
+  metricsIn,
+  readLock,
+  toleranceOf,
+  writeLock,
+  type LockFile,
+  type Measured,
+} from "./lock.js";
 import { perform, type Outside } from "./perform.js";
 import { chosenStages, namedStages, type Plan, type Stage } from "./plan.js";
 import { inOrderOfNeed } from "./schedule.js";
@@ -224,7 +232,11 @@ async function oneStage(held: Held, stage: Stage, failed: (error: unknown) => vo
   const seconds = (): number => (performance.now() - began) / 1000;
   let why: string[] = [];
   try {
-    const look = await lookAt(stage, book.stages[stage.name], contents);
+    const locked = book.stages[stage.name];
+    // In a frozen run it was held against the lock already, within its tolerance.
+    if (held.absent && !held.absent.has(stage.name) && locked?.tolerance !== undefined)
+      return outcomeOf(stage, "fresh", []);
+    const look = await lookAt(stage, locked, contents);
     why = look.why.length === 0 && held.forced.has(stage.name) ? ["--force"] : look.why;
     if (why.length === 0) return outcomeOf(stage, "fresh", []);
     if (held.absent && !held.absent.has(stage.name))
@@ -253,7 +265,7 @@ async function restored({ ask, forced, cache, book }: Held, stage: Stage, { now 
   book.stages[stage.name] = {
     ...now,
     outputs: Object.fromEntries(outputs) as Record<string, string>,
-    ...(entry.metrics && { metrics: entry.metrics }),
+    ...entry.measured,
   };
   await book.changed();
   return true;
@@ -262,8 +274,11 @@ async function restored({ ask, forced, cache, book }: Held, stage: Stage, { now 
 async function ranAnew(held: Held, stage: Stage, look: Look, seconds: () => number): Promise<void> {
   const { plan, ask, outside, written, book } = held;
   const around = { pipeline: plan.name, jobs: ask.jobs, written, lock: book.stages };
-  const result = await perform(stage, around, outside);
-  await (ask.frozen ? compare(held, stage) : record(held, stage, look, seconds(), result.json));
+  const { result, tolerance: own } = await perform(stage, around, outside);
+  const metrics = metricsIn(result.json);
+  const tolerance = toleranceOf(stage, own, book.stages);
+  const measured = { ...(metrics && { metrics }), ...(tolerance !== undefined && { tolerance }) };
+  await (ask.frozen ? compare(held, stage, measured) : record(held, stage, look, seconds(), measured));
 }
 
 /** Takes down what a stage was and wrote, unless an input changed under its hands. */
@@ -272,16 +287,19 @@ async function record(
   stage: Stage,
   { now }: Look,
   seconds: number,
-  result: unknown,
+  measured: Measured,
 ): Promise<void> {
   const outputs = (await hashesOf(outputsOf(stage), contents)) as Record<string, string>;
   const after = await Promise.all(stage.reads.map((path) => inputOf(stage, path, contents)));
   const moved = stage.reads.find((path, i) => after[i] !== now.inputs[path]);
   if (moved === undefined) {
-    const metrics = metricsIn(result);
     if (!stage.command.effects)
-      await cache.keep(stage, now, { outputs: await allOutputs(stage, outputs, contents), seconds, metrics });
-    book.stages[stage.name] = { ...now, outputs, ...(metrics && { metrics }) };
+      await cache.keep(stage, now, {
+        outputs: await allOutputs(stage, outputs, contents),
+        seconds,
+        measured,
+      });
+    book.stages[stage.name] = { ...now, outputs, ...measured };
   } else {
     outside.warn(`${moved} changed while stage ${stage.name} was reading it: the next run makes it again`);
     delete book.stages[stage.name];
@@ -300,9 +318,15 @@ async function allOutputs(
 }
 
 /** Holds what a stage wrote against the lock. @throws ShopaiError "gate" */
-async function compare({ ask, book, contents }: Held, stage: Stage): Promise<void> {
+async function compare({ ask, book, contents }: Held, stage: Stage, { metrics }: Measured): Promise<void> {
+  const locked = book.stages[stage.name];
+  if (locked.tolerance !== undefined) {
+    const beyond = firstBeyond(locked, metrics);
+    if (beyond !== undefined) throw frozenError(`${stage.name}: ${beyond}`, ask.lockFile);
+    return;
+  }
   const outputs = await hashesOf(outputsOf(stage), contents);
-  const [first] = outputDifferences(book.stages[stage.name], outputs).changed;
+  const [first] = outputDifferences(locked, outputs).changed;
   if (first !== undefined)
     throw frozenError(
       `${stage.name} gave other bytes than the lock says: ${first}`,

@@ -20,6 +20,11 @@ export interface LockedStage {
   outputs: Record<string, string>;
   /** Of a stage that measures: each metric with the ends of its interval, so that `diff` can compare revisions. */
   metrics?: Record<string, MetricEntry>;
+  /**
+   * Of a stage that ran on a GPU, or reads what such a one wrote: its bytes are not asked for again, its
+   * metrics may differ by this share (src/engine/device.ts).
+   */
+  tolerance?: number;
 }
 
 /** `[value, from, to]`, `[value]` without an interval. */
@@ -90,13 +95,25 @@ function lockText(pipeline: string, stages: LockFile): string {
   return `${comment}${stringify({ lock: format, pipeline, stages }, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
-/** The metrics in a stage's result, if it has any, to six digits. */
+/** What a stage's Result may say of how well it went. */
+interface Measuring {
+  metrics?: Record<string, unknown> | null;
+  intervals?: Record<string, [number, number] | null>;
+  /** Of a neural training: the losses of every epoch, and the epoch whose weights were kept. */
+  about?: { curve?: ({ epoch: number } & Record<string, unknown>)[]; best_epoch?: number };
+}
+
+function lossesIn({ about }: Measuring): Record<string, unknown> | undefined {
+  const best = about?.curve?.find?.(({ epoch }) => epoch === about.best_epoch);
+  return best && Object.fromEntries(Object.entries(best).filter(([name]) => name.endsWith("loss")));
+}
+
+/** The metrics in a stage's result (of a neural training its losses), if it has any, to six digits. */
 export function metricsIn(result: unknown): Record<string, MetricEntry> | undefined {
-  const { metrics, intervals } = (result ?? {}) as {
-    metrics?: Record<string, unknown>;
-    intervals?: Record<string, [number, number] | null>;
-  };
-  if (metrics === null || typeof metrics !== "object") return undefined;
+  const told = (result ?? {}) as Measuring;
+  const { intervals } = told;
+  const metrics = told.metrics ?? lossesIn(told);
+  if (!metrics || typeof metrics !== "object") return undefined;
   const entries = Object.entries(metrics).filter(([, value]) => value === null || typeof value === "number");
   if (entries.length === 0) return undefined;
   const rounded = (value: number): number => Number(value.toPrecision(6));
@@ -110,11 +127,35 @@ export function metricsIn(result: unknown): Record<string, MetricEntry> | undefi
   );
 }
 
+/** The tolerance of a stage: its own device's, or the widest of the stages that it reads from. */
+export function toleranceOf(stage: Stage, own: number | undefined, lock: LockFile): number | undefined {
+  const all = [own, ...stage.needs.map((need) => lock[need]?.tolerance)].filter((one) => one !== undefined);
+  return all.length > 0 ? Math.max(...all) : undefined;
+}
+
+/** The first metric that is further from the lock than its tolerance allows, in words. */
+export function firstBeyond(
+  { metrics: locked = {}, tolerance = 0 }: LockedStage,
+  found: Record<string, MetricEntry> = {},
+): string | undefined {
+  for (const [name, [before]] of Object.entries(locked)) {
+    const [now] = found[name] ?? [null];
+    if (before === now) continue;
+    const allowed = tolerance * Math.max(1, Math.abs(before ?? 0));
+    if (before === null || now === null || !(Math.abs(now - before) <= allowed))
+      return `${name} ${before} → ${now}, more than the tolerance ${tolerance}`;
+  }
+  return undefined;
+}
+
+/** What is known of a stage's outputs beside their bytes. */
+export type Measured = Pick<LockedStage, "metrics" | "tolerance">;
+
+/** A stage as it is about to run: everything that its outputs depend on. */
+export type StageNow = Omit<LockedStage, "outputs" | keyof Measured>;
+
 /** What a stage is now, but for its outputs. */
-export function describeStage(
-  stage: Stage,
-  inputs: Record<string, string>,
-): Omit<LockedStage, "outputs" | "metrics"> {
+export function describeStage(stage: Stage, inputs: Record<string, string>): StageNow {
   return {
     run: stage.command.name,
     version,

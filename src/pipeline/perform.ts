@@ -32,6 +32,13 @@ export interface Outside {
   pool?: Run["pool"];
 }
 
+/** What came of a stage. */
+export interface Performed {
+  result: Result;
+  /** Of a stage that ran on a device whose bytes are its own: how far its metrics may be elsewhere. */
+  tolerance?: number;
+}
+
 /** What a stage is run within. */
 export interface Around {
   pipeline: string;
@@ -48,12 +55,12 @@ export interface Around {
  *
  * @throws what the command throws; "data" when an output was not written
  */
-export async function perform(stage: Stage, around: Around, outside: Outside): Promise<Result> {
+export async function perform(stage: Stage, around: Around, outside: Outside): Promise<Performed> {
   const mask = maskOf(stage);
   const file = logPath(around.pipeline, stage.name);
   const log = openLog(file, mask);
   const undeclared = isUsers(stage) ? watchUndeclared(stage, around.written) : undefined;
-  const result = await work(stage, log, around, outside).catch((error: unknown) => {
+  const performed = await work(stage, log, around, outside).catch((error: unknown) => {
     throw masked(error, mask);
   });
   for (const path of stage.writes)
@@ -65,8 +72,8 @@ export async function perform(stage: Stage, around: Around, outside: Outside): P
     log(`warning: ${message}\n`);
     outside.warn(`${stage.name}: ${message}`);
   }
-  await keepResult(stage, result, mask);
-  return result;
+  await keepResult(stage, performed.result, mask);
+  return performed;
 }
 
 /** Commands of the user's may write anything; ours write what they say. */
@@ -90,7 +97,7 @@ async function work(
   log: (text: string) => void,
   { jobs, pipeline, lock }: Around,
   outside: Outside,
-): Promise<Result> {
+): Promise<Performed> {
   const alone = jobs === 1;
   if (alone) outside.progress.stage(`${stage.name}: ${stage.command.name}`);
   const options = { ...stage.options, ...(alone ? {} : share(stage, jobs)) };
@@ -109,14 +116,21 @@ async function work(
       outside.warn(`${stage.name}: ${message}`);
     },
   });
+  let tolerance: number | undefined;
   try {
     const run: StageRun = {
       ...open.run,
+      async device() {
+        const device = await open.run.device();
+        tolerance = device.tolerance;
+        return device;
+      },
       log,
       childFile: childPath(pipeline, stage.name),
       lineage: () => ({ pipeline, lock: sha256(stableJson(lock)) }),
     };
-    return await stage.command.run(options, run);
+    const result = await stage.command.run(options, run);
+    return { result, tolerance };
   } catch (error) {
     log(`error: ${(error as Error).message}\n`);
     throw error;

@@ -6,7 +6,7 @@ import { seededRng } from "../core/rng.js";
 import { openContents } from "./content.js";
 import { checkFrozen, frozenError, hashesOf, outputsOf } from "./freshness.js";
 import { sweepLeftovers } from "./leftovers.js";
-import { readLock, type LockedStage } from "./lock.js";
+import { firstBeyond, metricsIn, readLock, type LockedStage, type MetricEntry } from "./lock.js";
 import { perform, type Outside } from "./perform.js";
 import { chosenStages, type Plan, type Stage } from "./plan.js";
 import { checkEnvironment } from "./secrets.js";
@@ -23,8 +23,11 @@ export interface VerifyAsk {
 export interface VerifiedStage {
   stage: string;
   command: string;
-  /** `held`: what is on disk is what the lock says. `rerun`: it also came out the same again. */
-  status: "held" | "rerun";
+  /**
+   * `held`: what is on disk is what the lock says. `rerun`: it also came out the same again. `within`: it
+   * did so within the tolerance that the lock states.
+   */
+  status: "held" | "rerun" | "within";
   seconds?: number;
 }
 
@@ -57,12 +60,12 @@ export async function verifyPipeline(plan: Plan, ask: VerifyAsk, outside: Outsid
     }
     const began = performance.now();
     const found = await outputsAgain(stage, async () => {
-      await perform(stage, { pipeline: plan.name, jobs: 1, written, lock }, outside);
-      return hashesOf(outputsOf(stage), contents);
+      const { result } = await perform(stage, { pipeline: plan.name, jobs: 1, written, lock }, outside);
+      return { outputs: await hashesOf(outputsOf(stage), contents), metrics: metricsIn(result.json) };
     });
-    compareRerun(stage, lock[stage.name], found, ask.lockFile);
+    const status = compareRerun(stage, lock[stage.name], found, ask.lockFile);
     const seconds = (performance.now() - began) / 1000;
-    verified.push({ stage: stage.name, command: stage.command.name, status: "rerun", seconds });
+    verified.push({ stage: stage.name, command: stage.command.name, status, seconds });
   }
   await contents.save();
   return verified;
@@ -71,16 +74,18 @@ export async function verifyPipeline(plan: Plan, ask: VerifyAsk, outside: Outsid
 function compareRerun(
   stage: Stage,
   locked: LockedStage,
-  found: Record<string, string | undefined>,
+  found: { outputs: Record<string, string | undefined>; metrics?: Record<string, MetricEntry> },
   lockFile: string,
-): void {
-  for (const [path, hash] of Object.entries(found))
-    if (hash !== locked.outputs[path])
-      throw frozenError(
-        `${stage.name}, run again, gave another ${path} than the lock says`,
-        lockFile,
-        "finding what the stage depends on and does not declare; or the lock was not written by a run",
-      );
+): "rerun" | "within" {
+  const other = Object.keys(found.outputs).find((path) => found.outputs[path] !== locked.outputs[path]);
+  if (other === undefined) return "rerun";
+  const beyond = locked.tolerance === undefined ? undefined : firstBeyond(locked, found.metrics);
+  if (locked.tolerance !== undefined && beyond === undefined) return "within";
+  throw frozenError(
+    `${stage.name}, run again, gave another ${beyond ?? `${other} than the lock says`}`,
+    lockFile,
+    "finding what the stage depends on and does not declare; or the lock was not written by a run",
+  );
 }
 
 /** The stages to run again: drawn by the seed and the lock itself, so that another lock has another sample. */

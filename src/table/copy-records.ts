@@ -1,4 +1,4 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { kernelFile } from "../core/kernel-file.js";
 import { CR, LF, longestRecord, QUOTE } from "./csv-record.js";
 
@@ -29,7 +29,8 @@ export interface RecordShape {
 /**
  * Copies records from its input to its output while they are plainly good: whole, of the right number of
  * fields, no quote out of place, not too long; each UTF-8 without NUL;
- * each as `prefix line delimiter record LF`. Blank lines are dropped unless there is one column only.
+ * each as `prefix line delimiter record LF`. Blank lines are dropped unless there is one column only. The
+ * line of a record that is more than plain ASCII without quotes and without outer spaces stands negative.
  */
 export interface RecordCopier {
   /** Bytes to scan; filled by the caller. */
@@ -41,6 +42,9 @@ export interface RecordCopier {
 }
 
 const replacement = Buffer.from("\ufffd");
+
+const MINUS = 0x2d;
+const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09;
 
 /** Whether bytes are UTF-8 without NUL and, if `strict`, without U+FFFD. */
 export function isText(bytes: Buffer, strict: boolean): boolean {
@@ -79,8 +83,11 @@ export class PlainCopier implements RecordCopier {
       const recordStart = at;
       let fields = 1;
       let lines = 1;
+      let plain = true;
       for (;;) {
+        const fieldStart = at;
         if (input[at] === QUOTE) {
+          plain = false;
           for (;;) {
             for (at++; at < end && input[at] !== QUOTE; at++)
               if (input[at] === LF || (input[at] === CR && input[at + 1] !== LF)) lines++;
@@ -94,6 +101,7 @@ export class PlainCopier implements RecordCopier {
             at++;
           }
         if (at >= end) return run;
+        if (at > fieldStart && (isBlank(input[fieldStart]) || isBlank(input[at - 1]))) plain = false;
         if (input[at] !== delimiter) break;
         if (++at >= end) return run;
         fields++;
@@ -108,8 +116,10 @@ export class PlainCopier implements RecordCopier {
       if (length > 0 || columns === 1) {
         const room = output.length - run.written >= prefix.length + length + recordSlack;
         if (fields !== columns || length > longestRecord || !room) return run;
-        if (!isText(input.subarray(recordStart, recordEnd), shape.strict)) return run;
+        const record = input.subarray(recordStart, recordEnd);
+        if (!isText(record, shape.strict)) return run;
         run.written += prefix.copy(output, run.written);
+        if (!plain || !isAscii(record)) output[run.written++] = MINUS;
         run.written += output.write(String(run.line), run.written, "latin1");
         output[run.written++] = delimiter;
         run.written += input.copy(output, run.written, recordStart, recordEnd);

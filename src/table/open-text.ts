@@ -7,7 +7,7 @@ import { dialectOf, refuseDoubles, type Dialect } from "./csv-dialect.js";
 import { canonicalRecord } from "./csv-record.js";
 import type { OpenOptions } from "./open.js";
 import type { InputRecord } from "./provenance.js";
-import { fileColumn, relationOf, rowColumn, type Relation } from "./relation.js";
+import { fileColumn, plainColumn, relationOf, rowColumn, type Relation } from "./relation.js";
 import { CsvScanner, type RecordSink } from "./scan-csv.js";
 import { ElementScanner, jsonDelimiter, LineScanner, type JsonScanner } from "./scan-json.js";
 import { ScratchFile } from "./scratch-file.js";
@@ -79,7 +79,11 @@ export async function openTextFiles(
     ? await jsonSql(engine, spool, name)
     : { sql: csvSql(spool), refusedSql: refusedCsvSql(spool), jsonKinds: undefined };
   return {
-    relation: await relationOf(engine, sql, about),
+    relation: {
+      ...(await relationOf(engine, sql, about)),
+      plain: !json,
+      lastRow: files.length === 1 ? spool.lastLine : undefined,
+    },
     refused: await relationOf(engine, refusedSql, { ...about, key: [fileColumn, "_line"] }),
     jsonKinds,
     records: inputRecords.reduce((sum, record) => sum + record.rows!, 0),
@@ -105,6 +109,8 @@ class Spool {
   readonly refused: ScratchFile;
   /** Bytes of the longest line in it: the reader takes memory by it. */
   longestRefused = 0;
+  /** The largest line number of any file. */
+  lastLine = 0;
   /** Whether records carry the number of their file. */
   readonly numbered: boolean;
   readonly copier = newRecordCopier();
@@ -194,6 +200,7 @@ async function scanCsv(
   if (!scanner) begin(true);
   scanner!.end();
   batch!.longest = Math.max(batch!.longest, scanner!.longest);
+  spool.lastLine = Math.max(spool.lastLine, scanner!.line);
   return { path, sha256: bytes.sha256, rows: scanner!.records };
 }
 
@@ -228,7 +235,9 @@ function csvSql(spool: Spool): string {
         ...names.map(ident),
         ...partitions.map((name) => `${partitionValue(batch, name)} AS ${ident(name)}`),
         `${spool.numbered ? ident(fileColumn) : "0::INTEGER"} AS ${ident(fileColumn)}`,
-        ident(rowColumn),
+        `abs(${ident(rowColumn)}) AS ${ident(rowColumn)}`,
+        // How the scan says it (copy-records.ts).
+        `${ident(rowColumn)} > 0 AS ${ident(plainColumn)}`,
       ];
       const types = batch.header.map((name) => `${literal(name)}: 'VARCHAR'`);
       return `SELECT ${columns.join(", ")} FROM ${readScratch(spool, batch, types, `quote = '"', escape = '"'`)}`;
@@ -284,6 +293,7 @@ async function scanJson(
   }
   scanner?.end();
   batch.longest = Math.max(batch.longest, scanner?.longest ?? 0);
+  spool.lastLine = Math.max(spool.lastLine, scanner?.line ?? 0);
   return { path, sha256: bytes.sha256, rows: scanner?.records ?? 0 };
 }
 

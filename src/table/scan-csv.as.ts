@@ -4,6 +4,7 @@
 const QUOTE: u8 = 0x22;
 const LF: u8 = 0x0a;
 const CR: u8 = 0x0d;
+const MINUS: u8 = 0x2d;
 
 /** Where the answer is left: position, line, records, written, longest, each 32 bits. */
 const answer: usize = memory.data(20, 16);
@@ -47,31 +48,41 @@ function copy(to: usize, from: usize, length: usize): void {
   for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
 
-/** Whether bytes are UTF-8 (RFC 3629) without NUL, and, if `strict`, without U+FFFD. */
-function isText(from: usize, length: usize, strict: bool): bool {
+function isBlank(byte: u8): bool {
+  return byte === 0x20 || byte === 0x09;
+}
+
+const BAD: i32 = 0;
+const ASCII: i32 = 1;
+const TEXT: i32 = 2;
+
+/** BAD unless bytes are UTF-8 (RFC 3629) without NUL and, if `strict`, without U+FFFD; ASCII if that is all they are. */
+function textKind(from: usize, length: usize, strict: bool): i32 {
   const end = from + length;
   let at = from;
+  let kind = ASCII;
   while (at < end) {
     const lead = load<u8>(at);
     if (lead < 0x80) {
-      if (lead === 0) return false;
+      if (lead === 0) return BAD;
       at++;
       continue;
     }
     const more: usize = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || at + more >= end) return false;
+    if (lead < 0xc2 || lead > 0xf4 || at + more >= end) return BAD;
     const second = load<u8>(at + 1);
-    if ((second & 0xc0) !== 0x80) return false;
-    if (lead === 0xe0 && second < 0xa0) return false;
-    if (lead === 0xed && second > 0x9f) return false;
-    if (lead === 0xf0 && second < 0x90) return false;
-    if (lead === 0xf4 && second > 0x8f) return false;
-    if (more > 1 && (load<u8>(at + 2) & 0xc0) !== 0x80) return false;
-    if (more > 2 && (load<u8>(at + 3) & 0xc0) !== 0x80) return false;
-    if (strict && lead === 0xef && second === 0xbf && load<u8>(at + 2) === 0xbd) return false;
+    if ((second & 0xc0) !== 0x80) return BAD;
+    if (lead === 0xe0 && second < 0xa0) return BAD;
+    if (lead === 0xed && second > 0x9f) return BAD;
+    if (lead === 0xf0 && second < 0x90) return BAD;
+    if (lead === 0xf4 && second > 0x8f) return BAD;
+    if (more > 1 && (load<u8>(at + 2) & 0xc0) !== 0x80) return BAD;
+    if (more > 2 && (load<u8>(at + 3) & 0xc0) !== 0x80) return BAD;
+    if (strict && lead === 0xef && second === 0xbf && load<u8>(at + 2) === 0xbd) return BAD;
+    kind = TEXT;
     at += more + 1;
   }
-  return true;
+  return kind;
 }
 
 /** Whether 64 bytes hold a NUL or a byte above 127: all others are text. */
@@ -103,7 +114,7 @@ function specials(at: usize, delimiter: v128): u64 {
 
 /**
  * Copies records of [start, end) to [out, outEnd) while they are plainly good, each behind
- * `prefix`, its line and the delimiter.
+ * `prefix`, its line (negative unless the record is plain) and the delimiter.
  */
 export function copyGood(
   start: usize,
@@ -131,6 +142,8 @@ export function copyGood(
   let lines: u32 = 1;
   let fieldStart = start;
   let quoted = false;
+  /** Whether the record at hand is plain so far (copy-records.ts). */
+  let plain = true;
   /** The second quote of a pair, which is no quote. */
   let skipped: usize = 0;
   let stop = false;
@@ -163,6 +176,7 @@ export function copyGood(
         continue;
       }
       if (byte === delimiterByte) {
+        if (at > fieldStart && (isBlank(load<u8>(fieldStart)) || isBlank(load<u8>(at - 1)))) plain = false;
         fields++;
         fieldStart = at + 1;
         continue;
@@ -173,6 +187,7 @@ export function copyGood(
           break;
         }
         quoted = true;
+        plain = false;
         continue;
       }
       let recordEnd = at;
@@ -185,10 +200,13 @@ export function copyGood(
       } else if (at > position && load<u8>(at - 1) === CR) recordEnd = at - 1;
       const length = recordEnd - position;
       if (length > 0 || columns === 1) {
+        if (recordEnd > fieldStart && (isBlank(load<u8>(fieldStart)) || isBlank(load<u8>(recordEnd - 1))))
+          plain = false;
+        const kind = odd || oddBefore ? textKind(position, length, strict) : ASCII;
         if (
           fields !== columns ||
           <u32>length > longestRecord ||
-          ((odd || oddBefore) && !isText(position, length, strict)) ||
+          kind === BAD ||
           to + prefixLength + length + 32 > outEnd
         ) {
           stop = true;
@@ -197,6 +215,10 @@ export function copyGood(
         if (prefixLength > 0) {
           copy(to, prefix, prefixLength);
           to += prefixLength;
+        }
+        if (!plain || kind !== ASCII) {
+          store<u8>(to, MINUS);
+          to++;
         }
         v128.store(to, v128.load(digitsEnd - <usize>digitCount));
         to += <usize>digitCount;
@@ -211,6 +233,7 @@ export function copyGood(
       }
       position = at + 1;
       oddBefore = false;
+      plain = true;
       lineNow += lines;
       for (; lines > 0; lines--) nextLine();
       lines = 1;

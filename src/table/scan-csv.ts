@@ -11,7 +11,7 @@ export interface RecordSink {
 
 /**
  * Splits CSV bytes into records, checks each against the number of columns, and passes the good ones on
- * as `line,record\n` in the form that DuckDB reads without any leave: UTF-8, LF, RFC 4180.
+ * as `line,record\n` (the line negative unless the record is plain: copy-records.ts) in the form that DuckDB reads without any leave: UTF-8, LF, RFC 4180.
  */
 export class CsvScanner {
   /** Records seen, good and refused; blank lines are none. */
@@ -20,7 +20,8 @@ export class CsvScanner {
   longest = 0;
   /** Bytes at the head of the copier's input that are not taken yet. */
   #held = 0;
-  #line: number;
+  /** Physical line of what comes next. */
+  line: number;
   #skipping = false;
   readonly #shape: RecordShape;
   readonly #encoding: string | undefined;
@@ -42,7 +43,7 @@ export class CsvScanner {
     private readonly sink: RecordSink,
     about: { prefix?: string; encoding?: string } = {},
   ) {
-    this.#line = line;
+    this.line = line;
     this.#shape = {
       delimiter,
       columns,
@@ -71,12 +72,12 @@ export class CsvScanner {
     const { copier } = this;
     let at = this.#skipLine(0, end);
     while (at < end) {
-      const run = copier.copy(at, end, this.#shape, this.#line);
+      const run = copier.copy(at, end, this.#shape, this.line);
       if (run.position > at) {
         if (run.written > 0) this.sink.good(copier.output.subarray(0, run.written));
         this.records += run.records;
         this.longest = Math.max(this.longest, run.longest);
-        this.#line = run.line;
+        this.line = run.line;
         at = run.position;
         continue;
       }
@@ -90,10 +91,10 @@ export class CsvScanner {
   /** Takes one record in the careful way and gives where the next begins, or -1 when it is not whole yet. */
   #takeOne(start: number, end: number, final: boolean): number {
     const { input } = this.copier;
-    const scan = scanRecord(input, start, end, this.delimiter, this.#line, final, this.#scan);
+    const scan = scanRecord(input, start, end, this.delimiter, this.line, final, this.#scan);
     if (scan.kind === "partial") return -1;
-    const line = this.#line;
-    this.#line += scan.lines;
+    const line = this.line;
+    this.line += scan.lines;
     if (scan.kind === "blank" && this.columns > 1) return scan.next;
     this.records++;
     const record = input.subarray(start, scan.end);
@@ -116,7 +117,7 @@ export class CsvScanner {
       ? Buffer.from(canonicalRecord(fieldsOf(record, 0, record.length, this.delimiter), delimiter))
       : record;
     this.sink.good(
-      Buffer.concat([this.#shape.prefix, Buffer.from(`${line}${delimiter}`), text, Buffer.from("\n")]),
+      Buffer.concat([this.#shape.prefix, Buffer.from(`-${line}${delimiter}`), text, Buffer.from("\n")]),
     );
     this.longest = Math.max(this.longest, text.length);
   }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
 import zlib from "node:zlib";
 import type iconv from "iconv-lite";
 import { Decompress } from "fzstd";
 import { nearest, ShopaiError } from "../core/errors.js";
+import { fileChunks } from "../core/file-chunks.js";
 import type { Compression } from "./format.js";
 import { framePieces } from "./zstd-frames.js";
 
@@ -54,22 +54,28 @@ export class TextBytes {
 
   /**
    * The text, inflated and decoded to UTF-8, without its byte-order mark. UTF-8 itself is passed on as it
-   * stands: bytes that are not UTF-8 are for the reader of records to refuse, one by one.
+   * stands: bytes that are not UTF-8 are for the reader of records to refuse, one by one. A chunk's bytes
+   * are good until the next one is asked for.
    *
    * @throws ShopaiError "data" for an empty, damaged or binary file, "usage" for an unknown encoding
    */
   async *chunks(): AsyncGenerator<Buffer> {
     const encoding = encodingNamed(this.options.encoding);
-    const source: Readable =
-      this.path === "-" ? process.stdin : createReadStream(this.path, { highWaterMark: chunkBytes });
-    const inflated = this.#inflated(this.#hashed(source));
+    const inflated = this.#inflated(this.#hashed(this.#source()));
     yield* decoded(refuseBinary(inflated, this.path, encoding), encoding);
   }
 
-  async *#hashed(source: Readable): AsyncGenerator<Buffer> {
+  #source(): AsyncIterable<Buffer> {
+    if (this.path === "-") return process.stdin;
+    // What inflates works on a chunk while the next one is read: each must have bytes of its own.
+    if (this.options.compression) return createReadStream(this.path, { highWaterMark: chunkBytes });
+    return fileChunks(this.path);
+  }
+
+  async *#hashed(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let bytes = 0;
     try {
-      for await (const chunk of source as AsyncIterable<Buffer>) {
+      for await (const chunk of source) {
         this.options.signal?.throwIfAborted();
         this.#hash.update(chunk);
         bytes += chunk.length;

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { Device } from "../engine/device.js";
+import { looseTolerance, type Device } from "../engine/device.js";
 import { tf } from "./tf.js";
 
 /**
@@ -27,6 +27,7 @@ export async function startNative(
     backend: "tensorflow",
     adapter: `TensorFlow ${binding.TF_Version ?? ""}${gpu ? " on CUDA" : ""}`.replace("  ", " "),
     software: false,
+    tolerance: looseTolerance,
     failure: () => undefined,
     close: async () => undefined,
   };

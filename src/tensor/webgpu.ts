@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { ShopaiError } from "../core/errors.js";
-import type { Device } from "../engine/device.js";
+import { looseTolerance, type Device } from "../engine/device.js";
 import { tf, type Tf } from "./tf.js";
 
 /* The part of WebGPU that is used here: TypeScript declares it for browsers only. */
@@ -103,6 +103,7 @@ export async function startWebGpu(allowSoftware: boolean): Promise<Device> {
     adapter: name,
     driver: description || undefined,
     software,
+    tolerance: looseTolerance,
     largestTensor: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
     failure: () => lost,
     async close() {

@@ -117,6 +117,8 @@ async function grown(kernel: SharedKernel, data: Data, params: Partial<BoostPara
       quantile: 0.5,
       delta: 1,
       power: 1.5,
+      top: 30,
+      sigmoid: 1,
     },
   );
   const { trees } = await boost(kernel, data.layout, { rows: data.rows, at }, objective, {

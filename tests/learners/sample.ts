@@ -41,6 +41,7 @@ const columnOf: Record<Exclude<RoleName, "target">, string> = {
   rating: "stars",
   time: "at",
   weight: "importance",
+  query: "customer",
   segment: "country",
 };
 
@@ -65,7 +66,7 @@ export function sampleAsk(
 ): TrainingAsk {
   const roles: Roles = Object.fromEntries(
     Object.entries(rolesOf(learner))
-      .filter(([, need]) => all || need === "required")
+      .filter(([role, need]) => (role === "query" ? task === "ranking" : all || need === "required"))
       .map(([role]) => [
         role,
         role === "target"

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterAll } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
+import { looseTolerance, type Device } from "../../src/engine/device.js";
 import { openPool } from "../../src/kernels/pool.js";
 import { defineCommand, option, type Command } from "../../src/pipeline/command.js";
 import { readPipeline } from "../../src/pipeline/document.js";
@@ -49,10 +50,27 @@ const gate = defineCommand({
   writes: () => [],
   run: async (o) => ({ json: { size: readFileSync(o.in[0]).length } }),
 });
+/** A command that trains on a GPU: other bytes each time, and metrics within a hair of the same. */
+const train = defineCommand({
+  name: "train",
+  summary: "train",
+  inputs: { usage: "<file>", min: 1, max: 1, help: "a text" },
+  examples: [],
+  options: { out: option.path("where it goes", { short: "o" }) },
+  reads: (o) => o.in,
+  writes: (o) => [o.out],
+  async run(o, run) {
+    await run.device();
+    const noise = Number(process.hrtime.bigint() % 1000n) * 1e-6;
+    await writeAtomically(o.out, async (path) => writeFileSync(path, String(noise)));
+    return { json: { metrics: { auc: Number(readFileSync(o.in[0], "utf8")) + noise } } };
+  },
+});
 const loader = (command: Command) => ({ load: async () => ({ default: command }) });
 export const stubs: CommandListing = {
   concat: loader(concat),
   gate: loader(gate),
+  train: loader(train),
   run: loader(gate),
 };
 
@@ -117,6 +135,16 @@ export function project(yaml: string, files: Record<string, string> = {}): Proje
   return it;
 }
 
+const gpu: Device = {
+  name: "webgpu",
+  backend: "webgpu",
+  adapter: "none",
+  software: false,
+  tolerance: looseTolerance,
+  failure: () => undefined,
+  close: async () => undefined,
+};
+
 /** What stages of a project get from outside: no engine, no noise; warnings are kept. */
 export function outsideOf(it: Pick<Project, "warnings">): Outside {
   return {
@@ -126,7 +154,7 @@ export function outsideOf(it: Pick<Project, "warnings">): Outside {
         threads: 1,
         pool: openPool({ threads: 1 }),
         engine: () => Promise.reject(new Error("no engine is needed")),
-        device: () => Promise.reject(new Error("no device is needed")),
+        device: async () => gpu,
         rng: (name) => seededRng(options.seed, name),
         signal: new AbortController().signal,
         ...talk,

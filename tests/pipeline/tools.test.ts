@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ShopaiError } from "../../src/core/errors.js";
@@ -121,6 +121,32 @@ describe("verify", () => {
     expect(it.read("work/two.txt")).toBe("forged");
     expect((await failure(verifyPipeline(await it.plan(), ask("many"), outsideOf(it)))).exitCode).toBe(2);
   });
+});
+
+test("a stage on a GPU is held to its metrics, and so is what reads from it; its bytes may differ", async () => {
+  const gpuYaml = `stages:
+  fit: { run: train, with: { in: a.txt, out: work/model.txt } }
+  use: { run: concat, with: { in: work/model.txt, out: work/used.txt } }
+  apart: { run: concat, with: { in: a.txt, out: work/apart.txt } }
+`;
+  const it = project(gpuYaml, { "a.txt": "0.8" });
+  await it.run();
+  const lock = it.read("flow.lock.yaml");
+  expect(lock.match(/tolerance: 0\.01/g)).toHaveLength(2);
+  const ask = { lockFile: lockPath("flow.yaml"), names: [], rerun: "100%", seed: 1 };
+  const verified = await verifyPipeline(await it.plan(), ask, outsideOf(it));
+  expect(verified.map(({ status }) => status)).toEqual(["within", "rerun", "rerun"]);
+  // As in a fresh clone: the lock, and no outputs.
+  for (const path of ["work", ".shopai"]) rmSync(join(it.folder, path), { recursive: true });
+  expect(await it.states({ frozen: true })).toEqual({ fit: "ran", use: "ran", apart: "ran" });
+  expect(await it.states({ frozen: true })).toEqual({ fit: "fresh", use: "fresh", apart: "fresh" });
+  expect(it.read("flow.lock.yaml")).toBe(lock);
+  it.write("flow.lock.yaml", lock.replace(/(auc:\n +- )[\d.]+/, "$10.7"));
+  const plan = await it.plan();
+  for (const work of [() => it.run({ frozen: true }), () => verifyPipeline(plan, ask, outsideOf(it))])
+    expect((await failure(work())).message).toMatch(
+      /^--frozen: fit: auc 0\.7 → 0\.8\d*, more than the tolerance 0\.01/,
+    );
 });
 
 describe("history", () => {

@@ -88,6 +88,17 @@ test("the fast copier does what the plain one does", () => {
   );
 });
 
+test("a line stands negative where trimming or normalising could change a field", () => {
+  const records = ["a,b c", "a,", "a, b", "a\t,b", '"a",b', "caf\u00e9,b", "a,b\r", "a ,b", "~,!", 'a "x,b'];
+  for (const copier of [new PlainCopier(), WasmCopier.create()!]) {
+    const { good } = scan(copier, Buffer.from(`${records.join("\n")}\n`), 2, []);
+    const odd = good.split("\n").filter((line) => line.startsWith("-"));
+    expect(odd.map((line) => records[Number(line.slice(1, line.indexOf(","))) - 1])).toEqual(
+      records.filter((record) => /[ \t],|,[ \t]|"|\u00e9/.test(record)),
+    );
+  }
+});
+
 function scan(copier: RecordCopier, bytes: Buffer, columns: number, cuts: readonly number[]) {
   const good: string[] = [];
   const refused: [number, string, string][] = [];

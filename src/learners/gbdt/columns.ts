@@ -86,17 +86,25 @@ export function statistic(
   };
 }
 
-/** A text column of many levels, by code. */
+/** A column by code, in the order of the rows; -1 for missing. */
+export async function codesInOrder(
+  { engine, sql, key }: Relation,
+  name: string,
+): Promise<{ codeOf: Int32Array; levels: string[] }> {
+  const order = key.length > 0 ? ` ORDER BY ${key.map(ident).join(", ")}` : "";
+  const frame = await engine.frame(`SELECT ${ident(name)}::VARCHAR AS ${ident(name)} FROM (${sql})${order}`, [
+    { name, as: "code" },
+  ]);
+  const { values, levels } = codes(frame, name);
+  return { codeOf: values, levels };
+}
+
+/** A text column of many levels, by code; levels beyond the most frequent million count as missing. */
 export async function manyLevels(
   relation: Relation,
   name: string,
 ): Promise<{ codeOf: Int32Array; levels: string[] }> {
-  const { engine } = relation;
-  const order = relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
-  const frame = await engine.frame(`SELECT ${ident(name)} FROM (${relation.sql})${order}`, [
-    { name, as: "code" },
-  ]);
-  const { values, levels } = codes(frame, name);
+  const { codeOf: values, levels } = await codesInOrder(relation, name);
   if (levels.length <= mostStatisticLevels) return { codeOf: values, levels };
   const counts = new Int32Array(levels.length);
   for (const code of values) if (code >= 0) counts[code]++;

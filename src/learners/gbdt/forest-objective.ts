@@ -1,6 +1,7 @@
 import { seededRng } from "../../core/rng.js";
 import type { SharedKernel } from "../../engine/pool.js";
-import { writeGradients, type Objective } from "./objectives.js";
+import { writeGradients } from "./gradients.js";
+import type { Objective } from "./objectives.js";
 
 export interface ForestRows {
   kernel: SharedKernel;

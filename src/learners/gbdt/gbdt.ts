@@ -13,6 +13,7 @@ import {
   text,
   type Fitted,
   type Signature,
+  type Task,
   type TrainingData,
 } from "../learner.js";
 import type { ParamsOf } from "../params.js";
@@ -21,6 +22,7 @@ import { boost, rowFloats, type Boosted, type BoostParams, type Watch } from "./
 import { mostLevels } from "./columns.js";
 import { treeExplainer } from "./explain/tree-explainer.js";
 import { interactionGroups, monotoneSigns, namedColumns } from "./constraints.js";
+import { mostRelevant, type Queries } from "./lambdarank.js";
 import {
   linkOf,
   objectiveNames,
@@ -46,7 +48,7 @@ const params = {
   objective: choice({
     default: "auto",
     choices: objectiveNames,
-    help: "loss to minimise; auto: binary or multiclass for classes, squared for numbers",
+    help: "loss to minimise; auto: binary or multiclass for classes, squared for numbers, lambdarank with --query",
   }),
   trees: int({
     default: 0,
@@ -131,6 +133,13 @@ const params = {
   quantile: real({ default: 0.5, min: 0.001, max: 0.999, help: "the quantile of objective=quantile" }),
   delta: real({ default: 1, min: 1e-9, help: "residual from which objective=huber counts absolute errors" }),
   power: real({ default: 1.5, min: 1.01, max: 1.99, help: "variance power of objective=tweedie" }),
+  top: int({ default: 30, min: 1, max: 100_000, help: "ranking: places that count, k of nDCG@k" }),
+  sigmoid: real({
+    default: 1,
+    min: 0.001,
+    max: 1000,
+    help: "ranking: how steeply the chance of a right order grows with the distance of two scores",
+  }),
   stop: int({
     default: 50,
     min: 1,
@@ -148,15 +157,15 @@ type Params = ParamsOf<typeof params>;
 /**
  * Gradient boosted decision trees on histograms. Friedman (2001); second-order steps and missing directions of
  * Chen & Guestrin (2016); leaf-wise growth and gradient-ordered categories of Ke et al. (2017), ordered target
- * statistics of Prokhorenkova et al. (2018), quantised gradients of Shi et al. (2022).
+ * statistics of Prokhorenkova et al. (2018), quantised gradients of Shi et al. (2022), LambdaMART of Burges (2010).
  */
 export default defineLearner({
   name: "gbdt",
   task: "classification",
-  tasks: ["classification", "regression"],
+  tasks: ["classification", "regression", "ranking"],
   summary: "gradient boosted trees: the best for most tables, with missing values and texts as they are",
   source: "Friedman (2001), Annals of Statistics 29(5); Chen & Guestrin (2016), XGBoost, KDD",
-  roles: { target: "required", weight: "optional" },
+  roles: { target: "required", weight: "optional", query: "optional" },
   features: true,
   params,
   async fit(data, params, run) {
@@ -223,15 +232,21 @@ function fitted(
 
 type Chosen = Exclude<ObjectiveName, "auto">;
 
+/** What an objective is for. */
+function taskOf(objective: Chosen): Task {
+  if (objective === "lambdarank") return "ranking";
+  return objective === "binary" || objective === "multiclass" ? "classification" : "regression";
+}
+
 function objectiveFor({ task, classes, positive }: TrainingData, { objective }: Params): Chosen {
-  const forClasses = objective === "binary" || objective === "multiclass";
-  if (objective !== "auto" && forClasses !== (task === "classification")) {
-    const fitting = forClasses ? "classification" : "regression";
+  if (objective !== "auto" && taskOf(objective) !== task) {
+    const fitting = taskOf(objective);
     throw new ShopaiError("usage", `objective=${objective} is for ${fitting}, and this is ${task}`, {
       where: "--param objective of gbdt",
       try: `--task ${fitting}`,
     });
   }
+  if (task === "ranking") return "lambdarank";
   if (task === "regression") return objective === "auto" ? "squared" : (objective as Chosen);
   if (positive !== undefined) return "binary";
   if (objective === "binary")
@@ -278,11 +293,11 @@ async function grown(
 
   if (data.valid) {
     const valid = await reading.other(knownClasses(data.valid, data));
-    const { weights } = labelled(reading, valid, data, params);
+    const judged = labelled(reading, valid, data, params);
     run.progress.stage("gbdt: boosting");
     const { trees, best, history } = await boosted(whole, params.trees || mostRounds, (of) => ({
       rows: valid,
-      loss: (scores) => of.loss(scores, valid.labels, weights),
+      loss: (scores) => of.loss(scores, judged),
     }));
     run.progress.done(`${best} rounds`);
     return {
@@ -328,8 +343,8 @@ async function boostedFolds(
   boosted: (data: Labelled, rounds: number, watch: (of: Objective) => Watch) => Promise<Boosted>,
   run: Run,
 ): Promise<Boosted[]> {
-  const { rows, labels } = whole;
-  const partOf = dealt(rows, labels, parts, run);
+  const { rows } = whole;
+  const partOf = dealt(whole, parts, run);
   const mark = kernel.mark();
   const weightsAt = rowFloats(kernel, rows);
   const weights = kernel.f32(weightsAt, rows);
@@ -344,7 +359,7 @@ async function boostedFolds(
     }
     found.push(
       await boosted({ ...whole, weights, weightsAt }, mostRounds, (of) => ({
-        loss: (scores) => of.loss(scores, labels, held),
+        loss: (scores) => of.loss(scores, { ...whole, weights: held }),
       })),
     );
     run.progress.done(`${found[part].best} rounds`);
@@ -353,12 +368,21 @@ async function boostedFolds(
   return found;
 }
 
-/** Deals rows to parts at random, evenly within every class. */
-function dealt(rows: number, labels: Float32Array, parts: number, run: Run): Uint8Array {
-  const order = run.rng("gbdt folds").shuffle(Uint32Array.from({ length: rows }, (_, r) => r));
-  const next = new Map<number, number>();
+/** Deals rows to parts at random: evenly within every class, or whole queries. */
+function dealt({ rows, labels, queries }: Labelled, parts: number, run: Run): Uint8Array {
+  const rng = run.rng("gbdt folds");
+  const shuffled = (count: number): Uint32Array =>
+    rng.shuffle(Uint32Array.from({ length: count }, (_, i) => i));
   const part = new Uint8Array(rows);
-  for (const r of order) {
+  if (queries) {
+    const { starts, rows: rowsOf } = queries;
+    shuffled(starts.length - 1).forEach((q, i) => {
+      for (const r of rowsOf.subarray(starts[q], starts[q + 1])) part[r] = i % parts;
+    });
+    return part;
+  }
+  const next = new Map<number, number>();
+  for (const r of shuffled(rows)) {
     const own = Number.isInteger(labels[r]) ? labels[r] : -1;
     const at = next.get(own) ?? 0;
     part[r] = at % parts;
@@ -407,7 +431,8 @@ function labelled(
   { classes, positive }: TrainingData,
   { balanced, scale_pos_weight: scale }: Params,
 ): Labelled {
-  const plain = { kernel, rows: rows.rows, labels: rows.labels, labelsAt: rows.labelsAt };
+  const { labels, labelsAt, queries } = rows;
+  const plain = { kernel, rows: rows.rows, labels, labelsAt, queries };
   const given = rows.weightsAt ? kernel.f32(rows.weightsAt, rows.rows) : undefined;
   const count = classes?.length ?? 0;
   if ((!balanced && scale === 1) || count === 0)
@@ -425,21 +450,48 @@ function labelled(
   return { ...plain, weights, weightsAt };
 }
 
-function checkLabels({ labels }: ReadRows, objective: Chosen, { target, relation }: TrainingData): void {
-  const least =
-    objective === "poisson" || objective === "tweedie"
-      ? 0
-      : objective === "gamma"
-        ? Number.MIN_VALUE
-        : -Infinity;
-  const bad = labels.find((label) => label < least);
+/** The values that the targets of an objective may have, both ends included. */
+const targets: Partial<Record<Chosen, { least: number; most: number; words: string; sql: string }>> = {
+  poisson: { least: 0, most: Infinity, words: "of 0 or more", sql: ">= 0" },
+  tweedie: { least: 0, most: Infinity, words: "of 0 or more", sql: ">= 0" },
+  gamma: { least: Number.MIN_VALUE, most: Infinity, words: "above 0", sql: "> 0" },
+  lambdarank: {
+    least: 0,
+    most: mostRelevant,
+    words: `of 0 to ${mostRelevant}`,
+    sql: `BETWEEN 0 AND ${mostRelevant}`,
+  },
+};
+
+function checkLabels(
+  { labels, queries }: ReadRows,
+  objective: Chosen,
+  { target, relation, roles }: TrainingData,
+): void {
+  const allowed = targets[objective];
+  if (!allowed) return;
+  const bad = labels.find((label) => label < allowed.least || label > allowed.most);
   if (bad !== undefined)
     throw new ShopaiError(
       "data",
-      `objective=${objective} is for values ${least === 0 ? "of 0 or more" : "above 0"}, and ${target!.name} holds ${bad}`,
+      `objective=${objective} is for values ${allowed.words}, and ${target!.name} holds ${bad}`,
       {
         where: relation.name,
-        try: `--param objective=squared, or --where '"${target!.name}" ${least === 0 ? ">=" : ">"} 0'`,
+        try: `--where '"${target!.name}" ${allowed.sql}'${queries ? "" : ", or --param objective=squared"}`,
       },
     );
+  if (queries && !someOrder(queries, labels))
+    throw new ShopaiError(
+      "data",
+      `all rows of every ${roles.query} have the same ${target!.name}: there is no order to learn`,
+      { where: relation.name, try: "rows that were not chosen beside those that were" },
+    );
+}
+
+/** Whether the rows of some query differ in relevance. */
+function someOrder({ starts, rows }: Queries, labels: Float32Array): boolean {
+  for (let q = 0; q + 1 < starts.length; q++)
+    for (let i = starts[q] + 1; i < starts[q + 1]; i++)
+      if (labels[rows[i]] !== labels[rows[starts[q]]]) return true;
+  return false;
 }

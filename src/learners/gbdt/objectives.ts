@@ -1,5 +1,7 @@
 import type { SharedKernel } from "../../engine/pool.js";
+import { writeGradients } from "./gradients.js";
 import type { Grown } from "./grow.js";
+import { lambdarank, type LambdarankParams, type Queries } from "./lambdarank.js";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { Link } from "./trees.js";
 import type { Workspace } from "./workspace.js";
@@ -36,17 +38,23 @@ export interface Objective {
   gradients(ask: GradientAsk): void;
   /** Sets better values of the leaves than the second-order step. */
   renew?(ask: RenewAsk): void;
-  /** Mean loss of raw scores, an array per output, on rows with these labels and weights. */
-  loss(scores: readonly Float32Array[], labels: Float32Array, weights: Float32Array | undefined): number;
+  /** Mean loss of raw scores, an array per output, on rows. */
+  loss(scores: readonly Float32Array[], rows: Judged): number;
+}
+
+/** What a loss needs to know of rows. */
+export interface Judged {
+  labels: Float32Array;
+  weights?: Float32Array;
+  /** Ranking: which rows stand beside each other. */
+  queries?: Queries;
 }
 
 /** Training rows as objectives see them. */
-export interface Labelled {
+export interface Labelled extends Judged {
   kernel: SharedKernel;
   rows: number;
-  labels: Float32Array;
   labelsAt: number;
-  weights?: Float32Array;
   weightsAt: number;
 }
 
@@ -61,6 +69,7 @@ export const objectiveNames = [
   "poisson",
   "gamma",
   "tweedie",
+  "lambdarank",
 ] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];
 
@@ -74,9 +83,10 @@ export const linkOf: Record<Exclude<ObjectiveName, "auto">, Link> = {
   poisson: "exp",
   gamma: "exp",
   tweedie: "exp",
+  lambdarank: "identity",
 };
 
-export interface ObjectiveParams {
+export interface ObjectiveParams extends LambdarankParams {
   /** Quantile that `quantile` predicts. */
   quantile: number;
   /** Residual beyond which `huber` counts absolute errors, in units of the target. */
@@ -137,6 +147,8 @@ export function objectiveOf(
         (s, y) => y * Math.exp(-s),
         (s, y) => s + y * Math.exp(-s),
       );
+    case "lambdarank":
+      return lambdarank(data, params);
     case "tweedie": {
       const a = 1 - params.power;
       const b = 2 - params.power;
@@ -163,7 +175,7 @@ function binary(data: Labelled): Objective {
     gradients({ workspace, scores, g, h, partials }) {
       workspace.phase("binaryGradients", rows, scores[0], labelsAt, weightsAt, g, h, partials);
     },
-    loss: ([scores], labels, weights) =>
+    loss: ([scores], { labels, weights }) =>
       meanLoss(labels.length, weights, (r) => {
         const signed = labels[r] === 1 ? scores[r] : -scores[r];
         return signed > 0 ? Math.log1p(Math.exp(-signed)) : Math.log1p(Math.exp(signed)) - signed;
@@ -206,7 +218,7 @@ function multiclass(data: Labelled, classes: number): Objective {
         (r) => Math.max(factor * p[r] * (1 - p[r]), 1e-16),
       );
     },
-    loss: (scores, truth, given) =>
+    loss: (scores, { labels: truth, weights: given }) =>
       meanLoss(truth.length, given, (r) => {
         let most = -Infinity;
         for (let k = 0; k < classes; k++) most = Math.max(most, scores[k][r]);
@@ -242,7 +254,8 @@ function pointwise(
         (r) => Math.max(hessian(score[r], labels[r]), 1e-16),
       );
     },
-    loss: ([scores], truth, given) => meanLoss(truth.length, given, (r) => loss(scores[r], truth[r])),
+    loss: ([scores], { labels: truth, weights: given }) =>
+      meanLoss(truth.length, given, (r) => loss(scores[r], truth[r])),
   };
 }
 
@@ -268,44 +281,6 @@ function renewed(data: Labelled, quantile: number): Objective {
       });
     },
   };
-}
-
-const block = 4096;
-
-export function writeGradients(
-  kernel: SharedKernel,
-  rows: number,
-  g: number,
-  h: number,
-  partials: number,
-  weights: Float32Array | undefined,
-  gradient: (r: number) => number,
-  hessian: (r: number) => number,
-): void {
-  const gs = kernel.f32(g, rows);
-  const hs = kernel.f32(h, rows);
-  const blocks = Math.ceil(rows / block);
-  const sums = kernel.f32(partials, blocks * 16).fill(0);
-  for (let b = 0; b < blocks; b++) {
-    let sumG = 0;
-    let sumH = 0;
-    let mostG = 0;
-    let mostH = 0;
-    for (let r = b * block; r < Math.min(rows, (b + 1) * block); r++) {
-      const weight = weights ? weights[r] : 1;
-      gs[r] = gradient(r) * weight;
-      hs[r] = hessian(r) * weight;
-      const size = Math.abs(gs[r]);
-      sumG += size;
-      sumH += hs[r];
-      if (size > mostG) mostG = size;
-      if (hs[r] > mostH) mostH = hs[r];
-    }
-    sums[b * 16] = sumG;
-    sums[b * 16 + 4] = sumH;
-    sums[b * 16 + 8] = mostG;
-    sums[b * 16 + 12] = mostH;
-  }
 }
 
 function meanLoss(rows: number, weights: Float32Array | undefined, loss: (r: number) => number): number {

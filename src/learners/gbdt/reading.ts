@@ -1,3 +1,4 @@
+import { ShopaiError } from "../../core/errors.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
@@ -7,7 +8,17 @@ import { breathe } from "../breathe.js";
 import type { TrainingData } from "../learner.js";
 import { edgesOf, layoutOf, mostEdges, writeMeta, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
-import { codeSql, columnSql, isNumber, levelsOf, manyLevels, statistic, type Statistic } from "./columns.js";
+import {
+  codesInOrder,
+  codeSql,
+  columnSql,
+  isNumber,
+  levelsOf,
+  manyLevels,
+  statistic,
+  type Statistic,
+} from "./columns.js";
+import { queriesOf, type Queries } from "./lambdarank.js";
 import type { TreeColumn } from "./trees.js";
 
 /** Rows that bin edges are found from; all rows while they are fewer. */
@@ -35,8 +46,8 @@ export interface ReadRows extends BinnedRows {
   labelsAt: number;
   /** 0: none. */
   weightsAt: number;
-  /** Numbers of the queries; ranking only. */
-  queries?: Float64Array;
+  /** Ranking: the rows of every query. */
+  queries?: Queries;
 }
 
 export interface Reading {
@@ -364,5 +375,28 @@ async function encoded(
     const weight = found.get("weight");
     if (weight) weights!.set(weight, from);
   });
-  return { rows, at, labels, labelsAt, weightsAt };
+  const queries = data.task === "ranking" ? await queriesIn(data, relation) : undefined;
+  return { rows, at, labels, labelsAt, weightsAt, queries };
+}
+
+/** The rows of every query. @throws ShopaiError "data" for rows without one */
+async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
+  const name = roles.query!;
+  const { codeOf } = await codesInOrder(relation, name);
+  const missing = codeOf.reduce((sum, code) => sum + (code < 0 ? 1 : 0), 0);
+  if (missing > 0)
+    throw new ShopaiError("data", `${missing} rows have no ${name}, and rows are ranked within it`, {
+      where: relation.name,
+      try: `--where '${ident(name)} IS NOT NULL'`,
+    });
+  // Numbered as they first appear, so that they depend on the order of the rows alone.
+  const numbers = new Map<number, number>();
+  return queriesOf(
+    codeOf.map((code) => {
+      const known = numbers.get(code);
+      if (known !== undefined) return known;
+      numbers.set(code, numbers.size);
+      return numbers.size - 1;
+    }),
+  );
 }

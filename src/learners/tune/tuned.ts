@@ -46,6 +46,7 @@ const usualMetric: Record<Task, string> = {
   regression: "rmse",
   recommendation: "ndcg@10",
   rating: "rmse",
+  ranking: "ndcg@10",
   clustering: "silhouette",
   anomaly: "auc",
 };

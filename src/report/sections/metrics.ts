@@ -48,6 +48,7 @@ const leading: Record<string, string[]> = {
   regression: ["rmse", "mae"],
   rating: ["rmse", "mae"],
   recommendation: ["ndcg@10"],
+  ranking: ["ndcg@10"],
   clustering: ["silhouette"],
   forecast: ["wape"],
 };

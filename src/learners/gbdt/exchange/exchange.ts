@@ -36,7 +36,7 @@ export function exported(
       try: "a model of gbdt or forest",
     });
   const { learner, task, features, target, classes, positive } = card;
-  if (task !== "classification" && task !== "regression")
+  if (task !== "classification" && task !== "regression" && task !== "ranking")
     throw new ShopaiError(
       "model",
       `scores of ${learner} are made of lengths of paths, which other tools do not know`,
