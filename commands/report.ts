@@ -70,7 +70,8 @@ async function inputOf(path: string): Promise<(string | RunFacts)[]> {
   const runs = found.filter((one) => one !== undefined);
   if (runs.length > 0) return runs;
   if (plain !== stateFolder && knownPipelines().length === 0) return [path];
-  throw new ShopaiError("data", `no pipeline of that name ran here`, {
+  const what = plain === stateFolder ? "no pipeline ran here" : "no pipeline of that name ran here";
+  throw new ShopaiError("data", what, {
     where: path,
     try: knownPipelines().length > 0 ? `shopai report ${knownPipelines()[0]}` : "shopai run",
   });

@@ -28,7 +28,10 @@ export async function runFacts(pipeline: string, listing: CommandListing): Promi
         .sort()
     : [];
   if (!record && results.length === 0) return undefined;
-  const names = record ? record.stages.map(({ stage }) => stage) : results;
+  // A run that was cut short tells only of the stages that it came to; the lock has what earlier ones left.
+  const names = record
+    ? [...new Set([...record.stages.map(({ stage }) => stage), ...Object.keys(record.lock)])]
+    : results;
   const stages: RunFacts["stages"] = [];
   for (const name of names) {
     const outcome = record?.stages.find(({ stage }) => stage === name);

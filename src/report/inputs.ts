@@ -12,8 +12,7 @@ import { result } from "./sections/result.js";
 import { sections } from "./sections/listing.js";
 import { isObject, type Document, type Found } from "./sections/section.js";
 
-const understood =
-  "a table, a model folder, metrics.json of evaluate, a result of any command saved with --json, the name of a pipeline that ran here, or .shopai/";
+const understood = "a table, a model folder, a result saved as JSON, or the name of a pipeline that ran here";
 
 /** Larger JSON documents than this are no results. */
 const largestDocument = 64 * 1024 * 1024;

@@ -43,6 +43,11 @@ export function shareText(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+/** Settings and factors: three digits at most, no zeros behind them. */
+export function briefText(value: number): string {
+  return String(Number(value.toPrecision(3))).replace("-", "−");
+}
+
 /** Money in whole units above a hundred, else in hundredths; no currency, because the files name none. */
 export function moneyText(value: number | null): string {
   if (value === null) return "–";

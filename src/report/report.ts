@@ -8,6 +8,7 @@ import { numberText } from "./numbers.js";
 import type { Page, Part, Section } from "./page.js";
 import type { RunFacts, Spell } from "./run-facts.js";
 import { sections } from "./sections/listing.js";
+import { table } from "./sections/quality.js";
 import type { Found, Making, SectionKind, WeightedFact } from "./sections/section.js";
 
 export interface ReportAsk {
@@ -57,8 +58,9 @@ export async function reportOf(
   for (const input of sorted) {
     run.signal.throwIfAborted();
     const { section, name } = input;
+    const several = of(section).length > 1 && section !== table;
     for (const fact of (await section.facts?.(input, making)) ?? [])
-      facts.push({ ...fact, from: section.name });
+      facts.push({ ...fact, label: several ? `${fact.label}: ${name}` : fact.label, from: section.name });
     const parts = await section.parts(input, making);
     made.push({ title: say.titles[section.name], about: name, parts });
   }

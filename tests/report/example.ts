@@ -5,6 +5,7 @@ export const example = [
   "metrics.json",
   "decision.json",
   "drift.json",
+  "promotion.json",
   "clean.json",
   "backtest.json",
   "orders.csv",

@@ -114,12 +114,12 @@ describe("a report", () => {
       ["Money to order", "3,988"],
       ["Saved by ordering", "574"],
       ["Cost of a decision", "0.41"],
+      ["Not promoted: conversion", "Version 2"],
       ["Pairs ranked rightly", "89.5 %"],
       ["Positives in the best tenth", "40.0 %"],
       ["Change of auc", "−0.0012"],
       ["Forecast", "784"],
       ["Less error than the seasonal naive", "7.6 %"],
-      ["Users with recommendations", "4"],
     ]);
     expect(facts[2].text).toBe(
       "Mean cost of a decision on these rows (95 %: 0.3192 to 0.5051). Taking none for positive would cost 1.61, taking all for positive 0.80.",

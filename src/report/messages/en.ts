@@ -31,6 +31,7 @@ export const en = {
     run: "The run",
     decision: "Decisions",
     orders: "Orders",
+    promotion: "Promotion",
     metrics: "Evaluation",
     drift: "Drift",
     forecasts: "Forecasts",
@@ -49,6 +50,7 @@ export const en = {
   kinds: {
     decision: "result of decide",
     orders: "orders",
+    promotion: "result of models promote",
     metrics: "metrics",
     drift: "result of monitor",
     forecasts: "forecasts",
@@ -137,6 +139,19 @@ export const en = {
     worse: (name: string, value: string, units: string, bound: string) =>
       `${name}\n${value} for ${units} units\nbound by: ${bound}`,
     none: "nothing",
+  },
+  promotion: {
+    name: "name",
+    version: "version",
+    promoted: "promoted",
+    champion: "champion",
+    rules: "Rules of promotion",
+    head: ["rule", "passed", "what was found"],
+    versionOf: (n: string) => `Version ${n}`,
+    is: (name: string) => `New champion of ${name}`,
+    isNot: (name: string) => `Not promoted: ${name}`,
+    because: (n: string) => `It passed all ${n} rules.`,
+    stays: (champion: string, rules: string) => `Version ${champion} stays champion. Broken: ${rules}.`,
   },
   metrics: {
     task: "task",

@@ -1,6 +1,6 @@
 import type { PermutationImportance } from "../../learners/permutation-importance.js";
 import type { LineChart } from "../charts/chart.js";
-import { numberText, shareText } from "../numbers.js";
+import { briefText, numberText, shareText } from "../numbers.js";
 import { figure, type Cell, type Figure, type Part } from "../page.js";
 import type { MetricsResult } from "./metrics.js";
 import type { Making } from "./section.js";
@@ -128,13 +128,7 @@ function gainsOf(result: MetricsResult, { say }: Making): Figure | undefined {
       lines: [{ name: words.found, points: share.map((own, i) => [own, tpr[i]]) }, diagonal(words.base)],
       mark: at > 0 ? { x: share[at], y: tpr[at], label: words.chosen } : undefined,
       tips: share.map((own, i) =>
-        own === 0
-          ? ""
-          : words.gainsTip(
-              shareText(own),
-              shareText(tpr[i]),
-              numberText(Number((tpr[i] / own).toPrecision(2))),
-            ),
+        own === 0 ? "" : words.gainsTip(shareText(own), shareText(tpr[i]), briefText(tpr[i] / own)),
       ),
     },
     data: { head: [words.share, words.found], rows: thinned(share.map((own, i) => [own, tpr[i]])) },
@@ -219,9 +213,7 @@ function confusionOf({ confusion, decision }: MetricsResult, { say }: Making): F
   const { tp, fp, fn, tn } = confusion;
   const names = [decision?.positive ?? words.positive, decision?.negative ?? words.negative];
   return matrixFigure(
-    decision?.threshold === undefined
-      ? words.confusionPlain
-      : words.confusion(numberText(decision.threshold)),
+    decision?.threshold === undefined ? words.confusionPlain : words.confusion(briefText(decision.threshold)),
     names,
     [
       [tp, fn],

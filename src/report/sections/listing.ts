@@ -6,6 +6,7 @@ import { forecasts } from "./forecasts.js";
 import { metrics } from "./metrics.js";
 import { model } from "./model.js";
 import { orders } from "./orders.js";
+import { promotion } from "./promotion.js";
 import { profile, table } from "./quality.js";
 import { recommendations } from "./recommendations.js";
 import { rejects } from "./rejects.js";
@@ -21,6 +22,7 @@ import type { SectionKind } from "./section.js";
 export const sections: readonly SectionKind<any>[] = [
   decision,
   orders,
+  promotion,
   metrics,
   drift,
   backtest,

@@ -1,4 +1,4 @@
-import { moneyText as money, numberText, shareText } from "../numbers.js";
+import { briefText, moneyText as money, numberText, shareText } from "../numbers.js";
 import { intervalText } from "./interval.js";
 import type { MetricsResult } from "./metrics.js";
 import { weights, type Making, type WeightedFact } from "./section.js";
@@ -68,7 +68,7 @@ function qualityFacts(result: MetricsResult, lead: string | undefined, { say }: 
       weight: weight + 1,
       figure: shareText(best.gain),
       label: words.lift,
-      text: words.liftText(shareText(best.gain), numberText(Number(best.lift.toPrecision(2)))),
+      text: words.liftText(shareText(best.gain), briefText(best.lift)),
     });
   return facts;
 }

@@ -7,7 +7,7 @@ import type { Fairness } from "../../metrics/fairness.js";
 import { metricFamilies } from "../../metrics/listing.js";
 import { metricInfo, withoutCut, type MetricInfo } from "../../metrics/metric.js";
 import type { SliceScore } from "../../metrics/scorecard.js";
-import { numberText } from "../numbers.js";
+import { briefText, numberText } from "../numbers.js";
 import { figure, type Cell, type Part } from "../page.js";
 import { curveParts, importanceParts } from "./curves.js";
 import { fairnessParts } from "./fairness.js";
@@ -77,7 +77,10 @@ export const metrics = defineSection<MetricsResult>({
           ...optional(words.users, users),
           ...(lead ? [[lead, values[lead]] as [string, Cell]] : []),
           ...optional(words.positive, decision?.positive),
-          ...optional(words.threshold, decision?.threshold),
+          ...optional(
+            words.threshold,
+            decision?.threshold === undefined ? undefined : briefText(decision.threshold),
+          ),
           ...optional(words.thresholdBy, decision?.threshold_by),
         ],
       },
