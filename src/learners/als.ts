@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Rng } from "../core/rng.js";
 import type { Run } from "../engine/run.js";
 import {
@@ -141,7 +142,7 @@ function penaltyOf(weights: Float32Array, cols: number, lambda: number, scaling:
   if (scaling === 0) return lambda;
   let confidence = cols;
   for (const weight of weights) confidence += weight;
-  return lambda * confidence ** scaling;
+  return lambda * power(confidence, scaling);
 }
 
 function startingFactors(into: Float32Array, factors: number, width: number, rng: Rng): void {

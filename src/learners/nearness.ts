@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Run } from "../engine/run.js";
 import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { plainNearest, sharedNearest, type Likeness } from "../kernels/similarity.js";
@@ -57,10 +58,10 @@ export async function nearestRows(matrix: Csr, nearness: Nearness, run: Run): Pr
  */
 function likenessOf(rows: Csr, { similarity, alpha, beta, shrink }: Nearness): Likeness {
   const squares = squaredLengths(rows);
-  const power = (exponent: number): Float32Array => Float32Array.from(squares, (s) => s ** exponent);
+  const raised = (exponent: number): Float32Array => Float32Array.from(squares, (s) => power(s, exponent));
   if (similarity === "cosine" || similarity === "asymmetric") {
     const own = similarity === "cosine" ? 0.5 : alpha;
-    return { form: "ratio", left: power(own), right: power(1 - own), shared: 0, shrink };
+    return { form: "ratio", left: raised(own), right: raised(1 - own), shared: 0, shrink };
   }
   const [a, b] = { jaccard: [1, 1], dice: [0.5, 0.5], tversky: [alpha, beta] }[similarity];
   const times = (factor: number): Float32Array => Float32Array.from(squares, (s) => factor * s);
