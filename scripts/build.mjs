@@ -32,9 +32,12 @@ function filesBelow(folder, ending) {
 
 function buildKernels() {
   mkdirSync("dist/wasm", { recursive: true });
-  for (const source of filesBelow("src", ".as.ts")) {
+  // A kernel that outgrew one file is an entry and its parts, which it imports.
+  const part = ".part.as.ts";
+  for (const source of filesBelow("src", ".as.ts").filter((name) => !name.endsWith(part))) {
     const out = `dist/wasm/${basename(source, ".as.ts")}.wasm`;
-    if (existsSync(out) && statSync(out).mtimeMs > statSync(source).mtimeMs) continue;
+    const changed = [source, ...filesBelow(dirname(source), part)].map((name) => statSync(name).mtimeMs);
+    if (existsSync(out) && statSync(out).mtimeMs > Math.max(...changed)) continue;
     const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable", "simd"];
     // Kernels of the worker pool share their memory; one that says so has its own.
     if (!readFileSync(source, "utf8").startsWith("// memory: own"))
