@@ -12,7 +12,7 @@ import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import { trainingData, type TrainingAsk } from "../src/learners/training.js";
+import { asRead, trainingData, type TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
@@ -116,6 +116,9 @@ const options = {
   cost: option
     .pairs("what errors cost: fp=1, fn=5; sets the threshold by expected cost unless --threshold does")
     .default({}),
+  classWeight: option
+    .pairs("what rows of a class count, repeatable: fraud=10; others count as they are")
+    .default({}),
   alertsPerDay: option
     .integer("set the threshold so that at most so many rows a day are positive; needs --time", { min: 1 })
     .optional(),
@@ -175,13 +178,13 @@ const train = defineCommand({
     if (!learnerNames.includes(name) && /[./\\]/.test(name))
       throw new ShopaiError("usage", `the learner comes first, before ${name}`, { try: "shopai learners" });
     const learner = await learnerNamed(name);
-    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
+    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal, copied: true });
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
     const warnings = await suspicions(
-      await trainingData(learner, table, procedure, { ...run, warn: () => undefined }),
+      asRead(await trainingData(learner, table, procedure, { ...run, warn: () => undefined })),
     );
     for (const warning of warnings) run.warn(warning);
     const measured =
@@ -256,6 +259,7 @@ async function procedureOf(
     valid: valid?.inputs.map(({ sha256 }) => sha256),
     items: items?.inputs.map(({ sha256 }) => sha256),
     asked: { ...ask, valid: undefined, items: undefined },
+    classWeight: o.classWeight,
     fair: o.fair && [o.fair, o.group],
     by: o.tuneBy ?? "tpe",
     metric: o.tuneMetric,
@@ -288,6 +292,7 @@ async function procedureOf(
           ? undefined
           : parseThreshold(o.threshold, cost),
     cost,
+    classWeights: Object.keys(o.classWeight).length > 0 ? o.classWeight : undefined,
     fair: o.fair && { by: o.fair, group: o.group! },
     folds: { folds: o.cv ?? 5, ...dealing },
   };

@@ -1,8 +1,8 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { openParquet } from "./open-parquet.js";
-import { isText, openTextFiles, type RawTable } from "./open-text.js";
-import { where, type Relation } from "./relation.js";
+import { isText, openTextFiles, type RawTable, type TextOptions } from "./open-text.js";
+import { materialised, where, type Relation } from "./relation.js";
 import { sourceFiles, type SourceFile } from "./source.js";
 import { typed } from "./typed-text.js";
 
@@ -16,6 +16,8 @@ export interface OpenOptions {
   /** A user's predicate (`--where`). */
   where?: string;
   signal?: AbortSignal;
+  /** Text files are parsed once and lie in the engine from then on: for what is read many times. */
+  copied?: boolean;
 }
 
 /**
@@ -35,7 +37,10 @@ export async function openTable(
   const name = inputs.join(" ");
   const [first] = files;
   const raw = await rawFiles(engine, files, name, options);
-  if (raw) return where(await typed(raw), options.where);
+  if (raw) {
+    const rows = await where(await typed(raw), options.where);
+    return options.copied ? materialised(rows) : rows;
+  }
   const other = files.find((file) => file.format.name !== first.format.name);
   if (other)
     throw new ShopaiError(
@@ -58,7 +63,7 @@ export async function openTable(
 export function openRaw(
   engine: Engine,
   inputs: readonly string[],
-  options: OpenOptions = {},
+  options: TextOptions = {},
 ): Promise<RawTable | undefined> {
   return rawFiles(engine, sourceFiles(inputs, options.format), inputs.join(" "), options);
 }
@@ -67,7 +72,7 @@ async function rawFiles(
   engine: Engine,
   files: readonly SourceFile[],
   name: string,
-  options: OpenOptions,
+  options: TextOptions,
 ): Promise<RawTable | undefined> {
   if (isText(files[0])) return openTextFiles(engine, files, name, options);
   if (files[0].format.name !== "image") return undefined;

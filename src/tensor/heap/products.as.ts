@@ -1,4 +1,4 @@
-// Matrix products, packed: any strides, so any transposition.
+// part of other kernels: Matrix products, packed: any strides, so any transposition.
 
 /** Columns of a panel of B, and rows of a strip of A: 4 x 8 accumulators fit the registers. */
 const NR: i32 = 8;

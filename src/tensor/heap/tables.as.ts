@@ -1,5 +1,5 @@
-// Rows taken out of a table by their number, and their gradients put back.
-import { addRow } from "./rows.part.as";
+// part of other kernels: Rows taken out of a table by their number, and their gradients put back.
+import { addRow } from "./rows.as";
 
 /** out[r] = table[ids[r]], rows of `d` floats. Returns the first place whose id is out of range, else -1. */
 export function gather(n: i32, d: i32, rows: i32, table: usize, ids: usize, out: usize): i32 {

@@ -1,5 +1,5 @@
-// Convolutions as products: patches of images as columns.
-import { addRow } from "./rows.part.as";
+// part of other kernels: Convolutions as products: patches of images as columns.
+import { addRow } from "./rows.as";
 
 /**
  * Patches of images: cols[(b, oy, ox), (ky, kx, c)] = x[b, oy * stride + ky - top, ox * stride + kx - left, c],

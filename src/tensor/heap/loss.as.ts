@@ -1,6 +1,6 @@
-// Cross-entropy that never stores its logits.
-import { gemm, gemmScratch } from "./products.part.as";
-import { addRow, exponentials, scaleRow } from "./rows.part.as";
+// part of other kernels: Cross-entropy that never stores its logits.
+import { gemm, gemmScratch } from "./products.as";
+import { addRow, exponentials, scaleRow } from "./rows.as";
 
 /** Rows of a tile of the fused cross-entropy. */
 const TILE: i32 = 64;

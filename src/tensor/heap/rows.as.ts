@@ -1,4 +1,4 @@
-// What kernels do to rows of floats.
+// part of other kernels: What kernels do to rows of floats.
 
 export function addRow(d: i32, to: usize, from: usize): void {
   let i = 0;

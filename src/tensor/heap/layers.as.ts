@@ -1,5 +1,5 @@
-// Dropout, layer normalisation and the softmax of causal attention.
-import { dot, exponentials, scaleRow } from "./rows.part.as";
+// part of other kernels: Dropout, layer normalisation and the softmax of causal attention.
+import { dot, exponentials, scaleRow } from "./rows.as";
 
 function hashed(index: v128, seed: v128): v128 {
   let h = v128.xor(i32x4.mul(index, i32x4.splat(0x9e3779b1)), seed);

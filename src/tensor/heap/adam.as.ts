@@ -1,4 +1,4 @@
-// The step of the optimiser.
+// part of other kernels: The step of the optimiser.
 
 /** Sum of squares, in double precision between blocks of 256. */
 export function squares(n: i32, x: usize): f64 {
