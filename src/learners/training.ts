@@ -127,7 +127,8 @@ async function besideRows(
     });
   const parts =
     learner.parts && (await (await import("./ensemble/parts.js")).partsOf(learner, relation, roles, ask));
-  return { parts, items: ask.items, itemFeatures: ask.items && ask.features };
+  // Of learners that take features of interactions, --features are those.
+  return { parts, items: ask.items, itemFeatures: ask.items && !learner.features ? ask.features : undefined };
 }
 
 /** The data as a learner sees them: dates and texts of numbers as numbers. */
