@@ -1,5 +1,4 @@
 import type { Run } from "../engine/run.js";
-import { scoped } from "../engine/scope.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
 import { spread } from "./draw.js";
@@ -52,14 +51,9 @@ const columnsAtOnce = 32;
 /** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
 export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
   const total = await countRows(rows);
-  const { engine, drop } = scoped(rows.engine);
-  // Every column is asked for by itself: a wide text file would be read as often.
-  const sample = await materialised({ ...(await spread(rows, total, sampleRows)), engine }, "reference");
-  const all = total <= sampleRows ? sample : rows;
-  const columns = await sketchesOf(all, sample, columnsOf(model));
-  const answers = await answersOf(model, all, total, run);
-  await drop();
-  return { rows: total, columns, answers };
+  const sample = await spread(rows, total, sampleRows);
+  const columns = await sketchesOf(rows, sample, columnsOf(model));
+  return { rows: total, columns, answers: await answersOf(model, rows, total, run) };
 }
 
 /** The columns whose distribution matters: features but instants, which never come back, the target, items and ratings. */

@@ -63,7 +63,13 @@ const params = {
     help: "grow trees level by level, or the best leaf first",
     search: ["depth", "leaf"],
   }),
-  depth: int({ default: 5, min: 1, max: 64, help: "most levels of splits", search: [3, 10] }),
+  depth: int({
+    default: 0,
+    min: 0,
+    max: 64,
+    help: "most levels of splits; 0: 4 for up to 5,000 rows, else 5",
+    search: [3, 10],
+  }),
   leaves: int({
     default: 0,
     min: 0,
@@ -257,6 +263,8 @@ function objectiveFor({ task, classes, positive }: TrainingData, { objective }: 
   return "multiclass";
 }
 
+/** Up to so many rows, trees are a level shallower by default. */
+const shallowRows = 5000;
 /** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
 const fewRows = 50_000;
 /** Folds of few rows; of many, one of twice as many tells the number of rounds. */
@@ -401,7 +409,7 @@ function boostParams(
   return {
     trees: params.trees,
     eta: params.eta,
-    depth: params.depth,
+    depth: params.depth || (data.rows <= shallowRows ? 4 : 5),
     leaves: params.leaves || (leafWise ? 31 : Infinity),
     grow: params.grow,
     rules: {
