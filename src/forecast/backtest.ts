@@ -71,6 +71,8 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projec
 
 /** Origins from which on it can be told how much wider intervals must be for an origin that none of them has seen. */
 const fewestOrigins = 3;
+/** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
+const leastWidened = 50;
 /** Intervals are not widened by more than this. */
 const widest = 3;
 
@@ -104,6 +106,7 @@ export function calibrations(
       return found;
     };
     return (level) => {
+      if (level < leastWidened) return 1;
       let factor = known.get(level);
       if (factor === undefined) {
         factor = wideningOf(
