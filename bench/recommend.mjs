@@ -1,11 +1,14 @@
-// Recommenders on public data, settings chosen without the test parts; writes the tables of docs/recommenders.md.
-// node bench/recommend.mjs [--data ../shared/data] [--only movielens,ratings,Beauty,LastFM,Video] [--dry]
+// Recommenders: speed beside implicit and NumPy (SHOPAI_PYTHON), memory with a million users, and figures on public data
+// with settings chosen without the test parts; writes the tables of docs/recommenders.md.
+// node bench/recommend.mjs [--data ../shared/data] [--only speed,scale,movielens,ratings,Beauty,LastFM,Video] [--dry]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { scale } from "./recommend/scale.mjs";
+import { speed } from "./recommend/speed.mjs";
 
 const option = (name, usual) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -13,7 +16,7 @@ const option = (name, usual) => {
 };
 const root = fileURLToPath(new URL("../", import.meta.url));
 const data = option("data", join(root, "../shared/data"));
-const only = option("only", "movielens,ratings,Beauty,LastFM,Video").split(",");
+const only = option("only", "speed,scale,movielens,ratings,Beauty,LastFM,Video").split(",");
 const dry = process.argv.includes("--dry");
 const docs = join(root, "docs/recommenders.md");
 const folder = mkdtempSync(join(tmpdir(), "shopai-bench-"));
@@ -336,6 +339,8 @@ function storedNegatives(name) {
 }
 
 try {
+  if (only.includes("speed")) await speed();
+  if (only.includes("scale")) await scale();
   if (!existsSync(data)) {
     console.log(`skipped: no data at ${data} (--data <folder>)`);
   } else {

@@ -31,9 +31,14 @@ function filesBelow(folder, ending) {
 
 function buildKernels() {
   mkdirSync("dist/wasm", { recursive: true });
-  for (const source of filesBelow("src", ".as.ts")) {
+  const sources = filesBelow("src", ".as.ts");
+  const isPart = (source) => readFileSync(source, "utf8").startsWith("// part of other kernels");
+  const parts = sources.filter(isPart);
+  for (const source of sources) {
+    if (parts.includes(source)) continue;
     const out = `dist/wasm/${basename(source, ".as.ts")}.wasm`;
-    if (existsSync(out) && statSync(out).mtimeMs > statSync(source).mtimeMs) continue;
+    if (existsSync(out) && [source, ...parts].every((file) => statSync(out).mtimeMs > statSync(file).mtimeMs))
+      continue;
     const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable", "simd"];
     // Kernels of the worker pool share their memory; one that says so has its own.
     if (!readFileSync(source, "utf8").startsWith("// memory: own"))

@@ -218,6 +218,43 @@ export function plainBpr({ matrix, factors, rate, penalty, rng }: BprProblem): B
   };
 }
 
+/** Times that every item of somebody is stepped along to find their factors. */
+const foldSteps = 40;
+
+/**
+ * Factors of somebody from what they had, those of items fixed: stochastic gradient steps as in training over each of
+ * their items in turn, against items drawn from a stream that the items themselves seed.
+ *
+ * @param start factors to begin with; zeros by default
+ */
+export function foldInPairs(
+  { width, items, biases }: { width: number; items: Float32Array; biases?: Float32Array },
+  had: Int32Array,
+  { rate, penalty }: Pick<BprProblem, "rate" | "penalty">,
+  start?: Float32Array,
+): Float64Array {
+  const x = new Float64Array(width);
+  if (start) x.set(start);
+  const count = items.length / width;
+  const known = new Set(had);
+  if (known.size === 0 || known.size >= count) return x;
+  const draw = drawer(
+    [...known].sort((a, b) => a - b).reduce((seed, item) => Math.imul(seed ^ item, 0x9e3779b1), 1),
+  );
+  const keep = 1 - rate * penalty;
+  for (let pass = 0; pass < foldSteps; pass++)
+    for (const i of known) {
+      const j = draw(count);
+      if (known.has(j)) continue;
+      let difference = biases ? biases[i] - biases[j] : 0;
+      for (let f = 0; f < width; f++) difference += x[f] * (items[i * width + f] - items[j * width + f]);
+      const push = rate / (1 + Math.exp(difference));
+      for (let f = 0; f < width; f++)
+        x[f] = keep * x[f] + push * (items[i * width + f] - items[j * width + f]);
+    }
+  return x;
+}
+
 /** mulberry32, as the kernel draws. */
 function drawer(seed: number): (n: number) => number {
   let state = seed;

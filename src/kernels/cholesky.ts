@@ -1,3 +1,6 @@
+import type { SharedKernel } from "../engine/pool.js";
+import type { Csr } from "./csr.js";
+
 /**
  * Symmetric positive definite matrices, dense, row-major, float64.
  *
@@ -146,6 +149,132 @@ async function invertedTranspose(l: Float64Array, n: number, tick: Tick): Promis
     await tick((start + width) / n);
   }
   return u;
+}
+
+/** A matrix of the products of the columns of X, on shared memory, and its inverse in its place. */
+export interface SharedInverse {
+  /** Rows are so many floats apart. */
+  stride: number;
+  /** (XᵀX + lambda I)⁻¹ negated, f32: the upper triangle and the diagonal of its first rows hold it. */
+  negated: Float32Array;
+  close(): void;
+}
+
+/** Bytes of shared memory that the inverse of an n x n matrix takes beside X. */
+export const sharedInverseBytes = (n: number): number => 4 * (n + 127) * (n + 127 + 3 * 128);
+
+/**
+ * (XᵀX + lambda I)⁻¹ in 32 bits; `kernel` is that of `cholesky.as.ts`. The steps are those of `choleskyFactor` and
+ * `choleskyInverse`, with blocks divided by a factor through its inverse; L fills the lower triangle, U the upper, and
+ * the product overwrites U.
+ *
+ * @param byRow    X, every entry with a value
+ * @param byColumn the same matrix by columns
+ * @returns undefined when the matrix is not positive definite in 32 bits
+ */
+export async function sharedInverse(
+  kernel: SharedKernel,
+  byRow: Csr,
+  byColumn: Csr,
+  lambda: number,
+  tick?: Tick,
+): Promise<SharedInverse | undefined> {
+  const n = byColumn.rows;
+  const size = kernel.exports.blockSize();
+  const blocks = Math.ceil(n / size);
+  const stride = blocks * size;
+  const i32 = (values: Int32Array): number => {
+    const at = kernel.alloc(4 * values.length);
+    kernel.i32(at, values.length).set(values);
+    return at;
+  };
+  const f32 = (values: Float32Array): number => {
+    const at = kernel.alloc(4 * values.length);
+    kernel.f32(at, values.length).set(values);
+    return at;
+  };
+  const a = kernel.alloc(4 * stride * stride);
+  const negated = kernel.f32(a, stride * stride);
+  negated.fill(0);
+  const packed = kernel.alloc(4 * stride * size);
+  const inverses = kernel.alloc(4 * stride * size);
+  const scratch = kernel.alloc(kernel.threads * kernel.exports.scratchBytes());
+  const counter = kernel.alloc(64);
+  const shared = (fn: string, ...given: number[]): void => {
+    kernel.i32(counter, 1)[0] = 0;
+    kernel.each(fn, ...given);
+  };
+  const mark = kernel.mark();
+  const sides = [byColumn, byRow].flatMap(({ starts, columns, values }) => [
+    i32(starts),
+    i32(columns),
+    f32(values!),
+  ]);
+  shared("gramRows", ...sides, n, stride, 1, a, counter);
+  kernel.release(mark);
+  for (let i = 0; i < n; i++) negated[i * stride + i] += lambda;
+  for (let i = n; i < stride; i++) negated[i * stride + i] = 1;
+  const inverseOf = (s: number): number => inverses + 4 * size * size * s;
+  for (let s = 0; s < blocks; s++) {
+    kernel.each("packRows", a, stride, s, 0, s * size, packed);
+    shared("updateColumn", a, stride, s, packed, counter, scratch);
+    if (kernel.exports.factorBlock(a, stride, s, inverseOf(s), scratch) >= 0) {
+      kernel.close();
+      return undefined;
+    }
+    shared("solveColumn", a, stride, s, inverseOf(s), counter, scratch);
+    await tick?.((s + 1) / blocks / 3);
+  }
+  for (let s = 0; s < blocks; s++) {
+    kernel.each("packRows", a, stride, s, 0, s * size, packed);
+    shared("invertColumn", a, stride, s, packed, inverseOf(s), counter, scratch);
+    await tick?.((1 + (s + 1) / blocks) / 3);
+  }
+  for (let s = 0; s < blocks; s++) {
+    kernel.each("packRows", a, stride, s, s * size, stride, packed);
+    shared("multiplyColumn", a, stride, s, packed, counter, scratch);
+    await tick?.((2 + (s + 1) / blocks) / 3);
+  }
+  return { stride, negated, close: () => kernel.close() };
+}
+
+/**
+ * How far a shared inverse P is from (XᵀX + lambda I)⁻¹, as a share of the diagonal: for a few columns p of it, the
+ * step P (e - (XᵀX + lambda I) p) of Newton's iteration, whose length is the error to first order. 64-bit sums.
+ */
+export function inverseError(x: Csr, lambda: number, { negated, stride }: SharedInverse): number {
+  const n = x.cols;
+  const probes = [...new Set([0, 1, 2, 3].map((part) => Math.floor((part * (n - 1)) / 3)))];
+  const columnOf = (j: number): Float64Array =>
+    Float64Array.from({ length: n }, (_, i) => -negated[Math.min(i, j) * stride + Math.max(i, j)]);
+  let worst = 0;
+  for (const j of probes) {
+    const p = columnOf(j);
+    const left = p.map((value) => -lambda * value);
+    left[j] += 1;
+    subtractGramTimes(x, p, left);
+    const step = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      const row = i * stride;
+      step[i] -= negated[row + i] * left[i];
+      for (let k = i + 1; k < n; k++) {
+        step[i] -= negated[row + k] * left[k];
+        step[k] -= negated[row + k] * left[i];
+      }
+    }
+    for (let i = 0; i < n; i++) worst = Math.max(worst, Math.abs(step[i] / negated[i * stride + i]));
+  }
+  return Number.isNaN(worst) ? Infinity : worst;
+}
+
+/** into -= XᵀX v */
+function subtractGramTimes(x: Csr, v: Float64Array, into: Float64Array): void {
+  for (let r = 0; r < x.rows; r++) {
+    let sum = 0;
+    for (let p = x.starts[r]; p < x.starts[r + 1]; p++) sum += (x.values ? x.values[p] : 1) * v[x.columns[p]];
+    for (let p = x.starts[r]; p < x.starts[r + 1]; p++)
+      into[x.columns[p]] -= (x.values ? x.values[p] : 1) * sum;
+  }
 }
 
 /**

@@ -38,6 +38,26 @@ export function transposed(matrix: Csr): Csr {
   return { rows: cols, cols: rows, starts: outStarts, columns: outColumns, values: outValues };
 }
 
+/** The same matrix without entries of 0, which are no sign of anything. */
+export function withoutZeros(matrix: Csr): Csr {
+  const { rows, values } = matrix;
+  if (!values || !values.includes(0)) return matrix;
+  const kept = values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0);
+  const starts = new Int32Array(rows + 1);
+  const columns = new Int32Array(kept);
+  const others = new Float32Array(kept);
+  let to = 0;
+  for (let r = 0; r < rows; r++) {
+    for (let p = matrix.starts[r]; p < matrix.starts[r + 1]; p++)
+      if (values[p] !== 0) {
+        columns[to] = matrix.columns[p];
+        others[to++] = values[p];
+      }
+    starts[r + 1] = to;
+  }
+  return { ...matrix, starts, columns, values: others };
+}
+
 /** Where a column stands in `columns[from..to)`, ascending, or -1: a binary search. */
 export function placeOf(columns: Int32Array, column: number, from: number, to: number): number {
   let low = from;

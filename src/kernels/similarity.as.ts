@@ -2,6 +2,7 @@
  * The k nearest of every row by the products of sparse rows; similarity.ts is the plain twin and explains the terms.
  * Every row is worked out alone and its sums have one order, so that it does not matter which thread takes it.
  */
+import { offer } from "./heap.as";
 
 /** Rows that a thread takes at a time. */
 const chunk: i32 = 16;
@@ -147,53 +148,10 @@ export function keepBest(
     const theirs = load<f32>(right + ((<usize>other) << 2));
     const below = form == 0 ? own * theirs + shrink : own + theirs + shared * product + shrink;
     const score = product / below;
-    if (size < k) {
-      store<i32>(ids + ((<usize>size) << 2), other);
-      store<f32>(best + ((<usize>size) << 2), score);
-      size++;
-      if (size == k) {
-        for (let root = (k >> 1) - 1; root >= 0; root--) siftDown(ids, best, root, k);
-        least = load<f32>(best);
-      }
-    } else if (score > least || (score == least && other < load<i32>(ids))) {
-      store<i32>(ids, other);
-      store<f32>(best, score);
-      siftDown(ids, best, 0, k);
-      least = load<f32>(best);
+    if (size < k || score >= least) {
+      size = offer(ids, best, size, k, other, score);
+      if (size == k) least = load<f32>(best);
     }
   }
   return size;
-}
-
-export function siftDown(ids: usize, best: usize, root: i32, end: i32): void {
-  const id = load<i32>(ids + ((<usize>root) << 2));
-  const score = load<f32>(best + ((<usize>root) << 2));
-  let place = root;
-  for (;;) {
-    let child = 2 * place + 1;
-    if (child >= end) break;
-    if (
-      child + 1 < end &&
-      worse(
-        ids,
-        best,
-        child + 1,
-        load<i32>(ids + ((<usize>child) << 2)),
-        load<f32>(best + ((<usize>child) << 2)),
-      )
-    )
-      child++;
-    if (!worse(ids, best, child, id, score)) break;
-    store<i32>(ids + ((<usize>place) << 2), load<i32>(ids + ((<usize>child) << 2)));
-    store<f32>(best + ((<usize>place) << 2), load<f32>(best + ((<usize>child) << 2)));
-    place = child;
-  }
-  store<i32>(ids + ((<usize>place) << 2), id);
-  store<f32>(best + ((<usize>place) << 2), score);
-}
-
-/** Whether the entry at a place is worse than another: less similar, or as similar and later. */
-function worse(ids: usize, best: usize, place: i32, id: i32, score: f32): bool {
-  const mine = load<f32>(best + ((<usize>place) << 2));
-  return mine < score || (mine == score && load<i32>(ids + ((<usize>place) << 2)) > id);
 }

@@ -83,8 +83,8 @@ export function sharedNearest(kernel: SharedKernel, { a, b, likeness, k: most }:
   return found;
 }
 
-/** The kept of every row, columns ascending: two transpositions sort them. */
-function packed(counts: Int32Array, nearest: Int32Array, similarity: Float32Array, k: number): Csr {
+/** The kept of every row, `k` places to a row, columns ascending: two transpositions sort them. */
+export function packed(counts: Int32Array, nearest: Int32Array, similarity: Float32Array, k: number): Csr {
   const rows = counts.length;
   const starts = new Int32Array(rows + 1);
   for (let row = 0; row < rows; row++) starts[row + 1] = starts[row] + counts[row];

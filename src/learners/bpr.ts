@@ -1,10 +1,10 @@
-import { plainBpr, sharedBpr } from "../kernels/bpr.js";
+import { foldInPairs, plainBpr, sharedBpr } from "../kernels/bpr.js";
+import { withoutZeros } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
-import { factorModel, loadFactors } from "./factor-model.js";
+import { factorModel, loadFactors, type Factors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
-import { defineLearner, int, real } from "./learner.js";
-import { withoutZeros } from "./nearness.js";
-import { catalogueOf } from "./recommendations.js";
+import { defineLearner, int, real, type Fitted } from "./learner.js";
+import { catalogueOf, type Catalogue } from "./recommendations.js";
 
 /**
  * Matrix factorisation that puts what a user had above what they had not.
@@ -15,7 +15,8 @@ import { catalogueOf } from "./recommendations.js";
 export default defineLearner({
   name: "bpr",
   task: "recommendation",
-  summary: "factors of users and items, learned from pairs: what a user had ranks above what not",
+  summary:
+    "factors of users and items, learned from pairs: what a user had ranks above what not; newcomers by fold-in",
   source:
     "Rendle, Freudenthaler, Gantner & Schmidt-Thieme (2009), BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI; the same for any number of threads: Gemulla et al. (2011), Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent, KDD",
   roles: { user: "required", item: "required", rating: "optional" },
@@ -79,10 +80,27 @@ export default defineLearner({
     trainer.close();
     // The share of drawn pairs that were in the right order in the last epoch.
     const about = Number.isNaN(right) ? {} : { pairs_right: right };
-    return factorModel(catalogueOf(data, interactions), found, { about });
+    return fitted(catalogueOf(data, interactions), found, { eta, lambda }, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
-    return factorModel(catalogue, factors);
+    return fitted(catalogue, factors, folder.card.params as unknown as Steps);
   },
 });
+
+interface Steps {
+  eta: number;
+  lambda: number;
+}
+
+function fitted(
+  catalogue: Catalogue,
+  factors: Factors,
+  { eta, lambda }: Steps,
+  about?: Record<string, unknown>,
+): Fitted {
+  return factorModel(catalogue, factors, {
+    about,
+    foldIn: ({ items }) => foldInPairs(factors, items, { rate: eta, penalty: lambda }),
+  });
+}

@@ -15,6 +15,8 @@ export interface Factors {
 export interface FactorWays {
   /** Factors of somebody from what they had: how newcomers are answered. */
   foldIn?(profile: Profile): ArrayLike<number>;
+  /** What `foldIn` takes of newcomers' columns. */
+  describe?: Scorer["describe"];
   about?: Record<string, unknown>;
   /** What `foldIn` needs when the model is loaded again. */
   saveOwn?(folder: FolderWriter): void;
@@ -33,7 +35,9 @@ export function factorModel(catalogue: Catalogue, factors: Factors, ways: Factor
   };
   const { foldIn } = ways;
   const scorer: Scorer = {
+    made: { factors },
     user: (user, into) => products(users.subarray(user * width, (user + 1) * width), into),
+    describe: ways.describe,
     profile: foldIn && ((profile, into) => products(foldIn(profile), into)),
     similar(item, into) {
       const of = items.subarray(item * width, (item + 1) * width);

@@ -5,8 +5,8 @@ import type { Reranker } from "./rerank.js";
 import { popularityIn } from "./segments.js";
 import { popularityRanks, sharesOf, trainingProfile, type Profile, type Scorer } from "./scorer.js";
 
-/** Where a list comes from: the user's training rows, rows that came later, or nothing but popularity. */
-export type Source = "model" | "history" | "popularity";
+/** Where a list comes from: the user's training rows, rows that came later, columns of a newcomer, or popularity alone. */
+export type Source = "model" | "history" | "features" | "popularity";
 
 /** The list of one user; the arrays are used again for the next. */
 export interface List {
@@ -16,8 +16,8 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
-  /** A score for every item, -Infinity for those that cannot be recommended. */
-  all: Float64Array;
+  /** A score for every item, -Infinity for those that cannot be recommended; of lists by a kernel not at hand. */
+  all?: Float64Array;
   /** The segment whose best sellers a stranger got, or -1. */
   segment: number;
 }
@@ -30,6 +30,8 @@ export interface Person {
   newer?: { items: Int32Array; values?: Float32Array };
   /** Code of the user's segment, or -1. */
   segment?: number;
+  /** What the learner makes of the columns of a newcomer. */
+  features?: Float32Array;
 }
 
 /**
@@ -85,7 +87,8 @@ export function scoreGiver(catalogue: Catalogue, scorer: Scorer): (person: Perso
     const source = sourceOf(scorer, profile);
     const segment = source === "popularity" ? (person.segment ?? -1) : -1;
     if (source === "popularity") scores.set(popularityIn(catalogue, segment));
-    else if (profile.fresh < profile.items.length && scorer.profile) scorer.profile(profile, scores);
+    else if ((profile.fresh < profile.items.length || source === "features") && scorer.profile)
+      scorer.profile(profile, scores);
     else scorer.user(person.user, scores);
     return { source, profile, segment, scores };
   };
@@ -93,12 +96,13 @@ export function scoreGiver(catalogue: Catalogue, scorer: Scorer): (person: Perso
 
 function sourceOf(scorer: Scorer, profile: Profile): Source {
   if (profile.user >= 0) return "model";
-  return profile.items.length > 0 && scorer.profile ? "history" : "popularity";
+  if (profile.items.length > 0 && scorer.profile) return "history";
+  return profile.features ? "features" : "popularity";
 }
 
 /** What a person had in training and since; an item of both counts as newer, its values added up. */
-export function profileOf(catalogue: Catalogue, { user, newer }: Person): Profile {
-  const before =
+export function profileOf(catalogue: Catalogue, { user, newer, features }: Person): Profile {
+  const before: Profile =
     user >= 0
       ? trainingProfile(catalogue, user)
       : {
@@ -106,6 +110,7 @@ export function profileOf(catalogue: Catalogue, { user, newer }: Person): Profil
           items: new Int32Array(),
           values: catalogue.seen.values && new Float32Array(),
           fresh: 0,
+          features,
         };
   if (!newer || newer.items.length === 0) return before;
   const again = new Set(newer.items);
@@ -114,7 +119,7 @@ export function profileOf(catalogue: Catalogue, { user, newer }: Person): Profil
     before.values && [...before.items.keys()].map((p) => [before.items[p], before.values![p]]),
   );
   return {
-    user,
+    ...before,
     items: Int32Array.from([...kept.map((p) => before.items[p]), ...newer.items]),
     values:
       before.values &&

@@ -14,9 +14,9 @@ import {
 import { measureRanking, rankingSubset, userAuc, type RankingRows } from "../metrics/ranking.js";
 import type { Slicing, Subject } from "../metrics/scorecard.js";
 import { columnNamed, findColumn, kindOf, relationOf, rowColumn, type Relation } from "../table/relation.js";
-import { breathe } from "./breathe.js";
 import type { Model } from "./learner.js";
-import { listMaker, type List, type Source } from "./lists.js";
+import { listsOf } from "./list-batches.js";
+import type { List, Source } from "./lists.js";
 import { rankedAmongSome } from "./measured-candidates.js";
 import type { MeasureAsk, Measured, RankedAmong } from "./measured.js";
 import type { Catalogue } from "./recommendations.js";
@@ -50,7 +50,7 @@ export async function measuredRanking(
   await model.prepare?.(run);
   const truth = await relevantItems(rows, catalogue, columns, run);
   const { engine } = rows;
-  const people = await peopleOf(catalogue, truth.relation, ask.history, run);
+  const people = await peopleOf(catalogue, scorer, truth.relation, ask.history, run, rows);
   const users = await engine.frame(
     `SELECT relevant${columns.map((_, i) => `, _slice_${i}`).join("")} FROM ${ident(truth.users)} ORDER BY number`,
     [
@@ -102,23 +102,25 @@ async function rankedAmongAll(
   run: Run,
 ): Promise<Ranked> {
   const drawn = await drawnForAuc(truth, catalogue, people.count, run);
-  const list = listMaker(catalogue, scorer, { k: cuts[cuts.length - 1] });
-  const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
+  const lists = listsOf(
+    catalogue,
+    scorer,
+    people,
+    { k: cuts[cuts.length - 1], whole: (user) => drawn[user] === 1 },
+    run,
+  );
+  const counts: Record<Source, number> = { model: 0, history: 0, features: 0, popularity: 0 };
   const auc = new Float64Array(people.count).fill(NaN);
   run.progress.stage("recommending");
   for (let from = 0; from < people.count; from += batch) {
     const to = Math.min(people.count, from + batch);
     const relevant = await relevantOf(truth, people.items, from, to);
     for (let user = from; user < to; user++) {
-      if (user % 256 === 0) {
-        run.progress.update(user, people.count, "users");
-        await breathe(run);
-      }
-      const found = list(people.person(user));
+      const found = (await lists.next()).value as List;
       counts[found.source]++;
       const own = relevant(user);
       judge.add(user, found, own);
-      if (drawn[user]) auc[user] = userAuc(found.all, own);
+      if (drawn[user]) auc[user] = userAuc(found.all!, own);
     }
   }
   run.progress.done(`${grouped(people.count)} users`);

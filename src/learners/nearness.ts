@@ -1,5 +1,5 @@
 import type { Run } from "../engine/run.js";
-import { transposed, type Csr } from "../kernels/csr.js";
+import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { plainNearest, sharedNearest, type Likeness } from "../kernels/similarity.js";
 import { choice, int, real } from "./learner.js";
 import type { ParamsOf } from "./params.js";
@@ -100,22 +100,4 @@ function weighted(matrix: Csr, weighting: Nearness["weighting"]): Csr {
           ? Math.sqrt(value(p))
           : (value(p) * (k1 + 1)) / (k1 * (1 - b + (b * lengths[r]) / mean) + value(p)));
   return { ...matrix, values };
-}
-
-/** The same matrix without entries of 0, which are no sign of anything. */
-export function withoutZeros(matrix: Csr): Csr {
-  const { rows, values } = matrix;
-  if (!values || !values.includes(0)) return matrix;
-  const starts = new Int32Array(rows + 1);
-  const columns: number[] = [];
-  const kept: number[] = [];
-  for (let r = 0; r < rows; r++) {
-    for (let p = matrix.starts[r]; p < matrix.starts[r + 1]; p++)
-      if (values[p] !== 0) {
-        columns.push(matrix.columns[p]);
-        kept.push(values[p]);
-      }
-    starts[r + 1] = columns.length;
-  }
-  return { ...matrix, starts, columns: Int32Array.from(columns), values: Float32Array.from(kept) };
 }

@@ -15,6 +15,7 @@ export function neighbourModel(catalogue: Catalogue, weights: Csr): Fitted {
   const values = weights.values!;
   let byTarget: Csr | undefined;
   const scorer = fromProfiles(catalogue, {
+    made: { weights },
     profile(profile, into) {
       into.fill(0);
       for (let p = 0; p < profile.items.length; p++) {

@@ -1,8 +1,7 @@
-import { transposed, type Csr } from "../kernels/csr.js";
+import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { plainNearest, sharedNearest } from "../kernels/similarity.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, int, real } from "./learner.js";
-import { withoutZeros } from "./nearness.js";
 import { loadNeighbourModel, neighbourModel } from "./neighbour-model.js";
 import { catalogueOf } from "./recommendations.js";
 

@@ -1,5 +1,7 @@
 import type { Csr } from "../kernels/csr.js";
 import { transposed } from "../kernels/csr.js";
+import type { FactorScores, WeightScores } from "../kernels/top-rows.js";
+import type { Relation } from "../table/relation.js";
 import type { Catalogue } from "./recommendations.js";
 
 /** What one user has had; no item twice. */
@@ -12,6 +14,8 @@ export interface Profile {
   values?: Float32Array;
   /** Where in `items` that begins which training did not see. */
   fresh: number;
+  /** What the learner makes of a newcomer's columns (see `Scorer.describe`). */
+  features?: Float32Array;
 }
 
 /** Fills `into` (a score per item) for one user of the training rows, by code. */
@@ -26,6 +30,14 @@ export interface Scorer {
   similar?(item: number, into: Float64Array): void;
   /** Fills `into` with what each item of a profile adds to the score of one item. Without it: by leaving each out in turn. */
   shares?(profile: Profile, item: number, into: Float64Array): void;
+  /**
+   * Reads what the rows say of newcomers beside their items, for their profiles; undefined where they say nothing.
+   *
+   * @param users levels of the user column, as texts; the result takes their places
+   */
+  describe?(rows: Relation, users: readonly string[]): Promise<((place: number) => Float32Array) | undefined>;
+  /** What the scores of users of training are made of, where that is products of factors or sums of weights. */
+  made?: { factors: FactorScores } | { weights: WeightScores };
   /** What else speaks for an item, in a few words: terms in common. */
   because?(profile: Profile, item: number): string | undefined;
 }
@@ -82,11 +94,12 @@ export function sharesOf(catalogue: Catalogue, scorer: Scorer): Scorer["shares"]
   };
 }
 
-function without({ user, items, values, fresh }: Profile, place: number): Profile {
+function without(profile: Profile, place: number): Profile {
+  const { items, values, fresh } = profile;
   const others = <A extends Int32Array | Float32Array>(array: A): A =>
     array.filter((_, p) => p !== place) as A;
   return {
-    user,
+    ...profile,
     items: others(items),
     values: values && others(values),
     fresh: place < fresh ? fresh - 1 : fresh,

@@ -1,16 +1,16 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
-import { integers, type Column } from "../engine/frame.js";
+import { integers, texts, type Column } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
 import { rowStarts } from "../kernels/csr.js";
 import { columnNamed, findColumn, relationOf, type Relation } from "../table/relation.js";
-import { breathe } from "./breathe.js";
 import { ratingScale } from "./interactions.js";
 import type { Ask } from "./learner.js";
 import { askedLevels, levelTable, type AskedLevels } from "./levels.js";
-import { listMaker, reasonGiver, type Person, type Source } from "./lists.js";
+import { listsOf } from "./list-batches.js";
+import { reasonGiver, type List, type Person, type Source } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
 import { rerankerOf } from "./rerank.js";
 import type { Scorer } from "./scorer.js";
@@ -18,8 +18,6 @@ import { segmentsOfAsked } from "./segments.js";
 
 /** Users whose lists are held in memory at once. */
 const batch = 8192;
-/** Users between two looks at the clock and the signal. */
-const stride = 256;
 
 /**
  * The k best items of every user asked for, with `source` and `reason` when they are to be explained.
@@ -45,7 +43,7 @@ export async function recommend(
     throw new ShopaiError("usage", `--explain would add a second column ${taken}`, {
       try: `training with another name for ${taken}, or leaving --explain out`,
     });
-  const people = await peopleOf(catalogue, rows, ask.history, run);
+  const people = await peopleOf(catalogue, scorer, rows, ask.history, run);
   const table = await writtenLists(catalogue, scorer, people, ask, run);
   const told = ask.explain ? ", r.source, r.reason" : "";
   return relationOf(
@@ -68,12 +66,18 @@ export interface People {
   person(number: number): Person;
 }
 
-/** The users of `rows` (all of training and of `history` when undefined), with their items since training. */
+/**
+ * The users of `rows` (all of training and of `history` when undefined), with their items since training.
+ *
+ * @param described rows that say more of newcomers, where they are not `rows`
+ */
 export async function peopleOf(
   catalogue: Catalogue,
+  scorer: Scorer,
   rows: Relation | undefined,
   history: Relation | undefined,
   run: Run,
+  described = rows,
 ): Promise<People> {
   const engine = rows?.engine ?? (await run.engine());
   const known = await levelTable(engine, "users", catalogue.users, catalogue.user.type);
@@ -81,13 +85,42 @@ export async function peopleOf(
   const { table, codes } = await askedUsers(catalogue, known, rows, history);
   const newer = await newerItems(catalogue, { table, codes }, items, rows, history, run);
   const segments = await askedSegments(catalogue, { table, codes }, rows);
+  const features = await newcomersOf(scorer, { table, codes }, described);
   if (table !== known) await engine.run(`DROP TABLE ${ident(known)}`);
   return {
     engine,
     users: table,
     items,
     count: codes.length,
-    person: (number) => ({ user: codes[number], newer: newer(number), segment: segments[number] }),
+    person: (number) => ({
+      user: codes[number],
+      newer: newer(number),
+      segment: segments[number],
+      features: features(number),
+    }),
+  };
+}
+
+/** What the learner makes of the columns of those that training did not see, by number of the asked user. */
+async function newcomersOf(
+  scorer: Scorer,
+  { table, codes }: AskedLevels,
+  rows: Relation | undefined,
+): Promise<(number: number) => Float32Array | undefined> {
+  if (!scorer.describe || !rows || !codes.includes(-1)) return () => undefined;
+  const frame = await rows.engine.frame(
+    `SELECT number, level::VARCHAR AS level FROM ${ident(table)} WHERE code < 0 ORDER BY number`,
+    [
+      { name: "number", as: "i32" },
+      { name: "level", as: "text" },
+    ],
+  );
+  const of = await scorer.describe(rows, texts(frame, "level") as string[]);
+  if (!of) return () => undefined;
+  const placeOf = new Map(Array.from(integers(frame, "number"), (number, place) => [number, place]));
+  return (number) => {
+    const place = placeOf.get(number);
+    return place === undefined ? undefined : of(place);
   };
 }
 
@@ -205,14 +238,15 @@ async function interactionsSql(
 async function writtenLists(
   catalogue: Catalogue,
   scorer: Scorer,
-  { engine, items, count, person }: People,
+  people: People,
   ask: Ask,
   run: Run,
 ): Promise<string> {
+  const { engine, items, count } = people;
   const reranker = ask.rules && (await rerankerOf(catalogue, ask.rules, items));
-  const list = listMaker(catalogue, scorer, ask, reranker);
+  const lists = listsOf(catalogue, scorer, people, { ...ask, reranker }, run);
   const why = ask.explain ? reasonGiver(catalogue, scorer) : undefined;
-  const counts: Record<Source, number> = { model: 0, history: 0, popularity: 0 };
+  const counts: Record<Source, number> = { model: 0, history: 0, features: 0, popularity: 0 };
   const table = engine.fresh("recommended");
   run.progress.stage("recommending");
   for (let from = 0; from === 0 || from < count; from += batch) {
@@ -226,11 +260,7 @@ async function writtenLists(
     const reason: (string | null)[] = [];
     let filled = 0;
     for (let n = from; n < to; n++) {
-      if (n % stride === 0) {
-        run.progress.update(n, count, "users");
-        await breathe(run);
-      }
-      const found = list(person(n));
+      const found = (await lists.next()).value as List;
       counts[found.source]++;
       for (let i = 0; i < found.items.length; i++, filled++) {
         number[filled] = n;
@@ -281,5 +311,6 @@ export function saySources(counts: Record<Source, number>, users: number, run: R
     `${grouped(count)} of ${grouped(users)} users were not seen in training`;
   if (counts.history > 0)
     run.warn(`${unseen(counts.history)}: they are answered from their items in the table or the history`);
+  if (counts.features > 0) run.warn(`${unseen(counts.features)}: they are answered from their features`);
   if (counts.popularity > 0) run.warn(`${unseen(counts.popularity)}: they get the most popular items`);
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { listed, ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, literal, pathLiteral } from "../engine/sql.js";
-import { newRecordCopier } from "./copy-records.js";
+import { kindNumber, newRecordCopier, type FieldKind } from "./copy-records.js";
 import { dialectOf, refuseDoubles, type Dialect } from "./csv-dialect.js";
 import { canonicalRecord } from "./csv-record.js";
 import type { OpenOptions } from "./open.js";
@@ -14,7 +14,12 @@ import { ScratchFile } from "./scratch-file.js";
 import { sourceFiles, type SourceFile } from "./source.js";
 import { TextBytes } from "./text-bytes.js";
 
-/** Text files as they stand. `records` = rows of `relation` + rows of `refused`. */
+export interface TextOptions extends OpenOptions {
+  /** What columns of a CSV file are to be read as, by name: `plainColumn` then speaks of their form as well. */
+  kinds?: ReadonlyMap<string, FieldKind>;
+}
+
+/** Text files, or images, as they stand. `records` = rows of `relation` + rows of `refused`. */
 export interface RawTable {
   /** Every column VARCHAR; key: number of the file and physical line on which the record begins (1 is the first line of the file). */
   relation: Relation;
@@ -24,6 +29,8 @@ export interface RawTable {
   jsonKinds?: ReadonlyMap<string, readonly string[]>;
   /** Records seen; the header and blank lines are none. */
   records: number;
+  /** What a record is, in the plural; records otherwise. */
+  unit?: "records" | "images";
 }
 
 /**
@@ -38,7 +45,7 @@ export interface RawTable {
 export async function openText(
   engine: Engine,
   inputs: readonly string[],
-  options: OpenOptions = {},
+  options: TextOptions = {},
 ): Promise<RawTable> {
   return openTextFiles(engine, sourceFiles(inputs, options.format), inputs.join(" "), options);
 }
@@ -48,7 +55,7 @@ export async function openTextFiles(
   engine: Engine,
   files: readonly SourceFile[],
   name: string,
-  options: OpenOptions,
+  options: TextOptions,
 ): Promise<RawTable> {
   const json = isJson(files[0]);
   const odd = files.find((file) => isJson(file) !== json || !isText(file));
@@ -81,7 +88,7 @@ export async function openTextFiles(
   return {
     relation: {
       ...(await relationOf(engine, sql, about)),
-      plain: !json,
+      plain: json ? undefined : (options.kinds ?? new Map()),
       lastRow: files.length === 1 ? spool.lastLine : undefined,
     },
     refused: await relationOf(engine, refusedSql, { ...about, key: [fileColumn, "_line"] }),
@@ -167,7 +174,7 @@ async function scanCsv(
   spool: Spool,
   file: SourceFile,
   number: number,
-  options: OpenOptions,
+  options: TextOptions,
 ): Promise<InputRecord> {
   const { path } = file;
   const bytes = new TextBytes(path, { ...options, compression: file.format.compression });
@@ -186,7 +193,11 @@ async function scanCsv(
       dialect.header.length,
       dialect.headerLines + 1,
       spool.sink(number, batch),
-      { prefix: spool.prefix(number, dialect.delimiter), encoding: foreign(options.encoding) },
+      {
+        prefix: spool.prefix(number, dialect.delimiter),
+        encoding: foreign(options.encoding),
+        kinds: Uint8Array.from(dialect.header, (name) => kindNumber(options.kinds?.get(name))),
+      },
     );
     scanner.push(pending.subarray(dialect.headerBytes));
   };

@@ -33,7 +33,7 @@ export class CsvScanner {
    * @param columns   fields that every record must have
    * @param line      physical line of the first byte
    * @param about     text to put in front of every line number; what the bytes were decoded from, if
-   *                  not UTF-8 (U+FFFD then stands for what could not be decoded)
+   *                  not UTF-8 (U+FFFD then stands for what could not be decoded); the kinds of the columns
    */
   constructor(
     private readonly copier: RecordCopier,
@@ -41,12 +41,13 @@ export class CsvScanner {
     private readonly columns: number,
     line: number,
     private readonly sink: RecordSink,
-    about: { prefix?: string; encoding?: string } = {},
+    about: { prefix?: string; encoding?: string; kinds?: Uint8Array } = {},
   ) {
     this.line = line;
     this.#shape = {
       delimiter,
       columns,
+      kinds: about.kinds ?? new Uint8Array(columns),
       prefix: Buffer.from(about.prefix ?? ""),
       strict: about.encoding !== undefined,
     };

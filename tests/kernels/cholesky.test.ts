@@ -1,7 +1,16 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
-import { choleskyFactor, choleskyInverse, choleskySolve } from "../../src/kernels/cholesky.js";
+import {
+  choleskyFactor,
+  choleskyInverse,
+  choleskySolve,
+  inverseError,
+  sharedInverse,
+} from "../../src/kernels/cholesky.js";
+import { transposed } from "../../src/kernels/csr.js";
+import { addGram } from "../../src/kernels/gram.js";
+import { openPool } from "../../src/kernels/pool.js";
 
 /** A well-conditioned symmetric positive definite matrix: B Bᵀ / n + I. */
 function positiveDefinite(n: number, seed: number): Float64Array {
@@ -62,5 +71,57 @@ describe("cholesky", () => {
   test("names the row where a matrix is not positive definite", async () => {
     expect(await choleskyFactor(Float64Array.from([1, 0, 0, -1]), 2)).toBe(1);
     expect(await choleskyFactor(Float64Array.from([Number.NaN]), 1)).toBe(0);
+  });
+});
+
+describe("inverse by the kernel", () => {
+  const pools = [1, 2, 3].map((threads) => openPool({ threads }));
+  afterAll(() => Promise.all(pools.map((pool) => pool.close())));
+  /** Every user has five items; values 1, 2, 3. */
+  function interactions(users: number, items: number) {
+    const rng = seededRng(items, "interactions");
+    const rows = Array.from({ length: users }, () =>
+      [...new Set(Array.from({ length: 5 }, () => rng.integer(items)))].sort((a, b) => a - b),
+    );
+    const columns = Int32Array.from(rows.flat());
+    let filled = 0;
+    return {
+      rows: users,
+      cols: items,
+      starts: Int32Array.from([0, ...rows.map((row) => (filled += row.length))]),
+      columns,
+      values: Float32Array.from(columns, () => 1 + rng.integer(3)),
+    };
+  }
+
+  // One, two and three blocks of 128, whole and begun.
+  test.each([3, 128, 129, 300])("is that of the twin, by any number of threads, n = %i", async (n) => {
+    const x = interactions(2 * n, n);
+    const wanted = new Float64Array(n * n);
+    addGram(x, 0, x.rows, wanted);
+    for (let i = 0; i < n; i++) wanted[i * n + i] += 4;
+    expect(await choleskyFactor(wanted, n)).toBe(-1);
+    await choleskyInverse(wanted, n);
+    let first: Float32Array | undefined;
+    for (const pool of pools) {
+      const found = (await sharedInverse((await pool.kernel("cholesky"))!, x, transposed(x), 4))!;
+      expect(inverseError(x, 4, found)).toBeLessThan(1e-5);
+      let worst = 0;
+      for (let i = 0; i < n; i++)
+        for (let j = i; j < n; j++)
+          worst = Math.max(worst, Math.abs(found.negated[i * found.stride + j] + wanted[i * n + j]));
+      expect(worst).toBeLessThan(1e-6);
+      first ??= found.negated.slice();
+      expect(Buffer.from(found.negated.slice().buffer).equals(Buffer.from(first.buffer))).toBe(true);
+      found.close();
+    }
+  });
+
+  test("of what 32 bits cannot hold the error is said", async () => {
+    const x = interactions(100, 60);
+    x.values.forEach((value, p) => (x.values[p] = value * 1000 ** (x.columns[p] % 3)));
+    const found = await sharedInverse((await pools[0].kernel("cholesky"))!, x, transposed(x), 1e-3);
+    expect(found === undefined || inverseError(x, 1e-3, found) > 1e-3).toBe(true);
+    found?.close();
   });
 });

@@ -8,7 +8,13 @@ import { plainBpr, sharedBpr } from "../../src/kernels/bpr.js";
 import { rowStarts, transposed, type Csr } from "../../src/kernels/csr.js";
 import { openPool } from "../../src/kernels/pool.js";
 import { plainNearest, sharedNearest, type Likeness } from "../../src/kernels/similarity.js";
+import { plainSlim, sharedSlim } from "../../src/kernels/slim.js";
+import { factorModel } from "../../src/learners/factor-model.js";
+import { listsOf } from "../../src/learners/list-batches.js";
 import { nearestRows, nearnessParams } from "../../src/learners/nearness.js";
+import { neighbourModel } from "../../src/learners/neighbour-model.js";
+import type { Catalogue } from "../../src/learners/recommendations.js";
+import type { Scorer } from "../../src/learners/scorer.js";
 import { root } from "../support/run-cli.js";
 import { testRun } from "../support/test-run.js";
 
@@ -29,6 +35,20 @@ function matrixOf(seed: number, rows: number, cols: number, share: number): Csr 
     starts: rowStarts(
       Int32Array.from(entries, ([r]) => r),
       rows,
+    ),
+    columns: Int32Array.from(entries, ([, c]) => c),
+    values: Float32Array.from(entries, ([, , value]) => value),
+  };
+}
+
+function csrOf(dense: readonly number[][]): Csr {
+  const entries = dense.flatMap((row, r) => row.flatMap((value, c) => (value ? [[r, c, value]] : [])));
+  return {
+    rows: dense.length,
+    cols: dense[0].length,
+    starts: rowStarts(
+      Int32Array.from(entries, ([r]) => r),
+      dense.length,
     ),
     columns: Int32Array.from(entries, ([, c]) => c),
     values: Float32Array.from(entries, ([, , value]) => value),
@@ -198,6 +218,104 @@ describe("nearest rows", () => {
   });
 });
 
+describe("slim", () => {
+  const problem = { matrix: matrixOf(5, 60, 40, 0.25), l2: 3, l1: 1, tolerance: 1e-9, epochs: 500 };
+  test.each([12, 100])(
+    "with %d candidates the kernel gives what the twin gives, by any number of threads",
+    async (k) => {
+      const wanted = plainSlim({ ...problem, k });
+      const found = [];
+      for (const pool of pools) found.push(sharedSlim((await pool.kernel("slim"))!, { ...problem, k }));
+      expect(found[1]).toEqual(found[0]);
+      expect(found[2]).toEqual(found[0]);
+      expect(found[0].columns).toEqual(wanted.columns);
+      expect(furthest(found[0].values!, wanted.values!)).toBeLessThan(1e-4);
+    },
+  );
+
+  test("weights are those of scikit-learn's elastic net", async () => {
+    // Version and script stand in the file.
+    const reference = JSON.parse(
+      readFileSync(join(root, "tests/parity/fixtures/recommend-slim.json"), "utf8"),
+    ) as { dense: number[][]; weights: number[][]; l1: number; l2: number };
+    const found = sharedSlim((await pools[1].kernel("slim"))!, {
+      ...reference,
+      matrix: csrOf(reference.dense),
+      k: 100,
+      tolerance: 1e-10,
+      epochs: 10_000,
+    });
+    const dense = reference.weights.map((row) => row.map(() => 0));
+    dense.forEach((row, item) => {
+      for (let p = found.starts[item]; p < found.starts[item + 1]; p++)
+        row[found.columns[p]] = found.values![p];
+    });
+    expect(furthest(dense.flat(), reference.weights.flat())).toBeLessThan(1e-5);
+  });
+});
+
+describe("lists by the kernel", () => {
+  const users = 300;
+  const items = 20_000;
+  const rng = seededRng(6, "lists");
+  const floats = (count: number) => Float32Array.from({ length: count }, () => rng.normal());
+  // Thirty items to a user; the last user had none, and the first all but five.
+  const rows = Array.from({ length: users }, (_, user) =>
+    user === 0
+      ? Array.from({ length: items - 5 }, (_, i) => i)
+      : user === users - 1
+        ? []
+        : [...new Set(Array.from({ length: 30 }, () => rng.integer(items)))].sort((a, b) => a - b),
+  );
+  const seen = {
+    rows: users,
+    cols: items,
+    starts: Int32Array.from(
+      [0, ...rows.keys()].slice(0, users + 1),
+      (_, u) => rows.slice(0, u).flat().length,
+    ),
+    columns: Int32Array.from(rows.flat()),
+  };
+  const catalogue = {
+    users: rows.map((_, u) => `${u}`),
+    items: Array.from({ length: items }, (_, i) => `${i}`),
+    seen,
+    popularity: Float64Array.from({ length: items }, (_, i) => i % 7),
+  } as unknown as Catalogue;
+  const factors = floats(12 * items);
+  // Two items alike, and users of zeros: equal scores go by popularity.
+  factors.copyWithin(12 * 8, 12 * 15, 12 * 16);
+  const userFactors = floats(12 * users).fill(0, 12 * 7, 12 * 8);
+  const sparse = {
+    rows: items,
+    cols: items,
+    starts: Int32Array.from({ length: items + 1 }, (_, i) => 20 * i),
+    columns: Int32Array.from({ length: 20 * items }, (_, p) => ((p * 7919) % 997) + 1000 * (p % 20)),
+    values: floats(20 * items),
+  };
+  async function lists(scorer: Scorer, pool: (typeof pools)[number], includeSeen: boolean) {
+    const people = { count: users, person: (user: number) => ({ user }) };
+    const found = [];
+    for await (const list of listsOf(catalogue, scorer, people, { k: 7, includeSeen }, { ...run, pool }))
+      found.push([Array.from(list.items), Array.from(list.scores)]);
+    return found;
+  }
+  const biases = floats(items);
+  test.each([
+    ["factors", factorModel(catalogue, { width: 12, users: userFactors, items: factors }), false],
+    [
+      "factors with biases",
+      factorModel(catalogue, { width: 12, users: userFactors, items: factors, biases }),
+      true,
+    ],
+    ["sums of weights", neighbourModel(catalogue, sparse), false],
+  ])("%s: the same items and the same bits as plain lists", async (_, { scorer }, includeSeen) => {
+    const plain = await lists({ ...scorer!, made: undefined }, pools[0], includeSeen);
+    expect(plain[0][0]).toHaveLength(includeSeen ? 7 : 5);
+    for (const pool of pools.slice(0, 2)) expect(await lists(scorer!, pool, includeSeen)).toEqual(plain);
+  });
+});
+
 interface Reference {
   dense: number[][];
   starts: { users: number[][]; items: number[][] };
@@ -215,19 +333,7 @@ describe("parity with implicit", () => {
   const reference = JSON.parse(
     readFileSync(join(root, "tests/parity/fixtures/recommend-implicit.json"), "utf8"),
   ) as Reference;
-  const entries = reference.dense.flatMap((row, r) =>
-    row.flatMap((value, c) => (value ? [[r, c, value]] : [])),
-  );
-  const byUser: Csr = {
-    rows: reference.dense.length,
-    cols: reference.dense[0].length,
-    starts: rowStarts(
-      Int32Array.from(entries, ([r]) => r),
-      reference.dense.length,
-    ),
-    columns: Int32Array.from(entries, ([, c]) => c),
-    values: Float32Array.from(entries, ([, , value]) => value),
-  };
+  const byUser = csrOf(reference.dense);
 
   test.each(["cg", "cholesky"] as const)(
     "als by %s: the same factors from the same start",

@@ -62,7 +62,6 @@ test("ids and columns of one value are named, prices with many values are not", 
     await table(
       {
         order_id: rows,
-        code: rows.map((i) => `X${i}`),
         version: rows.map((i) => (i === 3 ? 2 : 1)),
         empty: rows.map(() => null),
       },
@@ -70,7 +69,7 @@ test("ids and columns of one value are named, prices with many values are not", 
     ),
   );
   expect(found).toEqual([
-    "features look like an id, a value for every row: order_id, code (--features -order_id,-code)",
+    "a feature looks like an id, a value for every row: order_id (--features -order_id)",
     expect.stringContaining("one value in nearly every row and can teach little: empty"),
   ]);
 });

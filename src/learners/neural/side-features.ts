@@ -2,7 +2,7 @@ import { grouped } from "../../core/quantity.js";
 import type { Field } from "../../engine/engine.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
-import { frameOf, relationOf, type Relation } from "../../table/relation.js";
+import { columnNamed, findColumn, frameOf, relationOf, type Relation } from "../../table/relation.js";
 import { featureAsks } from "../design-matrix.js";
 import type { TrainingData } from "../learner.js";
 import { encodeColumns, fitColumns, type ColumnsEncoding } from "./columns-encoding.js";
@@ -63,6 +63,43 @@ async function sideOf(
   run: Run,
 ): Promise<SideFeatures | undefined> {
   if (fields.length === 0) return undefined;
+  const side = await sideRelation(relation, ident(key), names, fields);
+  const encoding = await fitColumns(side, fields, levels, run);
+  return {
+    names: fields.map(({ name }) => name),
+    encoding,
+    rows: encodeColumns(await frameOf(side, featureAsks(fields)), encoding),
+  };
+}
+
+/**
+ * The features of users or items that training did not see, by the encoding of training; undefined where the rows lack
+ * a column.
+ *
+ * @param key   the user or item column of the rows, as it was called in training, and its type there
+ * @param names which of them
+ */
+export async function encodedSide(
+  rows: Relation,
+  { name, type }: Field,
+  names: readonly string[],
+  columns: readonly string[],
+  encoding: ColumnsEncoding,
+): Promise<EncodedRows | undefined> {
+  const fields = columns.flatMap((column) => findColumn(rows.schema, column) ?? []);
+  if (fields.length < columns.length) return undefined;
+  const key = `TRY_CAST(${ident(columnNamed(rows, name).name)} AS ${type})`;
+  const side = await sideRelation(rows, key, names, fields);
+  return encodeColumns(await frameOf(side, featureAsks(fields)), encoding);
+}
+
+/** A row per user or item by number, with the most frequent value of each column; `key` is SQL. */
+async function sideRelation(
+  relation: Relation,
+  key: string,
+  names: readonly string[],
+  fields: readonly Field[],
+): Promise<Relation> {
   const { engine } = relation;
   const codesTable = engine.fresh("side_codes");
   await engine.load(codesTable, {
@@ -76,19 +113,13 @@ async function sideOf(
     const column = ident(name);
     return `LEFT JOIN (SELECT key, value FROM (
         SELECT key, value, row_number() OVER (PARTITION BY key ORDER BY rows DESC, value) AS place FROM (
-          SELECT ${ident(key)}::VARCHAR AS key, ${column} AS value, count(*) AS rows FROM (${relation.sql}) WHERE ${column} IS NOT NULL AND ${ident(key)} IS NOT NULL GROUP BY 1, 2))
+          SELECT (${key})::VARCHAR AS key, ${column} AS value, count(*) AS rows FROM (${relation.sql}) WHERE ${column} IS NOT NULL AND ${key} IS NOT NULL GROUP BY 1, 2))
       WHERE place = 1) f${i} ON f${i}.key = c.level`;
   });
   const list = fields.map(({ name }, i) => `f${i}.value AS ${ident(name)}`).join(", ");
-  const side = await relationOf(
+  return relationOf(
     engine,
     `SELECT c.number AS _shopai_row, ${list} FROM ${ident(codesTable)} c ${columns.join(" ")}`,
     { key: ["_shopai_row"], name: relation.name },
   );
-  const encoding = await fitColumns(side, fields, levels, run);
-  return {
-    names: fields.map(({ name }) => name),
-    encoding,
-    rows: encodeColumns(await frameOf(side, featureAsks(fields)), encoding),
-  };
 }

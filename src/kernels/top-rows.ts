@@ -1,0 +1,297 @@
+import type { SharedKernel } from "../engine/pool.js";
+import type { Csr } from "./csr.js";
+
+/**
+ * The best items of many users at once, on shared memory. The kernel of `top-rows.as.ts` sums in 32 bits and keeps
+ * some more than are asked for; their scores are then taken in 64 bits and in the order of the plain sums, and a user
+ * whose last place is not clear of what was left out by more than rounding can do is left to the plain way. Lists are
+ * therefore those of the plain way (`topK` over all scores), bit by bit.
+ */
+export interface TopRows {
+  /**
+   * The lists of users by code, `k` places to each: items by score, equal scores by `tie`.
+   *
+   * @returns how many places of every user are filled, -1 for users that are left to the plain way; the arrays are
+   *   used again by the next call
+   */
+  of(members: Int32Array): { counts: Int32Array; items: Int32Array; scores: Float64Array };
+  close(): void;
+}
+
+export interface TopProblem {
+  /** What every user had: sorted items, and their strengths where scores are sums over them. */
+  seen: Csr;
+  /** Whether these can be among the best. */
+  includeSeen: boolean;
+  k: number;
+  /** Order of equal scores. */
+  tie: Int32Array;
+}
+
+/** Candidates beside those that are asked for. */
+const spare = 16;
+/** Users of one call at most. */
+export const mostMembers = 4096;
+
+/** Rows of factors, f32, `width` to a row; a score is the item's bias and the products in their order. */
+export interface FactorScores {
+  width: number;
+  users: Float32Array;
+  items: Float32Array;
+  biases?: Float32Array;
+}
+
+export const factorTopBytes = ({ items, width }: FactorScores, { seen, k }: TopProblem): number =>
+  4 * (items.length + items.length / width + seen.columns.length + seen.rows) +
+  mostMembers * (4 * width + 8 * (k + spare));
+
+/** The best by products of factors, for `kernel` of `top-rows.as.ts`. */
+export function factorTop(
+  kernel: SharedKernel,
+  { width, users, items, biases }: FactorScores,
+  problem: TopProblem,
+): TopRows {
+  const count = items.length / width;
+  // The bias is one more product, with 1.
+  const wide = width + (biases ? 1 : 0);
+  const lengths = lengthsOf(items, width, biases);
+  const order = Int32Array.from({ length: count }, (_, item) => item).sort(
+    (a, b) => lengths[b] - lengths[a] || a - b,
+  );
+  const size = kernel.exports.blockItems();
+  const panels = kernel.alloc(32 * wide * Math.ceil(count / 8));
+  fillPanels(kernel.f32(panels, 8 * wide * Math.ceil(count / 8)), order, items, width, biases);
+  const blocks = Math.ceil(count / size);
+  const longest = kernel.alloc(4 * blocks);
+  const bounds = kernel.f32(longest, blocks);
+  for (let block = 0; block < blocks; block++) bounds[block] = above(lengths[order[block * size]]);
+  const orderAt = kernel.alloc(4 * count);
+  kernel.i32(orderAt, count).set(order);
+  const room = memberRoom(kernel, problem);
+  const rows = kernel.alloc(4 * wide * mostMembers);
+  const userLengths = kernel.alloc(4 * mostMembers);
+  const scratch = kernel.alloc(kernel.threads * kernel.exports.factorScratchBytes(wide));
+  const error = rounding(wide) * (count === 0 ? 0 : lengths[order[0]]);
+  return finished(kernel, problem, room, (members) => {
+    const into = kernel.f32(rows, wide * members.length);
+    const long = kernel.f32(userLengths, members.length);
+    members.forEach((user, row) => {
+      into.set(users.subarray(user * width, (user + 1) * width), row * wide);
+      if (biases) into[row * wide + width] = 1;
+      long[row] = above(lengthOf(into, row * wide, wide));
+    });
+    room.start(members);
+    kernel.each(
+      "factorTop",
+      rows,
+      userLengths,
+      members.length,
+      panels,
+      longest,
+      orderAt,
+      count,
+      wide,
+      room.members,
+      problem.includeSeen ? 0 : room.starts,
+      room.columns,
+      room.k,
+      room.ids,
+      room.best,
+      room.counts,
+      room.counter,
+      scratch,
+    );
+    return {
+      error: (row) => error * long[row],
+      exact(row, item) {
+        const user = members[row] * width;
+        let sum = biases ? biases[item] : 0;
+        for (let f = 0, at = item * width; f < width; f++) sum += users[user + f] * items[at + f];
+        return sum;
+      },
+    };
+  });
+}
+
+/** Largest share of the product of two lengths that a 32-bit sum of so many terms can be wrong by. */
+const rounding = (terms: number): number => (terms + 4) * 2 ** -24 * 1.01;
+/** A 32-bit number that is not below. */
+const above = (value: number): number => Math.fround(value * (1 + 2 ** -20));
+
+function lengthOf(values: Float32Array, from: number, count: number, more = 0): number {
+  let sum = more * more;
+  for (let f = from; f < from + count; f++) sum += values[f] * values[f];
+  return Math.sqrt(sum);
+}
+
+function lengthsOf(items: Float32Array, width: number, biases?: Float32Array): Float64Array {
+  return Float64Array.from({ length: items.length / width }, (_, item) =>
+    lengthOf(items, item * width, width, biases?.[item]),
+  );
+}
+
+function fillPanels(
+  panels: Float32Array,
+  order: Int32Array,
+  items: Float32Array,
+  width: number,
+  biases: Float32Array | undefined,
+): void {
+  const wide = width + (biases ? 1 : 0);
+  panels.fill(0);
+  order.forEach((item, place) => {
+    let to = Math.floor(place / 8) * 8 * wide + (place % 8);
+    for (let f = 0; f < width; f++, to += 8) panels[to] = items[item * width + f];
+    if (biases) panels[to] = biases[item];
+  });
+}
+
+/** Sparse weights, or dense ones (items x items, row-major): a user's score is the sum of the rows of what they had. */
+export type WeightScores = Csr | Float32Array;
+
+export const weightTopBytes = (weights: WeightScores, { seen, k }: TopProblem): number =>
+  (weights instanceof Float32Array ? 4 * weights.length : 8 * weights.columns.length + 4 * weights.rows) +
+  8 * seen.columns.length +
+  4 * seen.rows +
+  16 * mostMembers * (k + spare);
+
+/** The best by sums of rows of weights. */
+export function weightTop(kernel: SharedKernel, weights: WeightScores, problem: TopProblem): TopRows {
+  const items = problem.seen.cols;
+  const sparse = weights instanceof Float32Array ? undefined : weights;
+  const i32 = (values: Int32Array): number => {
+    const at = kernel.alloc(4 * values.length);
+    kernel.i32(at, values.length).set(values);
+    return at;
+  };
+  const f32 = (values: Float32Array): number => {
+    const at = kernel.alloc(4 * values.length);
+    kernel.f32(at, values.length).set(values);
+    return at;
+  };
+  const rows = sparse ? i32(sparse.starts) : 0;
+  const others = sparse ? i32(sparse.columns) : 0;
+  const values = f32(sparse ? sparse.values! : (weights as Float32Array));
+  const room = memberRoom(kernel, problem);
+  const strengths = problem.seen.values ? f32(problem.seen.values) : 0;
+  const exactAt = kernel.alloc(8 * mostMembers * room.k);
+  const scratch = kernel.alloc(kernel.threads * kernel.exports.weightScratchBytes(items));
+  return finished(kernel, problem, room, (members) => {
+    room.start(members);
+    kernel.each(
+      "weightTop",
+      members.length,
+      items,
+      room.members,
+      room.starts,
+      room.columns,
+      strengths,
+      rows,
+      others,
+      values,
+      problem.includeSeen ? 0 : 1,
+      room.k,
+      room.ids,
+      room.best,
+      exactAt,
+      room.counts,
+      room.counter,
+      scratch,
+    );
+    const exact = kernel.f64(exactAt, members.length * room.k);
+    return {
+      error: (_, least) => Math.abs(least) * 2 ** -23,
+      exact: (row, _, place) => exact[row * room.k + place],
+    };
+  });
+}
+
+/** Where a call finds users and what they had, and leaves what it found. */
+function memberRoom(kernel: SharedKernel, { seen, k }: TopProblem) {
+  const wanted = Math.min(k + spare, seen.cols);
+  const members = kernel.alloc(4 * mostMembers);
+  const starts = kernel.alloc(4 * (seen.rows + 1));
+  kernel.i32(starts, seen.rows + 1).set(seen.starts);
+  const columns = kernel.alloc(4 * seen.columns.length);
+  kernel.i32(columns, seen.columns.length).set(seen.columns);
+  const counter = kernel.alloc(64);
+  return {
+    members,
+    starts,
+    columns,
+    counter,
+    k: wanted,
+    ids: kernel.alloc(4 * mostMembers * wanted),
+    best: kernel.alloc(4 * mostMembers * wanted),
+    counts: kernel.alloc(4 * mostMembers),
+    start(users: Int32Array): void {
+      kernel.i32(members, users.length).set(users);
+      kernel.i32(counter, 1)[0] = 0;
+    },
+  };
+}
+
+/** How the candidates of one call are judged. */
+interface Finish {
+  /** How far a 32-bit score near `least` can be from the plain one. */
+  error(row: number, least: number): number;
+  /** The plain score of a candidate. */
+  exact(row: number, item: number, place: number): number;
+}
+
+function finished(
+  kernel: SharedKernel,
+  { k, tie }: TopProblem,
+  room: ReturnType<typeof memberRoom>,
+  run: (members: Int32Array) => Finish,
+): TopRows {
+  const counts = new Int32Array(mostMembers);
+  const items = new Int32Array(mostMembers * k);
+  const scores = new Float64Array(mostMembers * k);
+  const code = new Int32Array(room.k);
+  const score = new Float64Array(room.k);
+  return {
+    of(members) {
+      const { error, exact } = run(members);
+      const found = kernel.i32(room.counts, members.length);
+      const ids = kernel.i32(room.ids, members.length * room.k);
+      const best = kernel.f32(room.best, members.length * room.k);
+      for (let row = 0; row < members.length; row++) {
+        const count = found[row];
+        for (let place = 0; place < count; place++) {
+          const item = ids[row * room.k + place];
+          insert(code, score, place, item, exact(row, item, place), tie);
+        }
+        const kept = Math.min(k, count);
+        // With room to spare nothing was left out; the root of a full heap is the least that was kept.
+        const least = count < room.k ? -Infinity : best[row * room.k];
+        const clear = count < room.k || score[kept - 1] > least + 2 * error(row, least);
+        counts[row] = clear ? kept : -1;
+        items.set(code.subarray(0, kept), row * k);
+        scores.set(score.subarray(0, kept), row * k);
+      }
+      return { counts, items, scores };
+    },
+    close: () => kernel.close(),
+  };
+}
+
+/** Puts an item in its place among those so far, best first. */
+function insert(
+  code: Int32Array,
+  score: Float64Array,
+  size: number,
+  item: number,
+  value: number,
+  tie: Int32Array,
+): void {
+  let at = size;
+  for (; at > 0; at--) {
+    const other = score[at - 1];
+    if (other > value || (other === value && tie[code[at - 1]] < tie[item])) break;
+    code[at] = code[at - 1];
+    score[at] = other;
+  }
+  code[at] = item;
+  score[at] = value;
+}
