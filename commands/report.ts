@@ -14,6 +14,8 @@ import { summaries } from "./summaries.js";
 
 const forms = ["html", "md", "json"] as const;
 type Form = (typeof forms)[number];
+/** What mail and chat programs take without asking. */
+const largestPage = 2_000_000;
 
 export default defineCommand({
   name: "report",
@@ -51,7 +53,10 @@ export default defineCommand({
     };
     run.progress.stage("drawing");
     const content = await textOf(page, form, language);
-    run.progress.done(`${Math.ceil(content.length / 1024)} KB`);
+    const size = Buffer.byteLength(content);
+    run.progress.done(`${Math.ceil(size / 1024)} KB`);
+    if (size > largestPage)
+      run.warn(`the page has ${(size / 1e6).toFixed(1)} MB: fewer inputs make one that opens faster`);
     if (o.out === "-") return { json, text: content };
     await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, content));
     return { json, blocks: blocksOf(page, o.out) };

@@ -6,6 +6,7 @@ import { printError } from "./failure.js";
 import { helpText } from "./help.js";
 import { openRun } from "./open-run.js";
 import { talkerFor } from "./progress.js";
+import { fitted } from "./width.js";
 
 /** Parses the words after a command's name, runs it, prints what it gives. @returns the exit code */
 export async function runCommand(command: Command, words: readonly string[]): Promise<number> {
@@ -13,7 +14,8 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
   if ("help" in parsed) {
     const inputs = words.filter((word) => !word.startsWith("-"));
     const more = (await command.moreHelp?.(inputs)) ?? "";
-    process.stdout.write(helpText(command, process.stdout.columns) + more);
+    const text = helpText(command, process.stdout.columns) + more;
+    process.stdout.write(fitted(text, process.stdout.columns ?? Infinity));
     return 0;
   }
   await checkOutputs(command, parsed.options);

@@ -1,8 +1,8 @@
-import Table from "cli-table3";
+import { displayWidth } from "./width.js";
 
 /** Columns narrower than this are not cut further. */
 const leastWidth = 12;
-/** What cli-table3 puts around a cell: a space on each side and one between columns. */
+/** Spaces between columns. */
 const gap = 3;
 
 /**
@@ -56,23 +56,15 @@ function drawn(
   rightAligned: readonly boolean[],
   bold: (text: string) => string,
 ): string {
-  const none = Object.fromEntries(
-    ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
-      [side, `${side}-mid`, `${side}-left`, `${side}-right`].map((name) => [name, ""]),
-    ),
-  );
-  const table = new Table({
-    head: columns.map((i) => bold(cut(head[i], widths[i]))),
-    colAligns: columns.map((i) => (rightAligned[i] ? "right" : "left")),
-    style: { head: [], border: [], compact: true },
-    chars: { ...none, left: " ", middle: " " },
-  });
-  for (const row of rows) table.push(columns.map((i) => cut(row[i], widths[i])));
-  return table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
+  const line = (cells: readonly string[], paint = (text: string): string => text): string => {
+    const set = columns.map((i) => {
+      const text = cut(cells[i], widths[i]);
+      const rest = " ".repeat(widths[i] - displayWidth(text));
+      return rightAligned[i] ? rest + paint(text) : paint(text) + rest;
+    });
+    return `  ${set.join(" ".repeat(gap))}`.trimEnd();
+  };
+  return [line(head, bold), ...rows.map((row) => line(row))].join("\n");
 }
 
 function cut(text: string, width: number): string {
@@ -83,18 +75,4 @@ function cut(text: string, width: number): string {
     kept += segment;
   }
   return `${kept}…`;
-}
-
-/** Cells that a text takes on a terminal: two for East Asian wide characters and emoji, none for marks. */
-export function displayWidth(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text))
-    width +=
-      /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u.test(
-        segment,
-      )
-        ? 2
-        : 1;
-  return width;
 }

@@ -21,9 +21,8 @@ export function typedLine(command: Command, call: Call): string {
     if (value === true) words.push(flag);
     else if (value === false) words.push(`--no-${kebab(camel(name))}`);
     else if (Array.isArray(value))
-      // A value that begins with a dash would be read as a flag of its own.
       if (metaOf(schema).commas) words.push(...joined(flag, value.join(",")));
-      else for (const one of value) words.push(flag, String(one));
+      else for (const one of value) words.push(...joined(flag, String(one)));
     else if (typeof value === "object" && value !== null)
       for (const [key, inner] of Object.entries(value)) words.push(flag, `${key}=${String(inner)}`);
     else words.push(...joined(flag, String(value)));
@@ -32,6 +31,7 @@ export function typedLine(command: Command, call: Call): string {
   return words.map(quoted).join(" ");
 }
 
+/** A value that begins with a dash would be read as a flag of its own. */
 const joined = (flag: string, value: string): string[] =>
   value.startsWith("-") ? [`${flag}=${value}`] : [flag, value];
 

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { ShopaiError } from "../core/errors.js";
 import { durationText } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
@@ -60,7 +61,11 @@ export async function reportOf(
     const { section, name } = input;
     const several = of(section).length > 1 && section !== table;
     for (const fact of (await section.facts?.(input, making)) ?? [])
-      facts.push({ ...fact, label: several ? `${fact.label}: ${name}` : fact.label, from: section.name });
+      facts.push({
+        ...fact,
+        label: several ? `${fact.label}: ${basename(name)}` : fact.label,
+        from: section.name,
+      });
     const parts = await section.parts(input, making);
     made.push({ title: say.titles[section.name], about: name, parts });
   }

@@ -45,6 +45,7 @@ caption{text-align:left;font-weight:600;padding:0 0 .4rem;font-size:.95rem}
 th,td{text-align:left;padding:.38rem .9rem .38rem 0;border-bottom:1px solid var(--faint);vertical-align:top;max-width:24rem;overflow-wrap:break-word}
 tbody tr:hover{background:var(--soft)}
 th{color:var(--quiet);font-weight:600;border-bottom-color:var(--quiet);white-space:nowrap}
+td:not(.n):not(.s){min-width:9rem}
 .s{white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .bars{color:var(--mark);display:block}

@@ -8,7 +8,7 @@ const rowHeight = 26;
 /** Horizontal bars with their values at their ends. */
 export function bars(chart: BarChart, width: number): Plot {
   const { values, intervals: ends, limit } = chart;
-  return rows(chart, width, { scale: false, ends: values.some((value) => value < 0) ? 64 : 72 }, [
+  return rows(chart, width, { scale: false, ends: ends ? 24 : 72 }, [
     {
       type: "bar",
       data: values.map((value) => ({

@@ -310,6 +310,7 @@ export const en = {
     alt: (metric: string, list: string) => `${metric} by model: ${list}`,
     model: "model",
     table: "Backtest by model",
+    meanings: "What these metrics say",
     chosen: "Model chosen for each series",
     better: "Less error than the seasonal naive",
     worse: "More error than the seasonal naive",

@@ -294,6 +294,7 @@ export const zh: Messages = {
     alt: (metric, list) => `各模型的 ${metric}：${list}`,
     model: "模型",
     table: "各模型的回测",
+    meanings: "这些指标的含义",
     chosen: "各序列选用的模型",
     better: "误差少于季节朴素法",
     worse: "误差多于季节朴素法",

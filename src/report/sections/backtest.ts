@@ -62,16 +62,23 @@ export const backtest = defineSection<BacktestResult>({
         }),
       );
     }
-    parts.push({
-      kind: "table",
-      caption: words.table,
-      head: [say.metrics.metric, ...models, say.metrics.meaning],
-      rows: names.map((name) => [
-        name,
-        ...models.map((model) => metrics[model][name]),
-        say.metrics.summaries[name] ?? metricInfo(family, name)?.summary ?? "",
-      ]),
-    });
+    parts.push(
+      {
+        kind: "table",
+        caption: words.table,
+        head: [words.model, ...names],
+        rows: models.map((model) => [model, ...names.map((name) => metrics[model][name])]),
+      },
+      {
+        kind: "table",
+        caption: words.meanings,
+        head: [say.metrics.metric, say.metrics.meaning],
+        rows: names.map((name) => {
+          const info = metricInfo(family, name);
+          return [name, say.metrics.summaries[info?.name ?? name] ?? info?.summary ?? ""];
+        }),
+      },
+    );
     if (chosen)
       parts.push({
         kind: "table",
