@@ -1,8 +1,9 @@
+import Table from "cli-table3";
 import { displayWidth } from "./width.js";
 
 /** Columns narrower than this are not cut further. */
 const leastWidth = 12;
-/** Spaces between columns. */
+/** What cli-table3 puts around a cell: a space on each side and one between columns. */
 const gap = 3;
 
 /**
@@ -48,6 +49,18 @@ function parts(columns: readonly number[], fits: (columns: number[]) => boolean)
   return found;
 }
 
+/**
+ * What stands for a cell's text, cell by cell of a terminal, while cli-table3 sets it: it measures texts by
+ * code points, and takes marks and joined emoji for wider than they are shown.
+ */
+const stand = "\u2588";
+const stands = /\u2588+/g;
+const none = Object.fromEntries(
+  ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
+    [side, `${side}-mid`, `${side}-left`, `${side}-right`].map((name) => [name, ""]),
+  ),
+);
+
 function drawn(
   columns: readonly number[],
   head: readonly string[],
@@ -56,15 +69,25 @@ function drawn(
   rightAligned: readonly boolean[],
   bold: (text: string) => string,
 ): string {
-  const line = (cells: readonly string[], paint = (text: string): string => text): string => {
-    const set = columns.map((i) => {
-      const text = cut(cells[i], widths[i]);
-      const rest = " ".repeat(widths[i] - displayWidth(text));
-      return rightAligned[i] ? rest + paint(text) : paint(text) + rest;
-    });
-    return `  ${set.join(" ".repeat(gap))}`.trimEnd();
+  const shown: string[] = [];
+  const cell = (text: string, column: number, paint = (kept: string): string => kept): string => {
+    const kept = cut(text, widths[column]);
+    if (kept !== "") shown.push(paint(kept));
+    return stand.repeat(displayWidth(kept));
   };
-  return [line(head, bold), ...rows.map((row) => line(row))].join("\n");
+  const table = new Table({
+    head: columns.map((i) => cell(head[i], i, bold)),
+    colAligns: columns.map((i) => (rightAligned[i] ? "right" : "left")),
+    style: { head: [], border: [], compact: true },
+    chars: { ...none, left: " ", middle: " " },
+  });
+  for (const row of rows) table.push(columns.map((i) => cell(row[i], i)));
+  let next = 0;
+  return table
+    .toString()
+    .split("\n")
+    .map((line) => line.replaceAll(stands, () => shown[next++]).trimEnd())
+    .join("\n");
 }
 
 function cut(text: string, width: number): string {
