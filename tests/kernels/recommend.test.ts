@@ -11,7 +11,7 @@ import { plainNearest, sharedNearest, type Likeness } from "../../src/kernels/si
 import { plainSlim, sharedSlim } from "../../src/kernels/slim.js";
 import { factorModel } from "../../src/learners/factor-model.js";
 import { listsOf } from "../../src/learners/list-batches.js";
-import { nearestRows, nearnessParams } from "../../src/learners/nearness.js";
+import { nearestOfOthers, nearestRows, nearnessParams } from "../../src/learners/nearness.js";
 import { neighbourModel } from "../../src/learners/neighbour-model.js";
 import type { Catalogue } from "../../src/learners/recommendations.js";
 import type { Scorer } from "../../src/learners/scorer.js";
@@ -217,6 +217,30 @@ describe("nearest rows", () => {
     );
   });
 });
+
+test.each([
+  ["cosine", "none"],
+  ["asymmetric", "tf-idf"],
+  ["tversky", "bm25"],
+] as const)(
+  "%s with %s: a newcomer with the entries of a row has its neighbours, and that row",
+  async (similarity, weighting) => {
+    const matrix = matrixOf(8, 30, 40, 0.3);
+    const nearness = { similarity, weighting, k: 50, shrink: 2, alpha: 0.7, beta: 0.4 };
+    const rows = await nearestRows(matrix, nearness, run);
+    const others = nearestOfOthers(matrix, nearness);
+    for (const row of [0, 7, 29]) {
+      const [from, to] = [matrix.starts[row], matrix.starts[row + 1]];
+      const found = others(matrix.columns.subarray(from, to), matrix.values!.subarray(from, to));
+      expect(found[0].similarity).toBeGreaterThan(0);
+      const near = new Map(found.map((other) => [other.row, other.similarity]));
+      expect(near.delete(row)).toBe(true);
+      expect(near.size).toBe(rows.starts[row + 1] - rows.starts[row]);
+      for (let q = rows.starts[row]; q < rows.starts[row + 1]; q++)
+        expect(near.get(rows.columns[q])).toBeCloseTo(rows.values![q], 5);
+    }
+  },
+);
 
 describe("slim", () => {
   const problem = { matrix: matrixOf(5, 60, 40, 0.25), l2: 3, l1: 1, tolerance: 1e-9, epochs: 500 };
