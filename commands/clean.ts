@@ -7,6 +7,7 @@ import {
   type Outcome,
   type RawRows,
 } from "../src/clean/clean.js";
+import { fieldKinds } from "../src/clean/column-plan.js";
 import { parseContract, readContract, tablesOf, type Contract } from "../src/clean/contract.js";
 import type { Engine } from "../src/engine/engine.js";
 import { ident } from "../src/engine/sql.js";
@@ -72,7 +73,7 @@ const command = defineCommand({
     const declared = o.contract === undefined ? undefined : readContract(o.contract);
     const engine = await run.engine();
     run.progress.stage(`reading ${o.in.join(" ")}`);
-    const raw = await rawRows(engine, o, run);
+    const raw = await rawRows(engine, o, run, declared);
     const contract = declared ?? parseContract("columns: {}", o.in.join(" "));
     const plan = await planCleaning(engine, raw, contract);
     run.progress.stage(`writing ${o.out}`);
@@ -98,16 +99,16 @@ type Options = {
 };
 
 /** Rows as read; without a contract text columns get the types that all their values allow. */
-async function rawRows(engine: Engine, o: Options, run: Run): Promise<RawRows> {
+async function rawRows(engine: Engine, o: Options, run: Run, contract?: Contract): Promise<RawRows> {
   const options = { ...o, signal: run.signal };
   if (!isText(sourceFiles(o.in, o.format)[0])) return { rows: await openTable(engine, o.in, options) };
-  const raw = await openText(engine, o.in, options);
+  const raw = await openText(engine, o.in, { ...options, kinds: contract && fieldKinds(contract) });
   const { relation, refused, records } = raw;
   if (o.where === undefined)
-    return { rows: o.contract === undefined ? await typedRows(raw) : relation, refused, records };
+    return { rows: contract === undefined ? await typedRows(raw) : relation, refused, records };
   // A predicate is about values, so it is asked of the typed rows.
   const wanted = await where(await typedRows(raw), o.where);
-  if (o.contract === undefined) return { rows: wanted, refused };
+  if (contract === undefined) return { rows: wanted, refused };
   const key = wanted.key.map(ident).join(", ");
   const sql = `SELECT * FROM (${relation.sql}) SEMI JOIN (SELECT ${key} FROM (${wanted.sql})) USING (${key})`;
   return { rows: { ...relation, sql }, refused };

@@ -132,7 +132,7 @@ async function staged(engine: Engine, step: Step): Promise<Step> {
   return { ...step, sql: `SELECT * FROM ${ident(table)}` };
 }
 
-function goodRows(
+async function goodRows(
   rows: Relation,
   passed: string,
   step: Step,
@@ -146,12 +146,9 @@ function goodRows(
   const columns = step.columns.filter((name) => !dropped.has(name)).map(ident);
   const flags = ledger.of("flag");
   const flagged = flags.length > 0 ? [`${ledger.names(flags)} AS _flags`] : [];
-  return relationOf(rows.engine, `SELECT ${[...columns, ...flagged, keyList].join(", ")} FROM (${passed})`, {
-    // The rows of one file need no file number to be sorted by, and a narrow key sorts faster.
-    key: rows.inputs.length === 1 ? [rowColumn] : key,
-    inputs: [...rows.inputs, ...inputs],
-    name: rows.name,
-  });
+  const sql = `SELECT ${[...columns, ...flagged, keyList].join(", ")} FROM (${passed})`;
+  const about = { key, inputs: [...rows.inputs, ...inputs], name: rows.name };
+  return { ...(await relationOf(rows.engine, sql, about)), lastRow: rows.lastRow };
 }
 
 async function countedRows(

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import { listed, ShopaiError } from "../core/errors.js";
 import { yamlError } from "../core/yaml-source.js";
 import { ident } from "../engine/sql.js";
+import type { FieldKind } from "../table/copy-records.js";
 import {
   columnNamed,
   fileColumn,
@@ -178,7 +180,11 @@ async function plannedColumn(
     };
   }
   if (kindOf(field.type) === "text")
-    return plannedText(column, type, read, i, { later, plain: raw.plain ? ident(plainColumn) : undefined });
+    return plannedText(column, type, read, i, {
+      later,
+      plain: raw.plain && ident(plainColumn),
+      known: raw.plain?.get(field.name),
+    });
   const value = type ? typedConversion(type, read, field.type) : read;
   const mistyped = value === read ? undefined : `${read} IS NOT NULL AND ${inner.value(i)} IS NULL`;
   const checks = checkedColumn(
@@ -194,7 +200,7 @@ function plannedText(
   type: PromisedType | undefined,
   read: string,
   i: number,
-  { later, plain }: { later: boolean; plain?: string },
+  { later, plain, known }: { later: boolean; plain?: string; known?: FieldKind },
 ): Planned {
   const text = inner.text(i);
   const raw = `CAST(${read} AS VARCHAR)`;
@@ -222,7 +228,8 @@ function plannedText(
   if (cast !== undefined && takesPlainValues(column)) {
     // Most values print back as they stand: only the others are normalised and looked at closely.
     const { value: careful } = conversionOf(type, column, normalised, castOf(type, normalised)!);
-    const value = `CASE WHEN ${printsBack(type, raw, inner.guess(i))} THEN ${inner.guess(i)} WHEN ${raw} IS NOT NULL THEN ${careful} END`;
+    const sure = known && isDeepStrictEqual(known, kindOfColumn(type, column)) ? plain : undefined;
+    const value = `CASE WHEN ${sure ?? printsBack(type, raw, inner.guess(i))} THEN ${inner.guess(i)} WHEN ${raw} IS NOT NULL THEN ${careful} END`;
     const mistyped = `CASE WHEN ${inner.value(i)} IS NULL THEN ${normalised} IS NOT NULL ELSE false END`;
     const about = { value: inner.value(i), mistyped, text: normalised, sqlType: type.sql };
     const checks = checkedColumn(column, about, later);
@@ -249,6 +256,24 @@ function plannedText(
     checked: checks.value,
     notes: checks.notes,
   };
+}
+
+/** What the fields of a contract's columns are to be read as, where the plain way of writing them says it all. */
+export function fieldKinds(contract: Contract): Map<string, FieldKind> {
+  return new Map(
+    contract.columns.flatMap((column) => {
+      const type = column.derive === undefined ? promisedType(contract.source, column) : undefined;
+      const kind = type && kindOfColumn(type, column);
+      return kind === undefined ? [] : column.from.map((name) => [name, kind] as const);
+    }),
+  );
+}
+
+function kindOfColumn({ name, scale }: PromisedType, column: ContractColumn): FieldKind | undefined {
+  if (column.formats?.length || !takesPlainValues(column)) return undefined;
+  if (name === "integer") return { decimal: 0 };
+  if (name === "decimal") return { decimal: scale };
+  return name === "number" || name === "date" || name === "timestamp" ? name : undefined;
 }
 
 /** Whether a value that needs no normalising means what it says: no word of the contract may stand for something else. */

@@ -15,11 +15,38 @@ export interface CopiedRun {
   longest: number;
 }
 
+/** What a field is to be read as: one that is written in the most common way needs no second look. */
+export type FieldKind = "number" | "date" | "timestamp" | { decimal: number };
+
+/** Digits that a number may have here: every such number is exact in a double, a BIGINT and a DECIMAL(18). */
+const mostDigits = 16;
+
+const number = (fraction: string): RegExp =>
+  new RegExp(`^-?(?=.{1,${mostDigits}}$)[0-9]+(\\.[0-9]${fraction})?$`);
+
+/** By the numbers that the kernel knows kinds by: 0 for any text; decimals of scale s are 4 + s. */
+const commonForms = [
+  /^/,
+  number("*"),
+  /^\d{4}-\d\d-\d\d$/,
+  /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d)?$/,
+  ...Array.from({ length: mostDigits + 1 }, (_, scale) => number(`{0,${scale}}`)),
+];
+
+/** The number of a kind; 0 for none. */
+export function kindNumber(kind: FieldKind | undefined): number {
+  if (kind === undefined) return 0;
+  if (typeof kind === "string") return ["number", "date", "timestamp"].indexOf(kind) + 1;
+  return 4 + Math.min(kind.decimal, mostDigits);
+}
+
 /** What every record of a file has in common. */
 export interface RecordShape {
   delimiter: number;
   /** Fields that a record must have. */
   columns: number;
+  /** `kindNumber` of every column. */
+  kinds: Uint8Array;
   /** Stands in front of every line number. */
   prefix: Buffer;
   /** Whether U+FFFD is no text: it then stands for bytes that could not be decoded. */
@@ -30,7 +57,8 @@ export interface RecordShape {
  * Copies records from its input to its output while they are plainly good: whole, of the right number of
  * fields, no quote out of place, not too long; each UTF-8 without NUL;
  * each as `prefix line delimiter record LF`. Blank lines are dropped unless there is one column only. The
- * line of a record that is more than plain ASCII without quotes and without outer spaces stands negative.
+ * line of a record stands negative unless it is plain: ASCII without quotes, no field with an outer space
+ * or tab, every field that is not empty written as is common for its kind.
  */
 export interface RecordCopier {
   /** Bytes to scan; filled by the caller. */
@@ -45,6 +73,12 @@ const replacement = Buffer.from("\ufffd");
 
 const MINUS = 0x2d;
 const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09;
+
+const isPlain = (field: Buffer, kind: number | undefined): boolean =>
+  kind !== undefined &&
+  !isBlank(field[0]) &&
+  !isBlank(field[field.length - 1]) &&
+  commonForms[kind].test(field.toString("latin1"));
 
 /** Whether bytes are UTF-8 without NUL and, if `strict`, without U+FFFD. */
 export function isText(bytes: Buffer, strict: boolean): boolean {
@@ -75,7 +109,7 @@ export class PlainCopier implements RecordCopier {
   }
 
   copy(start: number, end: number, shape: RecordShape, line: number): CopiedRun {
-    const { delimiter, columns, prefix } = shape;
+    const { delimiter, columns, kinds, prefix } = shape;
     const { input, output } = this;
     const run: CopiedRun = { position: start, line, records: 0, written: 0, longest: 0 };
     let at = start;
@@ -101,7 +135,7 @@ export class PlainCopier implements RecordCopier {
             at++;
           }
         if (at >= end) return run;
-        if (at > fieldStart && (isBlank(input[fieldStart]) || isBlank(input[at - 1]))) plain = false;
+        if (at > fieldStart) plain &&= isPlain(input.subarray(fieldStart, at), kinds[fields - 1]);
         if (input[at] !== delimiter) break;
         if (++at >= end) return run;
         fields++;
@@ -148,13 +182,17 @@ interface ScanKernel {
     prefixLength: number,
     longestRecord: number,
     strict: boolean,
+    kinds: number,
+    kindCount: number,
   ): void;
 }
 
 const pageBytes = 65_536;
-/** Below it the kernel's own state and the prefix; input and output follow. */
-const inputAt = pageBytes;
+/** First the kernel's own state, then the prefix, the kinds of columns, input and output. */
 const prefixAt = pageBytes / 2;
+const kindsAt = pageBytes;
+const mostKinds = pageBytes;
+const inputAt = kindsAt + mostKinds;
 /** The kernel reads in blocks of 64 bytes, past the end of its input. */
 const readSlack = 64;
 
@@ -177,7 +215,7 @@ export class WasmCopier implements RecordCopier {
   static create(): WasmCopier | undefined {
     const bytes = kernelFile("scan-csv");
     if (!bytes || !WebAssembly.validate(bytes)) return undefined;
-    const memory = new WebAssembly.Memory({ initial: 2 });
+    const memory = new WebAssembly.Memory({ initial: 3 });
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory, abort: () => undefined },
     });
@@ -201,10 +239,12 @@ export class WasmCopier implements RecordCopier {
   copy(
     start: number,
     end: number,
-    { delimiter, columns, prefix, strict }: RecordShape,
+    { delimiter, columns, kinds, prefix, strict }: RecordShape,
     line: number,
   ): CopiedRun {
     Buffer.from(this.#memory.buffer, prefixAt, prefix.length).set(prefix);
+    const kindCount = Math.min(kinds.length, mostKinds);
+    Buffer.from(this.#memory.buffer, kindsAt, kindCount).set(kinds.subarray(0, kindCount));
     const out = this.output.byteOffset;
     this.#kernel.copyGood(
       inputAt + start,
@@ -218,6 +258,8 @@ export class WasmCopier implements RecordCopier {
       prefix.length,
       longestRecord,
       strict,
+      kindsAt,
+      kindCount,
     );
     const [advanced, lineNow, records, written, longest] = this.#answer;
     return { position: start + advanced, line: lineNow, records, written, longest };

@@ -45,11 +45,12 @@ export async function openParquet(
     `file_row_number AS ${ident(rowColumn)}`,
   ];
   const source = `read_parquet([${list}], file_row_number = true, union_by_name = ${several}, hive_partitioning = false)`;
-  return relationOf(engine, `SELECT ${columns.join(", ")} FROM ${source}`, {
+  const relation = await relationOf(engine, `SELECT ${columns.join(", ")} FROM ${source}`, {
     key: [fileColumn, rowColumn],
     inputs,
     name,
   });
+  return { ...relation, lastRow: several ? undefined : inputs[0].rows };
 }
 
 /** Hive partitions as columns: the value of each file, by its number. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { listed, ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, literal, pathLiteral } from "../engine/sql.js";
-import { newRecordCopier } from "./copy-records.js";
+import { kindNumber, newRecordCopier, type FieldKind } from "./copy-records.js";
 import { dialectOf, refuseDoubles, type Dialect } from "./csv-dialect.js";
 import { canonicalRecord } from "./csv-record.js";
 import type { OpenOptions } from "./open.js";
@@ -13,6 +13,11 @@ import { ElementScanner, jsonDelimiter, LineScanner, type JsonScanner } from "./
 import { ScratchFile } from "./scratch-file.js";
 import { sourceFiles, type SourceFile } from "./source.js";
 import { TextBytes } from "./text-bytes.js";
+
+export interface TextOptions extends OpenOptions {
+  /** What columns of a CSV file are to be read as, by name: `plainColumn` then speaks of their form as well. */
+  kinds?: ReadonlyMap<string, FieldKind>;
+}
 
 /** Text files as they stand. `records` = rows of `relation` + rows of `refused`. */
 export interface RawTable {
@@ -38,7 +43,7 @@ export interface RawTable {
 export async function openText(
   engine: Engine,
   inputs: readonly string[],
-  options: OpenOptions = {},
+  options: TextOptions = {},
 ): Promise<RawTable> {
   return openTextFiles(engine, sourceFiles(inputs, options.format), inputs.join(" "), options);
 }
@@ -48,7 +53,7 @@ export async function openTextFiles(
   engine: Engine,
   files: readonly SourceFile[],
   name: string,
-  options: OpenOptions,
+  options: TextOptions,
 ): Promise<RawTable> {
   const json = isJson(files[0]);
   const odd = files.find((file) => isJson(file) !== json || !isText(file));
@@ -79,7 +84,11 @@ export async function openTextFiles(
     ? await jsonSql(engine, spool, name)
     : { sql: csvSql(spool), refusedSql: refusedCsvSql(spool), jsonKinds: undefined };
   return {
-    relation: { ...(await relationOf(engine, sql, about)), plain: !json },
+    relation: {
+      ...(await relationOf(engine, sql, about)),
+      plain: json ? undefined : (options.kinds ?? new Map()),
+      lastRow: files.length === 1 ? spool.lastLine : undefined,
+    },
     refused: await relationOf(engine, refusedSql, { ...about, key: [fileColumn, "_line"] }),
     jsonKinds,
     records: inputRecords.reduce((sum, record) => sum + record.rows!, 0),
@@ -105,6 +114,8 @@ class Spool {
   readonly refused: ScratchFile;
   /** Bytes of the longest line in it: the reader takes memory by it. */
   longestRefused = 0;
+  /** The largest line number of any file. */
+  lastLine = 0;
   /** Whether records carry the number of their file. */
   readonly numbered: boolean;
   readonly copier = newRecordCopier();
@@ -161,7 +172,7 @@ async function scanCsv(
   spool: Spool,
   file: SourceFile,
   number: number,
-  options: OpenOptions,
+  options: TextOptions,
 ): Promise<InputRecord> {
   const { path } = file;
   const bytes = new TextBytes(path, { ...options, compression: file.format.compression });
@@ -180,7 +191,11 @@ async function scanCsv(
       dialect.header.length,
       dialect.headerLines + 1,
       spool.sink(number, batch),
-      { prefix: spool.prefix(number, dialect.delimiter), encoding: foreign(options.encoding) },
+      {
+        prefix: spool.prefix(number, dialect.delimiter),
+        encoding: foreign(options.encoding),
+        kinds: Uint8Array.from(dialect.header, (name) => kindNumber(options.kinds?.get(name))),
+      },
     );
     scanner.push(pending.subarray(dialect.headerBytes));
   };
@@ -194,6 +209,7 @@ async function scanCsv(
   if (!scanner) begin(true);
   scanner!.end();
   batch!.longest = Math.max(batch!.longest, scanner!.longest);
+  spool.lastLine = Math.max(spool.lastLine, scanner!.line);
   return { path, sha256: bytes.sha256, rows: scanner!.records };
 }
 
@@ -286,6 +302,7 @@ async function scanJson(
   }
   scanner?.end();
   batch.longest = Math.max(batch.longest, scanner?.longest ?? 0);
+  spool.lastLine = Math.max(spool.lastLine, scanner?.line ?? 0);
   return { path, sha256: bytes.sha256, rows: scanner?.records ?? 0 };
 }
 

@@ -3,6 +3,7 @@ import { checkPredicate, checkScalar } from "../engine/duckdb.js";
 import type { Engine, Field, Schema } from "../engine/engine.js";
 import type { ColumnAsk, Frame } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
+import type { FieldKind } from "./copy-records.js";
 import type { InputRecord } from "./provenance.js";
 
 /** A lazy table in the engine. Its SELECT gives the visible columns and the key columns. */
@@ -21,8 +22,10 @@ export interface Relation {
   readonly inputs: readonly InputRecord[];
   /** What to call it in an error: the file as it was typed. */
   readonly name: string;
-  /** Whether the SELECT gives `plainColumn` as well. */
-  readonly plain?: boolean;
+  /** Where the SELECT gives `plainColumn` as well: the columns of which it says that they look like a kind. */
+  readonly plain?: ReadonlyMap<string, FieldKind>;
+  /** Of rows of one file, no matter which: the largest line or row number that one can have. */
+  readonly lastRow?: number;
   /** The same rows in typed columns, where they are few and in memory anyway: requests that are answered one by one. */
   readonly memory?: Frame;
 }
@@ -32,7 +35,8 @@ export const fileColumn = "_shopai_file";
 export const rowColumn = "_shopai_row";
 /**
  * A hidden column of CSV as it stands: true for a record of plain ASCII, none of it quoted, none of its
- * fields with an outer space or tab. Trimming and normalising its texts would change nothing.
+ * fields with an outer space or tab, those of a kind as such values are commonly written (copy-records.ts).
+ * Trimming and normalising its texts would change nothing.
  */
 export const plainColumn = "_shopai_plain";
 const hidden = new Set([fileColumn, rowColumn, plainColumn]);
@@ -108,8 +112,16 @@ function badPredicate(
  * @param columns SQL expressions with their names, or names of columns; all visible columns by default
  */
 export function selectOrdered(relation: Relation, columns: readonly string[] = visible(relation)): string {
-  const order = relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = relation.key.length > 0 ? ` ORDER BY ${orderOf(relation).join(", ")}` : "";
   return `SELECT ${columns.join(", ")} FROM (${relation.sql})${order}`;
+}
+
+/** With its NULL byte a key of 32 bits fits a word, which the engine sorts in half the time. */
+function orderOf({ key, lastRow }: Relation): string[] {
+  if (lastRow === undefined || lastRow >= 2 ** 32 || !key.includes(rowColumn)) return key.map(ident);
+  return key
+    .filter((name) => name !== fileColumn)
+    .map((name) => (name === rowColumn ? `${ident(name)}::UINTEGER` : ident(name)));
 }
 
 /** The visible columns as quoted identifiers. */

@@ -85,6 +85,55 @@ function textKind(from: usize, length: usize, strict: bool): i32 {
   return kind;
 }
 
+function digitsOf(bytes: v128): u32 {
+  return <u32>i8x16.bitmask(i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(9)));
+}
+
+// The kinds of fieldKinds in copy-records.ts; a decimal of scale s is DECIMAL + s.
+const NUMBER: u32 = 1;
+const DATE: u32 = 2;
+const TIMESTAMP: u32 = 3;
+const DECIMAL: u32 = 4;
+
+/** Whether a field is as its kind is commonly written. */
+function isCommon(kind: u32, field: usize, fieldLength: usize): bool {
+  let from = field;
+  let length = <u32>fieldLength;
+  let bytes = v128.load(from);
+  if (kind === DATE || kind === TIMESTAMP) {
+    const dashes = <u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2d)));
+    const digits = digitsOf(bytes);
+    if ((digits & 0x36f) !== 0x36f || (dashes & 0x90) !== 0x90) return false;
+    if (length === 10) return true;
+    if (kind === DATE) return false;
+    const between = load<u8>(from + 10);
+    if (length !== 19 || (between !== 0x20 && between !== 0x54)) return false;
+    const clock = v128.load(from + 11);
+    const colons = <u32>i8x16.bitmask(i8x16.eq(clock, i8x16.splat(0x3a)));
+    return (digitsOf(clock) & 0xdb) === 0xdb && (colons & 0x24) === 0x24;
+  }
+  if (load<u8>(from) === MINUS) {
+    from++;
+    length--;
+    bytes = v128.load(from);
+  }
+  if (length === 0 || length > 16) return false;
+  const all = ((<u32>1) << length) - 1;
+  const digits = digitsOf(bytes) & all;
+  if (digits === all) return true;
+  const points = (<u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2e)))) & all;
+  const before = ctz(points);
+  if ((digits | points) !== all || popcnt(points) !== 1 || before === 0) return false;
+  return kind === NUMBER || length - 1 - before <= kind - DECIMAL;
+}
+
+/** Whether nothing would change if a field were trimmed, and it is as its kind is commonly written. */
+function isPlain(kind: u32, from: usize, to: usize): bool {
+  if (from === to) return true;
+  if (isBlank(load<u8>(from)) || isBlank(load<u8>(to - 1))) return false;
+  return kind === 0 || isCommon(kind, from, to - from);
+}
+
 /** Whether 64 bytes hold a NUL or a byte above 127: all others are text. */
 function anyOdd(at: usize): bool {
   const zero = i8x16.splat(0);
@@ -114,7 +163,8 @@ function specials(at: usize, delimiter: v128): u64 {
 
 /**
  * Copies records of [start, end) to [out, outEnd) while they are plainly good, each behind
- * `prefix`, its line (negative unless the record is plain) and the delimiter.
+ * `prefix`, its line (negative unless the record is plain) and the delimiter. `kinds`: a byte for each of the
+ * first `kindCount` columns; records with more are not plain.
  */
 export function copyGood(
   start: usize,
@@ -128,6 +178,8 @@ export function copyGood(
   prefixLength: usize,
   longestRecord: u32,
   strict: bool,
+  kinds: usize,
+  kindCount: u32,
 ): void {
   const delimiterByte = <u8>delimiter;
   const delimiters = i8x16.splat(<i8>delimiter);
@@ -176,7 +228,7 @@ export function copyGood(
         continue;
       }
       if (byte === delimiterByte) {
-        if (at > fieldStart && (isBlank(load<u8>(fieldStart)) || isBlank(load<u8>(at - 1)))) plain = false;
+        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, at);
         fields++;
         fieldStart = at + 1;
         continue;
@@ -200,8 +252,7 @@ export function copyGood(
       } else if (at > position && load<u8>(at - 1) === CR) recordEnd = at - 1;
       const length = recordEnd - position;
       if (length > 0 || columns === 1) {
-        if (recordEnd > fieldStart && (isBlank(load<u8>(fieldStart)) || isBlank(load<u8>(recordEnd - 1))))
-          plain = false;
+        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, recordEnd);
         const kind = odd || oddBefore ? textKind(position, length, strict) : ASCII;
         if (
           fields !== columns ||

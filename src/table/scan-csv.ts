@@ -20,7 +20,8 @@ export class CsvScanner {
   longest = 0;
   /** Bytes at the head of the copier's input that are not taken yet. */
   #held = 0;
-  #line: number;
+  /** Physical line of what comes next. */
+  line: number;
   #skipping = false;
   readonly #shape: RecordShape;
   readonly #encoding: string | undefined;
@@ -32,7 +33,7 @@ export class CsvScanner {
    * @param columns   fields that every record must have
    * @param line      physical line of the first byte
    * @param about     text to put in front of every line number; what the bytes were decoded from, if
-   *                  not UTF-8 (U+FFFD then stands for what could not be decoded)
+   *                  not UTF-8 (U+FFFD then stands for what could not be decoded); the kinds of the columns
    */
   constructor(
     private readonly copier: RecordCopier,
@@ -40,12 +41,13 @@ export class CsvScanner {
     private readonly columns: number,
     line: number,
     private readonly sink: RecordSink,
-    about: { prefix?: string; encoding?: string } = {},
+    about: { prefix?: string; encoding?: string; kinds?: Uint8Array } = {},
   ) {
-    this.#line = line;
+    this.line = line;
     this.#shape = {
       delimiter,
       columns,
+      kinds: about.kinds ?? new Uint8Array(columns),
       prefix: Buffer.from(about.prefix ?? ""),
       strict: about.encoding !== undefined,
     };
@@ -71,12 +73,12 @@ export class CsvScanner {
     const { copier } = this;
     let at = this.#skipLine(0, end);
     while (at < end) {
-      const run = copier.copy(at, end, this.#shape, this.#line);
+      const run = copier.copy(at, end, this.#shape, this.line);
       if (run.position > at) {
         if (run.written > 0) this.sink.good(copier.output.subarray(0, run.written));
         this.records += run.records;
         this.longest = Math.max(this.longest, run.longest);
-        this.#line = run.line;
+        this.line = run.line;
         at = run.position;
         continue;
       }
@@ -90,10 +92,10 @@ export class CsvScanner {
   /** Takes one record in the careful way and gives where the next begins, or -1 when it is not whole yet. */
   #takeOne(start: number, end: number, final: boolean): number {
     const { input } = this.copier;
-    const scan = scanRecord(input, start, end, this.delimiter, this.#line, final, this.#scan);
+    const scan = scanRecord(input, start, end, this.delimiter, this.line, final, this.#scan);
     if (scan.kind === "partial") return -1;
-    const line = this.#line;
-    this.#line += scan.lines;
+    const line = this.line;
+    this.line += scan.lines;
     if (scan.kind === "blank" && this.columns > 1) return scan.next;
     this.records++;
     const record = input.subarray(start, scan.end);

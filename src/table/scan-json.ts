@@ -9,6 +9,8 @@ export const jsonDelimiter = "\u001f";
 export interface JsonScanner {
   records: number;
   longest: number;
+  /** Physical line of what comes next. */
+  readonly line: number;
   push(chunk: Buffer): void;
   end(): void;
 }
@@ -22,7 +24,7 @@ export class LineScanner implements JsonScanner {
   records = 0;
   longest = 0;
   #pending: Buffer = Buffer.alloc(0);
-  #line = 1;
+  line = 1;
 
   constructor(
     private readonly sink: RecordSink,
@@ -45,7 +47,7 @@ export class LineScanner implements JsonScanner {
   }
 
   #take(line: Buffer): void {
-    takeElement(this, this.sink, this.prefix, this.#line++, line);
+    takeElement(this, this.sink, this.prefix, this.line++, line);
   }
 }
 
@@ -53,7 +55,7 @@ export class LineScanner implements JsonScanner {
 export class ElementScanner implements JsonScanner {
   records = 0;
   longest = 0;
-  #line = 1;
+  line = 1;
   #startLine = 1;
   #depth = 0;
   #inText = false;
@@ -82,7 +84,7 @@ export class ElementScanner implements JsonScanner {
     };
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at];
-      if (byte === LF) this.#line++;
+      if (byte === LF) this.line++;
       if (this.#inText) {
         if (this.#escaped) this.#escaped = false;
         else if (byte === BACKSLASH) this.#escaped = true;
@@ -90,7 +92,7 @@ export class ElementScanner implements JsonScanner {
         continue;
       }
       if (isSpace(byte)) continue;
-      if (this.#closed) this.fail(this.#line, "something stands after the end of the array");
+      if (this.#closed) this.fail(this.line, "something stands after the end of the array");
       if (this.#array === undefined) {
         this.#array = byte === OPEN_LIST;
         if (this.#array) continue;
@@ -104,12 +106,12 @@ export class ElementScanner implements JsonScanner {
       }
       if (outside && start < 0) {
         start = at;
-        this.#startLine = this.#line;
+        this.#startLine = this.line;
       }
       if (byte === QUOTE) this.#inText = true;
       else if (byte === OPEN_OBJECT || byte === OPEN_LIST) this.#depth++;
       else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) {
-        if (--this.#depth < 0) this.fail(this.#line, "a bracket closes that was never opened");
+        if (--this.#depth < 0) this.fail(this.line, "a bracket closes that was never opened");
         if (this.#depth === 0 && !this.#array) {
           keep(at + 1);
           this.#finish(true);
@@ -121,13 +123,13 @@ export class ElementScanner implements JsonScanner {
 
   end(): void {
     if (this.#depth > 0 || this.#inText || (this.#array && !this.#closed))
-      this.fail(this.#line, "the JSON ends before its brackets close");
+      this.fail(this.line, "the JSON ends before its brackets close");
     this.#finish(false);
   }
 
   #finish(needed: boolean): void {
     if (this.#partBytes === 0) {
-      if (needed && this.#array) this.fail(this.#line, "an element is missing before a comma");
+      if (needed && this.#array) this.fail(this.line, "an element is missing before a comma");
       return;
     }
     const element = Buffer.concat(this.#parts);

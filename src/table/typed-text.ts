@@ -31,11 +31,8 @@ export async function typedRows(raw: RawTable): Promise<Relation> {
     const type = types.get(name);
     return type ? `CAST(nullif(${column}, '') AS ${type}) AS ${column}` : column;
   });
-  return relationOf(
-    engine,
-    `SELECT ${[...columns, ident(fileColumn), ident(rowColumn)].join(", ")} FROM (${sql})`,
-    relation,
-  );
+  const typedSql = `SELECT ${[...columns, ident(fileColumn), ident(rowColumn)].join(", ")} FROM (${sql})`;
+  return { ...(await relationOf(engine, typedSql, relation)), lastRow: relation.lastRow };
 }
 
 async function refuseRefused({ refused, relation, records }: RawTable): Promise<void> {

@@ -2,7 +2,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PlainCopier, WasmCopier, type RecordCopier } from "../../src/table/copy-records.js";
+import {
+  kindNumber,
+  PlainCopier,
+  WasmCopier,
+  type FieldKind,
+  type RecordCopier,
+} from "../../src/table/copy-records.js";
 import { CsvScanner, shown } from "../../src/table/scan-csv.js";
 import { openText } from "../../src/table/open-text.js";
 import { selectOrdered } from "../../src/table/relation.js";
@@ -45,6 +51,48 @@ const soup = fc
   )
   .map((parts) => Buffer.concat(parts));
 
+/** Lines of two columns, of values as they are commonly written, nearly so, and not at all. */
+const values = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        "0",
+        "-7",
+        "007",
+        "-",
+        "",
+        "12.5",
+        "12.",
+        ".5",
+        "1.234",
+        "--1",
+        "1e3",
+        "+4",
+        "1.2.3",
+        "1".repeat(16),
+      ],
+      ...[
+        "1".repeat(17),
+        `-${"9".repeat(16)}`,
+        "2024-02-30",
+        "2024-2-3",
+        "2024-02-03 04:05:06",
+        "2024/02/03",
+      ],
+      ...[
+        "2024-02-03T04:05:06",
+        "2024-02-03 04:05",
+        "2024-02-03 04:05:06Z",
+        "20240-1-030",
+        "nan",
+        " 1",
+        "1\t",
+      ],
+    ),
+    { maxLength: 40 },
+  )
+  .map((parts) => Buffer.from(parts.map((part, i) => part + (i % 2 ? "\n" : ",")).join("")));
+
 /** CSV lines of two columns, most of them good. */
 const lines = fc
   .array(
@@ -59,21 +107,39 @@ const lines = fc
   )
   .map((parts) => Buffer.from(parts.join("\n")));
 
+const kind = fc
+  .constantFrom<(FieldKind | undefined)[]>(
+    undefined,
+    "number",
+    "date",
+    "timestamp",
+    { decimal: 0 },
+    { decimal: 2 },
+  )
+  .map(kindNumber);
+
 test("the fast copier does what the plain one does", () => {
   const fast = WasmCopier.create()!;
   expect(fast, "npm run build makes the kernel").toBeDefined();
   const plain = new PlainCopier();
   fc.assert(
     fc.property(
-      fc.oneof(soup, lines),
+      fc.oneof(soup, lines, values),
       fc.integer({ min: 1, max: 3 }),
       fc.constantFrom(",", ";"),
       fc.constantFrom("", "12,"),
       fc.boolean(),
       fc.integer({ min: 1, max: 100_000 }),
       fc.nat(10),
-      (bytes, columns, delimiter, prefix, strict, line, skip) => {
-        const shape = { delimiter: delimiter.charCodeAt(0), columns, prefix: Buffer.from(prefix), strict };
+      fc.array(kind, { minLength: 3, maxLength: 3 }),
+      (bytes, columns, delimiter, prefix, strict, line, skip, kinds) => {
+        const shape = {
+          delimiter: delimiter.charCodeAt(0),
+          columns,
+          kinds: Uint8Array.from(kinds.slice(0, columns)),
+          prefix: Buffer.from(prefix),
+          strict,
+        };
         const start = Math.min(skip, bytes.length);
         const runs = [plain, fast].map((copier: RecordCopier) => {
           copier.reserve(bytes.length);
