@@ -8,7 +8,7 @@ import {
   type AlsProblem,
   type AlsSolver,
 } from "../kernels/als.js";
-import { transposed, type Csr } from "../kernels/csr.js";
+import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
 import { patienceParam, stoppedEarly, type Look } from "./early-stopping.js";
 import { factorModel, loadFactors, type Factors } from "./factor-model.js";
@@ -77,7 +77,8 @@ export default defineLearner({
   async fit(data, params, run) {
     const interactions = await readInteractions(data, run);
     const catalogue = catalogueOf(data, interactions);
-    const { matrix } = interactions;
+    // A strength of 0 is no preference: eq. 2.
+    const matrix = withoutZeros(interactions.matrix);
     const stopped = await stoppedEarly(
       catalogue,
       matrix,
@@ -184,9 +185,13 @@ function fitted(
   let gram: Float64Array | undefined;
   return factorModel(catalogue, factors, {
     about,
-    foldIn({ items, values }) {
+    foldIn({ items: all, values }) {
       gram ??= gramOf(factors.items, factors.width);
-      const weights = Float32Array.from(items, (_, p) => alpha * (values ? values[p] : 1));
+      const items = values ? all.filter((_, p) => values[p] > 0) : all;
+      const weights = Float32Array.from(
+        values?.filter((value) => value > 0) ?? items,
+        (value) => alpha * (values ? value : 1),
+      );
       const penalty = penaltyOf(weights, catalogue.items.length, lambda, scaling);
       return exactFactors(gram, penalty, factors.items, items, weights);
     },
