@@ -20,12 +20,10 @@ import {
   type Block,
   type Result,
 } from "../src/pipeline/command.js";
-import { openTable } from "../src/table/open.js";
-import { isText, openText } from "../src/table/open-text.js";
+import { openRaw, openTable } from "../src/table/open.js";
 import { typedRows } from "../src/table/typed-text.js";
 import { provenanceOf } from "../src/table/provenance.js";
 import { countRows, materialised, where } from "../src/table/relation.js";
-import { sourceFiles } from "../src/table/source.js";
 import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
@@ -101,8 +99,8 @@ type Options = {
 /** Rows as read; without a contract text columns get the types that all their values allow. */
 async function rawRows(engine: Engine, o: Options, run: Run, contract?: Contract): Promise<RawRows> {
   const options = { ...o, signal: run.signal };
-  if (!isText(sourceFiles(o.in, o.format)[0])) return { rows: await openTable(engine, o.in, options) };
-  const raw = await openText(engine, o.in, { ...options, kinds: contract && fieldKinds(contract) });
+  const raw = await openRaw(engine, o.in, { ...options, kinds: contract && fieldKinds(contract) });
+  if (!raw) return { rows: await openTable(engine, o.in, options) };
   const { relation, refused, records } = raw;
   if (o.where === undefined)
     return { rows: contract === undefined ? await typedRows(raw) : relation, refused, records };

@@ -4,7 +4,8 @@ import { reconcileRules } from "../src/forecast/reconcile.js";
 import { calendarNames } from "../src/forecast/calendar.js";
 import { transformNames } from "../src/forecast/transform.js";
 import { frequencyNames } from "../src/forecast/frequency.js";
-import { forecastModels, modelsText } from "../src/forecast/registry.js";
+import { modelAbouts, modelsText } from "../src/forecast/registry.js";
+import { outlierRules } from "../src/forecast/events.js";
 import { fillRules } from "../src/forecast/series.js";
 import { defineCommand, option, readingOptions, telling, type Block } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
@@ -44,7 +45,7 @@ const forecast = defineCommand({
       })
       .optional(),
     model: option
-      .names(`auto, or names of models: ${forecastModels.map((model) => model.name).join(", ")}`)
+      .names(`auto, or names of models: ${modelAbouts.map((model) => model.name).join(", ")}`)
       .default(["auto"]),
     effort: option
       .choice("what auto may spend: quick leaves out the slowest models", ["full", "quick"])
@@ -65,6 +66,28 @@ const forecast = defineCommand({
     pathsOut: option
       .path("table of possible futures to write: series, time, model, path, value", { table: true })
       .optional(),
+    seriesOut: option
+      .path(
+        "table to write of a row per series and model: its metrics, checks of residuals, anomalies, changes",
+        {
+          table: true,
+        },
+      )
+      .optional(),
+    eventsOut: option
+      .path(
+        "table to write of anomalies and changes in the histories: series, time, kind, value, expected, score",
+        {
+          table: true,
+        },
+      )
+      .optional(),
+    outliers: option
+      .choice(
+        "values beyond three interquartile ranges of what season and trend leave: kept, or moved to that bound before models see them",
+        outlierRules,
+      )
+      .default("keep"),
     regressors: option
       .names(
         "columns known ahead (price, promotion); rows after a series' last value hold them for the periods ahead",
@@ -106,7 +129,7 @@ const forecast = defineCommand({
   },
   moreHelp: async () => modelsText(),
   reads: (o) => o.in,
-  writes: (o) => [o.out, ...(o.pathsOut ? [o.pathsOut] : [])],
+  writes: (o) => [o.out, o.pathsOut, o.seriesOut, o.eventsOut].filter((path) => path !== undefined),
   async run(o, run) {
     const table = await openTable(await run.engine(), o.in, { ...o, signal: run.signal });
     const levels = [...new Set(o.level)].sort((a, b) => a - b);
@@ -121,15 +144,26 @@ const forecast = defineCommand({
         paths: o.pathsOut ? o.paths : 0,
         hierarchy: o.hierarchy?.split("/").filter((name) => name !== ""),
         origins: o.backtest,
+        looks: o.seriesOut !== undefined || o.eventsOut !== undefined,
       },
       run,
     );
     const provenance = provenanceOf("forecast", telling(forecast, o), o.seed, table.inputs);
     await writeTable(result.table, o.out, provenance, o);
     if (result.paths) await writeTable(result.paths, o.pathsOut!, provenance, o);
-    const { table: _, paths: __, ...json } = result;
+    if (o.seriesOut) await writeTable(await result.perSeries(), o.seriesOut, provenance, o);
+    if (o.eventsOut) await writeTable(await result.events(), o.eventsOut, provenance, o);
+    const { table: _, paths: __, perSeries: ___, events: ____, ...json } = result;
     return {
-      json: { out: o.out, paths_out: o.pathsOut, horizon: o.horizon, levels, ...json },
+      json: {
+        out: o.out,
+        paths_out: o.pathsOut,
+        series_out: o.seriesOut,
+        events_out: o.eventsOut,
+        horizon: o.horizon,
+        levels,
+        ...json,
+      },
       blocks: blocksOf(result, o.out, o.horizon, levels),
       wroteStdout: o.out === "-",
     };
@@ -173,6 +207,11 @@ function blocksOf(result: ForecastResult, out: string, horizon: number, levels: 
       text: `auto chose ${Object.entries(result.chosen)
         .map(([name, count]) => `${name} for ${grouped(count)}`)
         .join(", ")}`,
+    });
+  if (result.found)
+    blocks.push({
+      kind: "line",
+      text: `${grouped(result.found.anomalies)} anomalies and ${grouped(result.found.changes)} changes in ${grouped(result.found.series)} series`,
     });
   for (const { model, series, reason, used } of result.fallbacks)
     blocks.push({

@@ -12,7 +12,7 @@ import { referenceName, referenceOf } from "../src/learners/reference.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
 import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import { trainingData, type TrainingAsk } from "../src/learners/training.js";
+import { asRead, trainingData, type TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
@@ -116,6 +116,9 @@ const options = {
   cost: option
     .pairs("what errors cost: fp=1, fn=5; sets the threshold by expected cost unless --threshold does")
     .default({}),
+  classWeight: option
+    .pairs("what rows of a class count, repeatable: fraud=10; others count as they are")
+    .default({}),
   alertsPerDay: option
     .integer("set the threshold so that at most so many rows a day are positive; needs --time", { min: 1 })
     .optional(),
@@ -131,6 +134,11 @@ const options = {
   resume: option
     .flag("networks: go on from the checkpoint that a stopped training left beside the model")
     .default(false),
+  tensorboard: option
+    .path("networks: folder for event files with the losses of every epoch, which TensorBoard draws", {
+      arg: "<folder>",
+    })
+    .optional(),
   param: option.pairs("parameter of the learner, repeatable").default({}),
   ...readingOptions,
 };
@@ -170,19 +178,19 @@ const train = defineCommand({
     if (!learnerNames.includes(name) && /[./\\]/.test(name))
       throw new ShopaiError("usage", `the learner comes first, before ${name}`, { try: "shopai learners" });
     const learner = await learnerNamed(name);
-    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal });
+    const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal, copied: true });
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
     const warnings = await suspicions(
-      await trainingData(learner, table, procedure, { ...run, warn: () => undefined }),
+      asRead(await trainingData(learner, table, procedure, { ...run, warn: () => undefined })),
     );
     for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
-    const model = await trained(learner, table, { ...procedure, about }, withCheckpoint(learner, o, run));
+    const model = await trained(learner, table, { ...procedure, about }, watched(learner, o, run));
     const reference = await referenceOf(model, table, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)
@@ -251,6 +259,7 @@ async function procedureOf(
     valid: valid?.inputs.map(({ sha256 }) => sha256),
     items: items?.inputs.map(({ sha256 }) => sha256),
     asked: { ...ask, valid: undefined, items: undefined },
+    classWeight: o.classWeight,
     fair: o.fair && [o.fair, o.group],
     by: o.tuneBy ?? "tpe",
     metric: o.tuneMetric,
@@ -283,26 +292,35 @@ async function procedureOf(
           ? undefined
           : parseThreshold(o.threshold, cost),
     cost,
+    classWeights: Object.keys(o.classWeight).length > 0 ? o.classWeight : undefined,
     fair: o.fair && { by: o.fair, group: o.group! },
     folds: { folds: o.cv ?? 5, ...dealing },
   };
 }
 
-/** A network leaves checkpoints beside the model where it is trained once and not many times. */
-function withCheckpoint(learner: Learner, o: TrainOptions, run: Run): Run {
+/** A network leaves checkpoints beside the model, and event files, where it is trained once and not many times. */
+function watched(learner: Learner, o: TrainOptions, run: Run): Run {
   const many = o.tune ?? o.calibrate ?? o.threshold ?? o.alertsPerDay ?? o.fair ?? o.cost?.fp ?? o.cost?.fn;
   const network = "epochs" in learner.params && "patience" in learner.params;
   if (o.resume && !network)
     throw new ShopaiError("usage", `${learner.name} leaves no checkpoints to resume from`, {
       try: "leaving --resume out",
     });
-  if (o.resume && many !== undefined)
-    throw new ShopaiError("usage", "--resume is for a model that is trained once", {
-      try: "leaving out --tune, --calibrate, thresholds and --fair",
+  if (o.tensorboard !== undefined && !network)
+    throw new ShopaiError("usage", `${learner.name} is no network: it has no losses of epochs to draw`, {
+      try: "leaving --tensorboard out",
     });
+  if ((o.resume || o.tensorboard !== undefined) && many !== undefined)
+    throw new ShopaiError(
+      "usage",
+      `${o.resume ? "--resume" : "--tensorboard"} is for a model that is trained once`,
+      {
+        try: "leaving out --tune, --calibrate, thresholds and --fair",
+      },
+    );
   if (!network || many !== undefined) return run;
   const path = `${o.out.replace(/\/+$/, "")}.checkpoint`;
-  return { ...run, checkpoint: { path, resume: o.resume } };
+  return { ...run, checkpoint: { path, resume: o.resume }, tensorboard: o.tensorboard };
 }
 
 /** Refuses options that mean nothing without another one. */

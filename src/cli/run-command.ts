@@ -71,6 +71,7 @@ const interrupted = (): ShopaiError =>
 
 /** Ctrl-C stops the work and removes what is half written; a second one, or two seconds, ends the program at once. */
 function interrupter(stop: AbortController, exit: () => never): { release(): void } {
+  let timer: NodeJS.Timeout | undefined;
   const onSignal = (): void => {
     const leave = (): never => {
       removeLeftovers();
@@ -78,11 +79,12 @@ function interrupter(stop: AbortController, exit: () => never): { release(): voi
     };
     if (stop.signal.aborted) leave();
     stop.abort(new ShopaiError("interrupted", "interrupted"));
-    setTimeout(leave, 2000).unref();
+    timer = setTimeout(leave, 2000).unref();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   return {
     release() {
+      clearTimeout(timer);
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
     },
   };

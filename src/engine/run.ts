@@ -25,6 +25,8 @@ export interface Run {
   device(): Promise<Device>;
   /** Where a training leaves checkpoints; none when it need not be resumed. */
   readonly checkpoint?: Checkpoint;
+  /** A folder for the event files of a training, which TensorBoard draws; none when not asked for. */
+  readonly tensorboard?: string;
   /** A random stream of its own for every name. */
   rng(name: string): Rng;
   readonly progress: Progress;

@@ -67,6 +67,7 @@ function arimaOf(history: History, given: Given, like?: ArimaOrder): ForecastFit
     },
     spread: (horizon) => fit.spread(horizon),
     again: (other) => arimaOf(other, given, fit.order),
+    residuals: () => fit.residuals,
     about: aboutArima(fit),
   };
 }

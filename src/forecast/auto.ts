@@ -1,6 +1,7 @@
 import type { ParamValue } from "../learners/params.js";
 import { ScoreTotals } from "../metrics/forecast.js";
 import { demandClass } from "./intermittent/demands.js";
+import type { ForecastFit } from "./model.js";
 import type { Projections, SeriesWork } from "./series-work.js";
 
 /** One voice of `auto`. */
@@ -83,8 +84,9 @@ export function membersFor(
 export interface AutoResult {
   windows: Projections[];
   ahead: Projections;
-  /** The member of most weight. */
+  /** The member of most weight, and its fit where it was made here. */
   chosen: string;
+  lead?: ForecastFit;
   /** Whether demand is intermittent or lumpy. */
   rare: boolean;
 }
@@ -144,19 +146,16 @@ export function autoForecast(
     ),
   );
   const final = weights(-1);
-  const ahead = blend(
-    members.map((member, m) => {
-      if (final[m] === 0) return undefined;
-      return member.model === undefined
-        ? made[member.label].ahead
-        : work.forecast(member.model, values.length, member);
-    }),
-    final,
-    plan.horizon,
-  );
+  const voices = members.map((member, m): (Projections & { fit?: ForecastFit }) | undefined => {
+    if (final[m] === 0) return undefined;
+    return member.model === undefined
+      ? made[member.label].ahead
+      : work.forecast(member.model, values.length, member);
+  });
+  const ahead = blend(voices, final, plan.horizon);
   let leader = 0;
   final.forEach((weight, m) => (leader = weight > final[leader] ? m : leader));
-  return { windows, ahead, chosen: members[leader].label, rare: squared };
+  return { windows, ahead, chosen: members[leader].label, lead: voices[leader]?.fit, rare: squared };
 }
 
 /** A member, or one whose forecasts were made elsewhere. */

@@ -16,6 +16,7 @@ export default defineForecastModel({
     return {
       mean: (horizon) => Float64Array.from({ length: horizon }, (_, h) => values[n - 1] + (h + 1) * slope),
       spread: grown(deviationOf(squares, n - 1, 1), (step) => Math.sqrt(step * (1 + step / (n - 1)))),
+      residuals: () => values.subarray(1).map((value, t) => value - values[t] - slope),
       about: { slope },
     };
   },

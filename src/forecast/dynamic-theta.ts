@@ -36,6 +36,7 @@ export default defineForecastModel({
         adjusted.restore(new Float64Array(horizon), spread);
         return spread;
       },
+      residuals: fit.errors,
       about: { alpha, theta: 1 / (1 - fit.share), level: fit.first, seasonal: adjusted.seasonal ? 1 : 0 },
     };
   },
@@ -131,6 +132,19 @@ function dynamicTheta(y: Float64Array, { intercept, slope }: RunningTrend, alpha
     squares,
     share,
     first,
+    errors(): Float64Array {
+      let l = first;
+      let p = 1;
+      return y
+        .map((value, t) => {
+          const trend = t > 0 ? p * intercept[t - 1] + ((1 - p * a) / alpha) * slope[t - 1] : 0;
+          const error = value - l - share * trend;
+          l += alpha * (value - l);
+          p *= a;
+          return error;
+        })
+        .subarray(settling);
+    },
     mean(horizon: number): Float64Array {
       const forecast = new Float64Array(horizon);
       let l = lastLevel;

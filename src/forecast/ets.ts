@@ -68,6 +68,7 @@ function etsOf(values: Float64Array, season: number, form: string): ForecastFit 
       return spread;
     },
     again: (history) => etsOf(history.values, season, String(fit.about.form)),
+    residuals: fit.residuals,
     about: { ...fit.about, seasonal: adjusted.seasonal ? 1 : 0 },
   };
 }
@@ -104,6 +105,7 @@ export function etsForecast(fit: EtsFit): ForecastFit {
   return {
     mean: (horizon) => etsMean(fit, horizon),
     spread: (horizon) => etsSpread(fit, horizon),
+    residuals: () => fit.residuals(),
     about: {
       form: form.name,
       alpha,

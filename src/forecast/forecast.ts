@@ -2,9 +2,8 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { breathe } from "../learners/breathe.js";
 import type { ParamValue } from "../learners/params.js";
-import { overallWeightedAverage, ScoreTotals, type ErrorScales } from "../metrics/forecast.js";
+import { overallWeightedAverage, type ErrorScales } from "../metrics/forecast.js";
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
@@ -19,22 +18,25 @@ import { frequencies } from "./frequency.js";
 import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
 import type { Calibration, IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
+import type { PanelAsk } from "./model.js";
 import type { ReconcileRule, Tree } from "./reconcile.js";
-import { forecastModelNamed, forecastModels, readyModels } from "./registry.js";
+import { checkModels, lastResort, modelAbouts, panelModels, settledParams } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
+import {
+  eventNames,
+  eventsTable,
+  foundIn,
+  residualSummaries,
+  seriesTable,
+  seriesTableNames,
+  type ResidualSummary,
+} from "./series-table.js";
+import { workAll, type Worked } from "./work-all.js";
 import { samplePaths } from "./paths.js";
 import { readSeries, type SeriesAsk, type SeriesSet } from "./series.js";
+import type { OutlierRule } from "./events.js";
 import type { TransformName } from "./transform.js";
-import {
-  floorOf,
-  workBatch,
-  type Batch,
-  type BatchOutput,
-  type MadeForecasts,
-  type Plan,
-  type Projections,
-  type SeriesFallback,
-} from "./series-work.js";
+import { floorOf, type MadeForecasts, type Plan, type SeriesFallback } from "./series-work.js";
 
 /** What OWA measures against. */
 const benchmark = "naive2";
@@ -48,6 +50,10 @@ export interface ForecastAsk extends SeriesAsk {
   transform?: TransformName;
   /** What `auto` may spend: "quick" leaves out the slowest models. */
   effort?: "full" | "quick";
+  /** What is done with values that stand out of a history before models see it. */
+  outliers?: OutlierRule;
+  /** Whether anomalies and changes of the histories are looked for (`perSeries` and `events` of the result). */
+  looks?: boolean;
   params: Readonly<Record<string, ParamValue>>;
   /** Levels of the intervals in percent, in (0, 100). */
   levels: readonly number[];
@@ -80,6 +86,14 @@ export interface ForecastResult {
   filled: SeriesSet["filled"];
   /** Columns and holidays that forecasts took into account. */
   regressors: string[];
+  /** Series whose one-step errors fail a test at 5 %, by model. */
+  residuals: Record<string, ResidualSummary>;
+  /** Anomalies and changes of the histories, where they were looked for: how many, and where. */
+  found?: { anomalies: number; changes: number; series: number };
+  /** A row per series and model: metrics, checks, events (series-table.ts). */
+  perSeries: () => Promise<Relation>;
+  /** A row per anomaly and change. */
+  events: () => Promise<Relation>;
   /** Of the backtest, by model. */
   metrics: Record<string, ForecastMetrics>;
   /** The same by value of a column. */
@@ -111,8 +125,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   const { relation, ask } = await levelled(table, asked);
   const auto = ask.models.includes("auto");
   const named = [...new Set(ask.models)].filter((name) => name !== "auto");
-  readyModels(auto ? forecastModels.map((model) => model.name) : named, ask.params);
-  if (auto) named.forEach(forecastModelNamed);
+  checkModels(auto ? [...modelAbouts.map((model) => model.name), ...named] : named, ask.params);
   run.progress.stage("reading series");
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
@@ -127,11 +140,22 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     seasons: [...seasons].sort((a, b) => a - b),
     models: windows.series.length > 0 && !names.includes(benchmark) ? [...names, benchmark] : names,
     autoAlso: auto ? named : [],
+    instead: {},
     params: { ...ask.params },
     effort: ask.effort ?? "full",
     transform: ask.transform ?? "none",
+    outliers: ask.outliers ?? "keep",
+    events: ask.looks ?? false,
   };
-  const worked = await workAll(set, windows, plan, {}, run);
+  const panel = await panelForecasts(
+    { set, windows, season, seasons: plan.seasons, horizon: ask.horizon },
+    plan,
+    named,
+    relation,
+    run,
+  );
+  const worked = await workAll(set, windows, panel.plan, panel.made, run);
+  worked.fallbacks.push(...panel.fallbacks);
   const scales = windowScales(set, season, windows);
   if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
   const tree = ask.hierarchy && (await treeOf(relation, set));
@@ -153,6 +177,11 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     season,
     filled: set.filled,
     regressors: set.known.map(({ name }) => name),
+    residuals: residualSummaries(names, worked.checks),
+    found: plan.events ? foundIn(worked.events) : undefined,
+    perSeries: () =>
+      seriesTable(relation, set, { names, levels: ask.levels, worked, windows, fallbacks, judge }),
+    events: () => eventsTable(relation, set, worked.events),
     metrics,
     slices: ask.by === undefined ? undefined : await sliced(relation, set, tree, ask.by, judge),
     backtest: {
@@ -229,122 +258,31 @@ function seasonsOf(ask: ForecastAsk, set: SeriesSet): readonly number[] {
   return set.axis.freq ? frequencies[set.axis.freq].seasons : [1];
 }
 
-/** What came of all batches. */
-interface Worked extends Omit<BatchOutput, "members"> {
-  members: Map<string, ScoreTotals>;
-}
-
-/** Values of a batch, times the fits of every series, at most: small enough to share work out, large enough to be worth a message. */
-const batchValues = 20_000;
-
-/** Works on all series, in batches on the threads of the pool. The batches do not depend on their number. */
-async function workAll(
-  set: SeriesSet,
-  windows: Windows,
+/** Forecasts of the named models over all series; for one that has too little to learn from, a simple one speaks. */
+async function panelForecasts(
+  ask: PanelAsk,
   plan: Plan,
-  made: Record<string, MadeForecasts>,
+  named: readonly string[],
+  { engine }: Relation,
   run: Run,
-): Promise<Worked> {
-  const { horizon } = plan;
-  const total = (places: number): Projections => ({
-    mean: new Float64Array(places),
-    spread: new Float64Array(places),
-  });
-  const worked: Worked = {
-    forecasts: Object.fromEntries(
-      plan.models.map((name) => [
-        name,
-        { windows: total(windows.series.length * horizon), ahead: total(set.count * horizon) },
-      ]),
-    ),
-    members: new Map(),
-    chosen: [],
-    rare: [],
-    fallbacks: [],
-  };
-  const edges = batchEdges(set);
-  run.progress.stage(`fitting ${plan.models.join(", ")}`);
-  let b = 0;
-  const take = (output: BatchOutput): void => {
-    const first = edges[b++];
-    for (const name of plan.models)
-      for (const part of ["windows", "ahead"] as const) {
-        const at = (part === "windows" ? windows.starts[first] : first) * horizon;
-        worked.forecasts[name][part].mean.set(output.forecasts[name][part].mean, at);
-        worked.forecasts[name][part].spread.set(output.forecasts[name][part].spread, at);
-      }
-    for (const [label, totals] of Object.entries(output.members)) {
-      const sum = worked.members.get(label) ?? new ScoreTotals();
-      sum.merge(totals);
-      worked.members.set(label, sum);
+): Promise<{ plan: Plan; made: Record<string, MadeForecasts>; fallbacks: SeriesFallback[] }> {
+  const instead: Record<string, string> = {};
+  const made: Record<string, MadeForecasts> = {};
+  const fallbacks: SeriesFallback[] = [];
+  for (const model of panelModels.filter(({ name }) => named.includes(name))) {
+    const found = await model.forecast(ask, settledParams(model, plan.params), engine, run);
+    if (typeof found !== "string") {
+      made[model.name] = found;
+      continue;
     }
-    worked.chosen.push(...output.chosen);
-    worked.rare.push(...output.rare);
-    for (const one of output.fallbacks) worked.fallbacks.push({ ...one, series: one.series + first });
-    run.progress.update(edges[b], set.count, "series");
-  };
-  const inputs = (function* () {
-    for (let i = 0; i + 1 < edges.length; i++)
-      yield batchOf(set, windows, plan, made, edges[i], edges[i + 1]);
-  })();
-  // One batch is not worth a thread.
-  if (edges.length === 2 || run.threads === 1)
-    for (const input of inputs) {
-      await breathe(run);
-      take(workBatch(input));
-    }
-  else
-    for await (const output of run.pool.map<Batch, BatchOutput>("forecast.tasks", inputs)) {
-      run.signal.throwIfAborted();
-      take(output);
-    }
-  run.progress.done(`${grouped(set.count)} series`);
-  return worked;
-}
-
-/** The first series of every batch, and the number of all. */
-function batchEdges(set: SeriesSet): number[] {
-  const edges = [0];
-  for (let s = 0; s < set.count; s++)
-    if (set.starts[s + 1] - set.starts[edges[edges.length - 1]] > batchValues && s > edges[edges.length - 1])
-      edges.push(s);
-  if (edges[edges.length - 1] < set.count) edges.push(set.count);
-  return edges;
-}
-
-function batchOf(
-  set: SeriesSet,
-  windows: Windows,
-  plan: Plan,
-  made: Record<string, MadeForecasts>,
-  from: number,
-  to: number,
-): Batch {
-  const { horizon } = plan;
-  const shifted = (whole: Int32Array): Int32Array =>
-    whole.slice(from, to + 1).map((value) => value - whole[from]);
-  const cut = (whole: Projections, first: number, last: number): Projections => ({
-    mean: whole.mean.slice(first * horizon, last * horizon),
-    spread: whole.spread.slice(first * horizon, last * horizon),
-  });
+    instead[model.name] = lastResort;
+    for (let series = 0; series < ask.set.count; series++)
+      fallbacks.push({ series, model: model.name, used: lastResort, reason: found });
+  }
   return {
-    plan,
-    values: set.values.slice(set.starts[from], set.starts[to]),
-    starts: shifted(set.starts),
-    cuts: windows.cut.slice(windows.starts[from], windows.starts[to]),
-    windows: shifted(windows.starts),
-    known: set.known.map(({ values }) =>
-      values.slice(set.starts[from] + from * horizon, set.starts[to] + to * horizon),
-    ),
-    made: Object.fromEntries(
-      Object.entries(made).map(([name, all]) => [
-        name,
-        {
-          windows: cut(all.windows, windows.starts[from], windows.starts[to]),
-          ahead: cut(all.ahead, from, to),
-        },
-      ]),
-    ),
+    plan: { ...plan, instead, autoAlso: plan.autoAlso.filter((name) => !instead[name]) },
+    made,
+    fallbacks,
   };
 }
 
@@ -440,6 +378,7 @@ function refuseTakenNames(set: SeriesSet, ask: ForecastAsk, relation: Relation):
     "mean",
     ...ask.levels.flatMap((level) => [`lo_${level}`, `hi_${level}`]),
     ...(ask.quantiles ?? []).map((p) => `q_${p}`),
+    ...(ask.looks ? [...seriesTableNames, ...eventNames] : []),
   ];
   const taken = [...set.columns, set.time].find((column) => own.includes(column.name.toLowerCase()));
   if (taken)

@@ -1,4 +1,9 @@
+import type { Engine } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
 import type { ParamsOf, ParamTable } from "../learners/params.js";
+import type { Windows } from "./backtest.js";
+import type { MadeForecasts } from "./series-work.js";
+import type { SeriesSet } from "./series.js";
 
 /** What one series gives a model: values at equal distances, oldest first, none missing. */
 export interface History {
@@ -22,23 +27,29 @@ export interface ForecastFit {
   spread(horizon: number): Float64Array;
   /** Fits the same form or order to another history of the series; absent where that saves no time. */
   again?(history: History): ForecastFit;
+  /** One-step errors in the history, on the scale that was fitted; relative ones where the errors multiply. */
+  residuals?(): Float64Array;
   /** What was fitted, for people and tests. */
   about: Readonly<Record<string, number | string>>;
 }
 
-/**
- * One way to forecast. A new one is a file of this room and its line in registry.ts.
- *
- * A model sees clean histories only: gaps, short and constant series are dealt with by the frame
- * around it, so `fit` never throws.
- */
-export interface ForecastModel<T extends ParamTable = ParamTable> {
+/** What help and checks know of a model. */
+export interface ModelAbout<T extends ParamTable = ParamTable> {
   name: string;
   /** One line: when to use it. */
   summary: string;
   /** Paper or book, with its year. */
   source: string;
   params: T;
+}
+
+/**
+ * One way to forecast a series. A new one is a file of this room and its line in registry.ts.
+ *
+ * A model sees clean histories only: gaps, short and constant series are dealt with by the frame
+ * around it, so `fit` never throws.
+ */
+export interface ForecastModel<T extends ParamTable = ParamTable> extends ModelAbout<T> {
   /** Differs from a simpler model only where there is a season. */
   seasonal: boolean;
   /** Takes regressors into its own fit; they are taken out before the others see a history. */
@@ -46,6 +57,31 @@ export interface ForecastModel<T extends ParamTable = ParamTable> {
   /** The fewest values that it can be fitted to. */
   needs(season: number): number;
   fit(history: History, params: ParamsOf<T>): ForecastFit;
+}
+
+/** All series at once, with the windows of their backtest. */
+export interface PanelAsk {
+  set: SeriesSet;
+  windows: Windows;
+  season: number;
+  /** All seasons, the shortest first. */
+  seasons: readonly number[];
+  horizon: number;
+}
+
+/** One model over all series. */
+export interface PanelModel<T extends ParamTable = ParamTable> extends ModelAbout<T> {
+  /**
+   * Forecasts of every series, and of every window from what lies before the earliest window of its series.
+   *
+   * @returns why there are none, where the series are too few or too short to learn from
+   */
+  forecast(ask: PanelAsk, params: ParamsOf<T>, engine: Engine, run: Run): Promise<MadeForecasts | string>;
+}
+
+/** Declares a model over all series. */
+export function definePanelModel<const T extends ParamTable>(model: PanelModel<T>): PanelModel {
+  return model as unknown as PanelModel;
 }
 
 /** Declares a model; nothing but a place for the types to meet. */

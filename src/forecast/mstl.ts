@@ -46,6 +46,7 @@ export default defineForecastModel({
         if (log) meanOf(horizon).forEach((value, h) => (spread[h] *= Math.exp(value)));
         return spread;
       },
+      residuals: () => rest.residuals(),
       about: { form: rest.form.name, log: log ? 1 : 0, seasons: usable.join(",") },
     };
   },

@@ -15,6 +15,7 @@ export default defineForecastModel({
     return {
       mean: (horizon) => new Float64Array(horizon).fill(last),
       spread: grown(deviationOf(squares, values.length - 1), (step) => Math.sqrt(step)),
+      residuals: () => values.subarray(1).map((value, t) => value - values[t]),
       about: {},
     };
   },

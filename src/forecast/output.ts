@@ -94,7 +94,7 @@ export async function outputTable(
 }
 
 /** A table of the engine with the last period of every series. */
-async function lastPeriods({ engine }: Relation, set: SeriesSet): Promise<string> {
+export async function lastPeriods({ engine }: Relation, set: SeriesSet): Promise<string> {
   const lasts = engine.fresh("last_periods");
   await engine.load(lasts, {
     rows: set.count,
@@ -107,7 +107,7 @@ async function lastPeriods({ engine }: Relation, set: SeriesSet): Promise<string
 }
 
 /** A SELECT of the columns of a table with `sid` and `step`, which become series columns and time. */
-function namedSql(set: SeriesSet, table: string, lasts: string, own: readonly string[]): string {
+export function namedSql(set: SeriesSet, table: string, lasts: string, own: readonly string[]): string {
   const period = `(${set.base}::BIGINT + l.last + f.step)`;
   const columns = [
     ...set.columns.map((column) => `s.${ident(column.name)}`),

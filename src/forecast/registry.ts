@@ -1,6 +1,6 @@
 import { nearest, ShopaiError } from "../core/errors.js";
-import { checkParams, rangeOf, type ParamValue } from "../learners/params.js";
-import type { ForecastFit, ForecastModel, History } from "./model.js";
+import { checkParams, rangeOf, type ParamsOf, type ParamTable, type ParamValue } from "../learners/params.js";
+import type { ForecastFit, ForecastModel, History, ModelAbout, PanelModel } from "./model.js";
 import adida from "./adida.js";
 import arima from "./arima.js";
 import croston from "./croston.js";
@@ -9,6 +9,7 @@ import drift from "./drift.js";
 import dynamicTheta from "./dynamic-theta.js";
 import ensemble from "./ensemble.js";
 import ets from "./ets.js";
+import globalGbdt from "./global-gbdt.js";
 import holt from "./holt.js";
 import imapa from "./imapa.js";
 import mstl from "./mstl.js";
@@ -46,13 +47,19 @@ export const forecastModels: readonly ForecastModel[] = [
   imapa,
 ];
 
+/** Models over all series at once. */
+export const panelModels: readonly PanelModel[] = [globalGbdt];
+
+/** What is known of every model, in the order that help shows. */
+export const modelAbouts: readonly ModelAbout[] = [...forecastModels, ...panelModels];
+
 /** @throws ShopaiError "usage" with the nearest name */
-export function forecastModelNamed(name: string): ForecastModel {
-  const found = forecastModels.find((model) => model.name === name);
+function modelNamed<M extends ModelAbout>(name: string, among: readonly M[]): M {
+  const found = among.find((model) => model.name === name);
   if (found) return found;
-  const near = nearest(name, [...forecastModels.map((model) => model.name), "auto"]);
+  const names = modelAbouts.map((model) => model.name);
   throw new ShopaiError("usage", `"${name}" is not a forecasting model`, {
-    try: `--model ${near ?? ["auto", ...forecastModels.map((model) => model.name)].join("|")}`,
+    try: `--model ${nearest(name, [...names, "auto"]) ?? ["auto", ...names].join("|")}`,
   });
 }
 
@@ -68,15 +75,12 @@ export interface ReadyModel {
 }
 
 /**
- * Models by name with the parameters of one call. A parameter goes to every model that has it.
+ * Checks names of models and the parameters of a call.
  *
  * @throws ShopaiError "usage" for an unknown model, a parameter that none of them has, or one out of range
  */
-export function readyModels(
-  names: readonly string[],
-  given: Readonly<Record<string, ParamValue>>,
-): ReadyModel[] {
-  const models = names.map(forecastModelNamed);
+export function checkModels(names: readonly string[], given: Readonly<Record<string, ParamValue>>): void {
+  const models = names.map((name) => modelNamed(name, modelAbouts));
   const known = models.flatMap((model) => Object.keys(model.params));
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
@@ -85,10 +89,28 @@ export function readyModels(
       try: near ? `--param ${near}=${String(given[name])}` : "leaving it out",
     });
   }
-  return models.map((model) => {
-    const params = checkParams(model.name, model.params, paramsFor(model.name, given));
+  for (const model of models) settledParams(model, given);
+}
+
+/** All parameters of a model: those of a call that it has, the defaults of the others. */
+export function settledParams<T extends ParamTable>(
+  { name, params }: ModelAbout<T>,
+  given: Readonly<Record<string, ParamValue>>,
+): ParamsOf<T> {
+  return checkParams(name, params, paramsFor(name, given));
+}
+
+/** Models of single series by name, with the parameters of one call. A parameter goes to every model that has it. */
+export function readyModels(
+  names: readonly string[],
+  given: Readonly<Record<string, ParamValue>>,
+): ReadyModel[] {
+  checkModels(names, given);
+  return names.map((name) => {
+    const model = modelNamed(name, forecastModels);
+    const params = settledParams(model, given);
     return {
-      name: model.name,
+      name,
       regressors: model.regressors ?? false,
       needs: (season) => model.needs(season),
       fit: (history) => model.fit(history, params),
@@ -101,14 +123,14 @@ export function paramsFor(
   name: string,
   given: Readonly<Record<string, ParamValue>>,
 ): Record<string, ParamValue> {
-  const { params } = forecastModelNamed(name);
+  const { params } = modelNamed(name, modelAbouts);
   return Object.fromEntries(Object.entries(given).filter(([param]) => Object.hasOwn(params, param)));
 }
 
 /** Every model with its parameters, for help. */
 export function modelsText(): string {
-  const width = Math.max(...forecastModels.map(({ name }) => name.length));
-  const lines = forecastModels.flatMap(({ name, summary, params }) => [
+  const width = Math.max(...modelAbouts.map(({ name }) => name.length));
+  const lines = modelAbouts.flatMap(({ name, summary, params }) => [
     `  ${name.padEnd(width)}  ${summary}`,
     ...Object.entries(params).map(
       ([param, about]) =>

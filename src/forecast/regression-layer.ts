@@ -46,6 +46,7 @@ export function withRegressors(history: History, fit: (rest: History) => Forecas
     mean: (horizon) => moved(rest.mean(horizon)),
     spread: (horizon) => moved(rest.spread(horizon), true),
     again: rest.again,
+    residuals: rest.residuals,
     about: { ...rest.about, ...Object.fromEntries([...beta].map((b, i) => [`effect${i + 1}`, b])) },
   };
 }

@@ -17,6 +17,7 @@ export default defineForecastModel({
       spread: grown(deviationOf(squares, values.length - season), (step) =>
         Math.sqrt(Math.floor((step - 1) / season) + 1),
       ),
+      residuals: () => values.subarray(season).map((value, t) => value - values[t]),
       about: {},
     };
   },

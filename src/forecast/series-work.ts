@@ -1,6 +1,8 @@
 import type { ParamValue } from "../learners/params.js";
 import { errorScales, type ErrorScales, type ScoreTotals } from "../metrics/forecast.js";
 import { autoForecast } from "./auto.js";
+import { clipped, eventsOf, type OutlierRule, type SeriesEvent } from "./events.js";
+import { checkNames, checkValues, residualChecks } from "./residual-checks.js";
 import type { ForecastFit, History } from "./model.js";
 import { withRegressors } from "./regression-layer.js";
 import { lastResort, paramsFor, readyModels, type ReadyModel } from "./registry.js";
@@ -15,9 +17,15 @@ export interface Plan {
   models: string[];
   /** Models that speak in `auto` beside its own members. */
   autoAlso: string[];
+  /** Models that could not be learned over all series, and who speaks for them. */
+  instead: Record<string, string>;
   params: Record<string, ParamValue>;
   effort: "full" | "quick";
   transform: TransformName;
+  /** Whether what stands out of a history is moved in before models see it. */
+  outliers: OutlierRule;
+  /** Whether anomalies and changes of the histories are looked for. */
+  events: boolean;
 }
 
 /** Series to work on, and the windows that their models are judged in. */
@@ -64,6 +72,10 @@ export interface BatchOutput {
   /** Whether `auto` took the demand for intermittent, by series. */
   rare: boolean[];
   fallbacks: SeriesFallback[];
+  /** By model of the plan: checks of its residuals (`checkNames`), series after series; of `auto` those of its leading member. */
+  checks: Record<string, Float64Array>;
+  /** Of every series, where the plan asks for them. */
+  events: SeriesEvent[][];
 }
 
 const blank = (places: number): Projections => ({
@@ -87,6 +99,10 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
     chosen: [],
     rare: [],
     fallbacks: [],
+    checks: Object.fromEntries(
+      plan.models.map((name) => [name, new Float64Array(count * checkNames.length).fill(NaN)]),
+    ),
+    events: [],
   };
   for (let s = 0; s < count; s++) {
     const own = values.subarray(starts[s], starts[s + 1]);
@@ -96,7 +112,13 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
     const work = new SeriesWork(own, plan, knownOwn, models);
     const from = windows[s];
     const ownCuts = cuts.subarray(from, windows[s + 1]);
+    if (plan.events) output.events.push(eventsOf(own, plan.season));
     for (const name of plan.models) {
+      const check = (fit: ForecastFit | undefined): void => {
+        const residuals = fit?.residuals?.();
+        if (residuals)
+          output.checks[name].set(checkValues(residualChecks(residuals, plan.season)), s * checkNames.length);
+      };
       const into = output.forecasts[name];
       if (name === "auto") {
         const result = autoForecast(
@@ -111,6 +133,7 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
         output.rare.push(result.rare);
         result.windows.forEach((one, i) => place(into.windows, from + i, one));
         place(into.ahead, s, result.ahead);
+        check(result.lead);
         continue;
       }
       if (made[name]) {
@@ -119,11 +142,13 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
         place(into.ahead, s, ready.ahead);
         continue;
       }
-      work.windows(name, ownCuts).forEach((one, i) => place(into.windows, from + i, one));
-      const ahead = work.forecast(name, own.length);
+      const spoken = plan.instead[name] ?? name;
+      work.windows(spoken, ownCuts).forEach((one, i) => place(into.windows, from + i, one));
+      const ahead = work.forecast(spoken, own.length);
       if (ahead.reason)
         output.fallbacks.push({ series: s, model: name, used: ahead.used, reason: ahead.reason });
       place(into.ahead, s, ahead);
+      check(ahead.fit);
     }
   }
   return output;
@@ -161,6 +186,7 @@ export interface Projected extends Projections {
 /** One series with what is known of it: fits models to the whole of it, or to its beginning. */
 export class SeriesWork {
   private readonly scales = new Map<number, ErrorScales>();
+  private readonly histories = new Map<number, Float64Array>();
 
   constructor(
     readonly values: Float64Array,
@@ -193,7 +219,7 @@ export class SeriesWork {
    * @param like  a fit to an earlier part, whose form or order is kept
    */
   forecast(name: string, cut: number, how: FitAsk = {}, like?: ForecastFit): Projected {
-    const values = this.values.subarray(0, cut);
+    const values = this.history(cut);
     const season = how.flat ? 1 : this.plan.season;
     const history = {
       values,
@@ -214,6 +240,18 @@ export class SeriesWork {
     }
     const simple = this.modelNamed(lastResort).fit(history);
     return { ...projected(simple, values, this.plan.horizon), used: lastResort, reason };
+  }
+
+  /** The first values, as models see them: what stands out of them is told from them alone. */
+  private history(cut: number): Float64Array {
+    const values = this.values.subarray(0, cut);
+    if (this.plan.outliers === "keep") return values;
+    let found = this.histories.get(cut);
+    if (!found) {
+      found = clipped(values, this.plan.season);
+      this.histories.set(cut, found);
+    }
+    return found;
   }
 
   /** A fit on the scale that was asked for, with the regressors taken into account. */

@@ -145,7 +145,8 @@ function numbersColumn(relation: Relation, name: string): { name: string; type: 
 }
 
 /** The period of the first value of a series, relative to the base. */
-const firstOf = (set: SeriesSet, s: number): number => set.last[s] - (set.starts[s + 1] - set.starts[s]) + 1;
+export const firstOf = (set: SeriesSet, s: number): number =>
+  set.last[s] - (set.starts[s + 1] - set.starts[s]) + 1;
 
 /**
  * Regressors of every series over its history and the horizon. In the history a period without one takes the value before;

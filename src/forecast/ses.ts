@@ -35,10 +35,21 @@ export default defineForecastModel({
       spread: grown(deviationOf(squares, values.length, given > 0 ? 1 : 2), (step) =>
         Math.sqrt(1 + (step - 1) * alpha * alpha),
       ),
+      residuals: () => smoothingErrors(values, alpha),
       about: { alpha },
     };
   },
 });
+
+/** One-step errors of the smoothing with the best first level. */
+export function smoothingErrors(values: Float64Array, alpha: number): Float64Array {
+  let { first: level } = smoothed(values, alpha);
+  return values.map((value) => {
+    const error = value - level;
+    level += alpha * error;
+    return error;
+  });
+}
 
 /**
  * Runs the smoothing with the best first level.

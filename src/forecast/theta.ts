@@ -1,6 +1,6 @@
 import { defineForecastModel, deviationOf } from "./model.js";
 import { seasonallyAdjusted } from "./seasonal-adjustment.js";
-import { bestAlpha, smoothed } from "./ses.js";
+import { bestAlpha, smoothed, smoothingErrors } from "./ses.js";
 
 /**
  * The Theta method: simple exponential smoothing with half the slope of the linear trend as drift, on the seasonally
@@ -36,6 +36,7 @@ export default defineForecastModel({
         adjusted.restore(new Float64Array(horizon), spread);
         return spread;
       },
+      residuals: () => smoothingErrors(y, alpha),
       about: { alpha, drift, seasonal: adjusted.seasonal ? 1 : 0 },
     };
   },

@@ -32,6 +32,7 @@ export function transformed(
       return rest.spread(horizon).map((one, h) => one * (mean[h] + shift) ** (1 - lambda));
     },
     again: rest.again,
+    residuals: rest.residuals,
     about: { ...rest.about, lambda },
   };
 }

@@ -1,6 +1,14 @@
 import { codes, floats, type Column, type ColumnAsk, type Frame } from "../engine/frame.js";
 import { frameOf } from "../table/relation.js";
 import type { TrainingData } from "./learner.js";
+import { flag } from "./params.js";
+
+/** The parameter of classifiers that can weigh classes by their rarity. */
+export const balancedParam = flag({
+  default: false,
+  help: "weigh classes so that each counts the same, whatever its number of rows",
+  search: true,
+});
 
 /** Training rows of a classifier. */
 export interface ClassFrame {

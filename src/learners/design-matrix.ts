@@ -5,6 +5,7 @@ import { codes, floats, type ColumnAsk, type Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import type { DesignMatrix } from "../kernels/design.js";
 import { findColumn, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { flag, int } from "./params.js";
 
 /** How feature columns become numbers; fitted on the training rows and stored with the model. */
 export interface Encoding {
@@ -42,6 +43,17 @@ export interface EncodingAsk {
   /** Most levels kept of one text column, the most frequent. */
   levels: number;
 }
+
+/** Parameters of learners that weigh the columns of the matrix. */
+export const columnParams = {
+  scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
+  levels: int({
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    help: "most levels kept of one text column, the most frequent",
+  }),
+};
 
 /** How the features are read from the engine: numbers and booleans as float64, texts as codes. */
 export function featureAsks(features: readonly Field[]): ColumnAsk[] {

@@ -29,3 +29,14 @@ export async function drawn(rows: Relation, most: number, run: Run): Promise<Rel
     { key: [rowColumn], inputs: rows.inputs, name: rows.name },
   );
 }
+
+/** At most about so many rows, chosen by a hash of their key: the same rows for any number of threads. */
+export async function spread(rows: Relation, total: number, most: number): Promise<Relation> {
+  if (total <= most || rows.key.length === 0) return rows;
+  const share = Math.floor((most / total) * 2 ** 32);
+  const key = rows.key.map((name) => `${ident(name)}::VARCHAR`).join(", ");
+  return {
+    ...rows,
+    sql: `SELECT * FROM (${rows.sql}) WHERE hash(concat_ws(chr(31), ${key})) % 4294967296 < ${share}`,
+  };
+}

@@ -11,8 +11,8 @@ export interface Explainer {
   outputs: number;
   /** The raw score that contributions start from, by output: that of the training rows on average. */
   expected: Float64Array;
-  /** In what raw scores are counted; undefined for the units of the target. */
-  unit?: "log-odds" | "logarithm";
+  /** In what raw scores are counted; undefined for the units of the target. Points start from the best card. */
+  unit?: "log-odds" | "logarithm" | "points";
   /**
    * Contributions of rows of a frame of features.
    *

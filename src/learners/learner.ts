@@ -8,6 +8,7 @@ import type { Explainer } from "./explanation.js";
 import type { TreeModel } from "./gbdt/trees.js";
 import type { Decision } from "./decision.js";
 import type { Part } from "./ensemble/parts.js";
+import type { FeatureReading } from "./readings.js";
 import type { FolderReader, FolderWriter } from "./model-folder.js";
 import type { Catalogue } from "./recommendations.js";
 import type { ReasonsAsk } from "./reasons.js";
@@ -68,6 +69,8 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** How features are read that are no numbers or categories in `relation` and `valid`; a learner sees them read. */
+  readings?: readonly FeatureReading[];
   /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
   valid?: Relation;
   /** Learners with parts: the models to work with. */
@@ -141,6 +144,8 @@ export interface ModelCard extends Signature {
   params: Record<string, ParamValue>;
   /** Learners with parts: the parts as they were named. */
   parts?: readonly string[];
+  /** How features are read that are no numbers or categories in a table. */
+  readings?: readonly FeatureReading[];
   /** Types of the role columns in the training table. */
   role_types: Partial<Record<RoleName, string>>;
   seed: number;

@@ -7,12 +7,18 @@ import { addDesignGram, addRow, rowTimes, type DesignMatrix } from "../kernels/d
 import { frameOf } from "../table/relation.js";
 import { logLink, squaredLoss, type GlmFit } from "../kernels/glm.js";
 import { breathe } from "./breathe.js";
-import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
+import {
+  columnNames,
+  columnParams,
+  encode,
+  featureAsks,
+  fitEncoding,
+  type Encoding,
+} from "./design-matrix.js";
 import { elasticNet, elasticParams, nonzeroOf } from "./elastic-net.js";
 import {
   choice,
   defineLearner,
-  flag,
   int,
   real,
   type Fitted,
@@ -56,7 +62,7 @@ export default defineLearner({
       help: "poisson for counts, gamma for amounts above 0, both with a log link; gaussian for any number",
     }),
     ...elasticParams,
-    scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
+    scale: columnParams.scale,
     levels: int({
       default: 1000,
       min: 1,

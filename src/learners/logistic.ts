@@ -4,10 +4,17 @@ import { addRow, rowTimes, type DesignMatrix } from "../kernels/design.js";
 import { minimise, type Minimum, type Objective } from "../kernels/lbfgs.js";
 import { logisticLoss, type GlmFit } from "../kernels/glm.js";
 import { breathe } from "./breathe.js";
-import { balancedWeights, classFrame, classScores } from "./classes.js";
-import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
+import { balancedParam, balancedWeights, classFrame, classScores } from "./classes.js";
+import {
+  columnNames,
+  columnParams,
+  encode,
+  featureAsks,
+  fitEncoding,
+  type Encoding,
+} from "./design-matrix.js";
 import { elasticNet, elasticParams, elasticSoftmax, nonzeroOf } from "./elastic-net.js";
-import { defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { defineLearner, int, real, type Fitted, type Signature } from "./learner.js";
 import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
@@ -37,18 +44,8 @@ export default defineLearner({
       log: true,
     }),
     ...elasticParams,
-    scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
-    balanced: flag({
-      default: false,
-      help: "weigh classes so that each counts the same, whatever its number of rows",
-      search: true,
-    }),
-    levels: int({
-      default: 1000,
-      min: 1,
-      max: 1_000_000,
-      help: "most levels kept of one text column, the most frequent",
-    }),
+    balanced: balancedParam,
+    ...columnParams,
     iterations: int({ default: 1000, min: 1, help: "most steps of the solver" }),
     tolerance: real({
       default: 1e-8,

@@ -7,6 +7,7 @@ import { drawn } from "./draw.js";
 import type { Explainer } from "./explanation.js";
 import type { Ask, Fitted, Model, ModelCard } from "./learner.js";
 import { readModelFolder, writeModelFolder } from "./model-folder.js";
+import { keptNames, readFeatures, readRows, withOwnNames } from "./readings.js";
 import { learnerNamed, registry } from "./registry.js";
 
 /** A card and what was fitted, as one model. */
@@ -16,7 +17,8 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     if (!ask.explain || card.task === "recommendation") return ask;
     const { reasonColumns } = await import("./reasons.js");
     const why = await (explainer ??= explainerOf(card, fitted, ask.background, run));
-    return { ...ask, also: (frame) => reasonColumns(why, frame, card.features, ask) };
+    const features = readFeatures(card.features, card.readings);
+    return { ...ask, also: (frame) => reasonColumns(why, frame, features, ask) };
   };
   return {
     card,
@@ -27,11 +29,16 @@ export function modelOf(card: ModelCard, fitted: Fitted): Model {
     space: fitted.space,
     explainer: fitted.explainer,
     trees: fitted.trees,
-    predict: async (rows, asked, run) => {
-      const ask = await withReasons(asked, run);
-      return card.decision && rows
-        ? decided(card, fitted.predict.bind(fitted), rows, ask, run)
-        : fitted.predict(rows, ask, run);
+    predict: async (given, asked, run) => {
+      const { features, readings } = card;
+      const rows = given && readRows(given, features, readings);
+      const keep = asked.keep ?? [];
+      const ask = await withReasons({ ...asked, keep: keptNames(keep, readings) }, run);
+      const predictions =
+        card.decision && rows
+          ? await decided(card, fitted.predict.bind(fitted), rows, ask, run)
+          : await fitted.predict(rows, ask, run);
+      return withOwnNames(predictions, keep, readings);
     },
     store: (folder) => fitted.save(folder),
     save: (path, beside) =>
@@ -47,7 +54,7 @@ const mostBackground = 1000;
 
 /** @throws ShopaiError "usage" for a learner that cannot say why */
 async function explainerOf(
-  { learner, features }: ModelCard,
+  { learner, features, readings }: ModelCard,
   { explainer }: Fitted,
   background: Relation | undefined,
   run: Run,
@@ -58,7 +65,8 @@ async function explainerOf(
     });
   if (!background) return explainer(run);
   checkFeatures(background, features);
-  const frame = await frameOf(await drawn(background, mostBackground, run), featureAsks(features));
+  const read = readRows(await drawn(background, mostBackground, run), features, readings);
+  const frame = await frameOf(read, featureAsks(readFeatures(features, readings)));
   if (frame.rows === 0)
     throw new ShopaiError("data", "there are no background rows", { where: background.name });
   return explainer(run, frame);
@@ -78,5 +86,7 @@ export async function loadModel(path: string): Promise<Model> {
       try: `shopai ${version}`,
     });
   const learner = await learnerNamed(name);
-  return modelOf(folder.card, await learner.load(folder));
+  const { card } = folder;
+  const inner = { ...card, features: readFeatures(card.features, card.readings) };
+  return modelOf(card, await learner.load({ ...folder, card: inner }));
 }

@@ -9,7 +9,9 @@ import { calibrated, fitCalibrator, type CalibrationKind, type Calibrator } from
 import { outOfFold } from "./cross-validation.js";
 import type { Decision } from "./decision.js";
 import type { FoldAsk } from "./folds.js";
+import { withClassWeights } from "./class-weights.js";
 import type { Learner, Model } from "./learner.js";
+import type { ParamValue } from "./params.js";
 import { reweighed } from "./reweighing.js";
 import { thresholdFor, type Scored, type ThresholdAsk } from "./threshold.js";
 import { taskOf, trainingData, trainModel, type TrainingAsk } from "./training.js";
@@ -22,6 +24,8 @@ export interface Procedure extends TrainingAsk {
   calibrate?: CalibrationKind;
   threshold?: ThresholdAsk;
   cost?: CostMatrix;
+  /** What rows count by their class; those of other classes count as they are. */
+  classWeights?: Readonly<Record<string, ParamValue>>;
   /** Weights or thresholds that treat groups alike; `group` is a column or an SQL expression. */
   fair?: { by: "reweigh" | GroupAim; group: string };
   /** How rows are dealt for the scores that calibration and threshold are fitted on. */
@@ -29,7 +33,7 @@ export interface Procedure extends TrainingAsk {
 }
 
 /**
- * Makes a model: weights that treat groups alike, then parameters by search, then calibration and
+ * Makes a model: weights of classes and weights that treat groups alike, then parameters by search, then calibration and
  * thresholds from out-of-fold scores, then a fit on all rows.
  *
  * @param study name of its search in the store of trials
@@ -42,12 +46,17 @@ export async function trained(
   run: Run,
   study?: string,
 ): Promise<Model> {
-  const { tune, calibrate, threshold, cost, fair, folds, ...asked } = procedure;
+  const { tune, calibrate, threshold, cost, classWeights, fair, folds, ...asked } = procedure;
   await checkTask(learner, relation, procedure);
   let ask: TrainingAsk = asked;
   let rows = relation;
+  if (classWeights) {
+    const made = await withClassWeights(rows, ask.roles, classWeights);
+    rows = made.relation;
+    ask = { ...ask, roles: made.roles, about: { ...ask.about, class_weights: classWeights } };
+  }
   if (fair?.by === "reweigh") {
-    const made = await reweighed(relation, ask.roles, fair.group);
+    const made = await reweighed(rows, ask.roles, fair.group);
     rows = made.relation;
     ask = { ...ask, roles: made.roles, about: { ...ask.about, reweighing: made.about } };
   }
@@ -60,8 +69,14 @@ export async function trained(
 }
 
 async function checkTask(learner: Learner, relation: Relation, procedure: Procedure): Promise<void> {
-  const { calibrate, threshold, cost, fair } = procedure;
-  const options = { "--calibrate": calibrate, "--threshold": threshold, "--cost": cost, "--fair": fair };
+  const { calibrate, threshold, cost, classWeights, fair } = procedure;
+  const options = {
+    "--calibrate": calibrate,
+    "--threshold": threshold,
+    "--cost": cost,
+    "--class-weight": classWeights,
+    "--fair": fair,
+  };
   const given = Object.entries(options).find(([, value]) => value !== undefined);
   if (!given) return;
   const task = await taskOf(learner, relation, procedure.roles, procedure);

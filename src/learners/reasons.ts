@@ -37,7 +37,7 @@ export function reasonColumns(
       const first = (row - from) * explainer.outputs * width;
       const output = leadingOutput(explainer, values, first);
       const own = values.subarray(first + output * width, first + (output + 1) * width);
-      reasons.push(inWords(own, texts, row, ask.reasons ?? 3));
+      reasons.push(inWords(own, texts, row, ask.reasons ?? 3, explainer.unit));
       numbers.forEach((column, i) => (column[row] = i === 0 ? explainer.expected[output] : own[i - 1]));
     }
   });
@@ -48,18 +48,23 @@ export function reasonColumns(
   ]);
 }
 
-/** "page_values = 0 lowers by 1.32; month = Nov raises by 0.41"; empty where nothing moved the score. */
+/**
+ * "page_values = 0 lowers by 1.32; month = Nov raises by 0.41"; empty where nothing moved the score. Of points,
+ * which start from the best card: "age = 23 costs 31 points".
+ */
 function inWords(
   contributions: Float64Array,
   texts: readonly ((row: number) => string)[],
   row: number,
   count: number,
+  unit: Explainer["unit"],
 ): string {
   return [...contributions.keys()]
     .filter((i) => Math.abs(contributions[i]) > 1e-12)
     .sort((a, b) => Math.abs(contributions[b]) - Math.abs(contributions[a]) || a - b)
     .slice(0, count)
     .map((i) => {
+      if (unit === "points") return `${texts[i](row)} costs ${short(-contributions[i])} points`;
       const effect = contributions[i] > 0 ? "raises" : "lowers";
       return `${texts[i](row)} ${effect} by ${short(Math.abs(contributions[i]))}`;
     })

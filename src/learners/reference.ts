@@ -1,6 +1,8 @@
 import type { Run } from "../engine/run.js";
+import { scoped } from "../engine/scope.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
+import { spread } from "./draw.js";
 import type { Model } from "./learner.js";
 
 /** The distribution of one column: counts in bins of numbers, or of the most frequent values. */
@@ -50,17 +52,24 @@ const columnsAtOnce = 32;
 /** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
 export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
   const total = await countRows(rows);
-  const sample = await sampled(rows, total, sampleRows);
-  const columns = await sketchesOf(rows, sample, columnsOf(model));
-  return { rows: total, columns, answers: await answersOf(model, rows, total, run) };
+  const { engine, drop } = scoped(rows.engine);
+  // Every column is asked for by itself: a wide text file would be read as often.
+  const sample = await materialised({ ...(await spread(rows, total, sampleRows)), engine }, "reference");
+  const all = total <= sampleRows ? sample : rows;
+  const columns = await sketchesOf(all, sample, columnsOf(model));
+  const answers = await answersOf(model, all, total, run);
+  await drop();
+  return { rows: total, columns, answers };
 }
 
-/** The columns whose distribution matters: features, the target, items and ratings. */
+/** The columns whose distribution matters: features but instants, which never come back, the target, items and ratings. */
 export function columnsOf({ card }: Pick<Model, "card">): { name: string; type: string }[] {
   const roles = (["item", "rating"] as const).flatMap((role) =>
     card.roles[role] === undefined ? [] : [{ name: card.roles[role], type: card.role_types[role] ?? "" }],
   );
-  return [...card.features, ...(card.target ? [card.target] : []), ...roles];
+  const instants = (card.readings ?? []).filter(({ parts }) => parts).map(({ column }) => column);
+  const features = card.features.filter(({ name }) => !instants.includes(name));
+  return [...features, ...(card.target ? [card.target] : []), ...roles];
 }
 
 /** The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user. */
@@ -75,22 +84,11 @@ export async function answersOf(
   if (task === "recommendation") return undefined;
   const column =
     task === "anomaly" || (task === "classification" && positive !== undefined) ? "score" : "prediction";
-  const sample = await sampled(rows, total, answerRows);
+  const sample = await spread(rows, total, answerRows);
   const answers = await materialised(await model.predict(sample, {}, run), "answers");
   if (like) return (await sketchesLike(answers, [{ ...like, name: column }]))[0];
   const type = task === "clustering" ? "VARCHAR" : answers.schema.find(({ name }) => name === column)!.type;
   return (await sketchesOf(answers, answers, [{ name: column, type }]))[0];
-}
-
-/** At most about so many rows, chosen by a hash of their key: the same rows for any number of threads. */
-async function sampled(rows: Relation, total: number, most: number): Promise<Relation> {
-  if (total <= most || rows.key.length === 0) return rows;
-  const share = Math.floor((most / total) * 2 ** 32);
-  const key = rows.key.map((name) => `${ident(name)}::VARCHAR`).join(", ");
-  return {
-    ...rows,
-    sql: `SELECT * FROM (${rows.sql}) WHERE hash(concat_ws(chr(31), ${key})) % 4294967296 < ${share}`,
-  };
 }
 
 async function sketchesOf(

@@ -6,6 +6,7 @@ import { ident, literal } from "../engine/sql.js";
 import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import type { TrainingData } from "./learner.js";
+import { differs } from "./readings.js";
 
 /** Rows that features are looked at in, evenly spaced. */
 const sampled = 20_000;
@@ -18,6 +19,8 @@ const binRows = 20;
 const mostLevels = 0.05;
 /** Share of the rows with one value from which on a feature says nothing. */
 const constant = 0.999;
+/** Columns of one query. */
+const columnsAtOnce = 32;
 /** Fewer rows show nothing. */
 const fewest = 50;
 
@@ -43,11 +46,12 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   const found: string[] = [];
   const flat: string[] = [];
   const ids: string[] = [];
+  const shapes = await shapesOf(sample, features.length, { engine });
   for (const [i, field] of features.entries()) {
     const column = { name: `f${i}`, type: field.type };
-    const shape = await shapeOf(sample, column, { engine });
+    const shape = shapes[i];
     if (shape.most >= constant * shape.rows) flat.push(field.name);
-    else if (isId(field, shape)) ids.push(field.name);
+    else if (isId(field, shape) && (await differs(relation, field.name))) ids.push(field.name);
     else if (positive !== undefined && task === "classification") {
       const auc = await aucAlone(sample, column, shape, { engine });
       if (auc >= tooGood)
@@ -78,17 +82,34 @@ interface Shape {
   missing: number;
 }
 
-async function shapeOf(
+async function shapesOf(
   sample: string,
-  { name }: Field,
+  features: number,
   { engine }: Pick<Relation, "engine">,
-): Promise<Shape> {
-  const [shape] = await engine.rows<Record<keyof Shape, bigint>>(
-    `SELECT coalesce(sum(n), 0)::BIGINT AS rows, count(v) AS distinct, coalesce(max(n), 0)::BIGINT AS most, coalesce(sum(n) FILTER (v IS NULL), 0)::BIGINT AS missing FROM (SELECT ${name} AS v, count(*) AS n FROM ${ident(sample)} GROUP BY v)`,
-  );
-  return Object.fromEntries(
-    Object.entries(shape).map(([key, value]) => [key, Number(value)]),
-  ) as unknown as Shape;
+): Promise<Shape[]> {
+  const shapes: Shape[] = [];
+  for (let from = 0; from < features; from += columnsAtOnce) {
+    const count = Math.min(columnsAtOnce, features - from);
+    const asks = Array.from({ length: count }, (_, i) => {
+      const name = `f${from + i}`;
+      return `count(${name}) AS known${i}, map_values(histogram(${name})) AS counts${i}`;
+    });
+    const lists = Array.from(
+      { length: count },
+      (_, i) =>
+        `known${i}, len(counts${i}) AS distinct${i}, coalesce(list_max(counts${i}), 0)::BIGINT AS most${i}`,
+    );
+    const [found] = await engine.rows<Record<string, bigint>>(
+      `SELECT n, ${lists.join(", ")} FROM (SELECT count(*) AS n, ${asks.join(", ")} FROM ${ident(sample)})`,
+    );
+    const rows = Number(found.n);
+    for (let i = 0; i < count; i++) {
+      const missing = rows - Number(found[`known${i}`]);
+      const most = Math.max(missing, Number(found[`most${i}`]));
+      shapes.push({ rows, distinct: Number(found[`distinct${i}`] ?? 0), most, missing });
+    }
+  }
+  return shapes;
 }
 
 /** Texts and whole numbers that differ in (nearly) every row; prices do so too, but have a fraction. */

@@ -4,9 +4,16 @@ import { dualSvm } from "../kernels/dual-svm.js";
 import { rowTimes, someRows, type DesignMatrix } from "../kernels/design.js";
 import { breathe } from "./breathe.js";
 import { fitSigmoid, type Sigmoid } from "./calibration.js";
-import { balancedWeights, classFrame, classScores } from "./classes.js";
-import { columnNames, encode, featureAsks, fitEncoding, type Encoding } from "./design-matrix.js";
-import { choice, defineLearner, flag, int, real, type Fitted, type Signature } from "./learner.js";
+import { balancedParam, balancedWeights, classFrame, classScores } from "./classes.js";
+import {
+  columnNames,
+  columnParams,
+  encode,
+  featureAsks,
+  fitEncoding,
+  type Encoding,
+} from "./design-matrix.js";
+import { choice, defineLearner, int, real, type Fitted, type Signature } from "./learner.js";
 import { linearExplainer } from "./linear-explainer.js";
 import { predictRows } from "./row-predictions.js";
 
@@ -40,18 +47,8 @@ export default defineLearner({
       choices: ["squared_hinge", "hinge"],
       help: "what a row on the wrong side costs: its distance from the margin, squared or plain",
     }),
-    balanced: flag({
-      default: false,
-      help: "weigh classes so that each counts the same, whatever its number of rows",
-      search: true,
-    }),
-    scale: flag({ default: true, help: "divide numbers by their standard deviation" }),
-    levels: int({
-      default: 1000,
-      min: 1,
-      max: 1_000_000,
-      help: "most levels kept of one text column, the most frequent",
-    }),
+    balanced: balancedParam,
+    ...columnParams,
     iterations: int({ default: 2000, min: 1, help: "most passes over the rows" }),
     tolerance: real({
       default: 1e-4,

@@ -18,6 +18,7 @@ import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
+import { readFeatures, readingsOf, readRows } from "./readings.js";
 
 /** What a user says about the rows to learn from. */
 export interface TrainingAsk {
@@ -45,6 +46,8 @@ export interface TrainingAsk {
 
 /** The most classes that a target may have. */
 const mostClasses = 1000;
+/** Different whole numbers up to which a target may be one of classes. */
+const fewNumbers = 10;
 
 /**
  * Fits a learner on a relation.
@@ -60,7 +63,10 @@ export async function trainModel(
   const { own, ofParts } = divided(learner, ask.params ?? {});
   const params = checkParams(learner.name, learner.params, own);
   const checked = await trainingData(learner, relation, ask, run);
-  const data = { ...checked, ...(await besideRows(learner, relation, checked.roles, ask)) };
+  const read = asRead(checked);
+  const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
+  const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
+  const data = { ...read, ...beside };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -74,7 +80,8 @@ export async function trainModel(
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),
     ),
-    features: data.features.map(({ name, type }) => ({ name, type })),
+    features: checked.features.map(({ name, type }) => ({ name, type })),
+    readings: checked.readings,
     target: data.target,
     classes: data.classes,
     positive: data.positive,
@@ -124,6 +131,17 @@ async function besideRows(
   return { parts, items: ask.items, itemFeatures: ask.items && !learner.features ? ask.features : undefined };
 }
 
+/** The data as a learner sees them: dates and texts of numbers as numbers. */
+export function asRead(data: TrainingData): TrainingData {
+  const { relation, valid, features, readings } = data;
+  return {
+    ...data,
+    relation: readRows(relation, features, readings),
+    valid: valid && readRows(valid, features, readings),
+    features: readFeatures(features, readings),
+  };
+}
+
 /** Checks the rows against what the learner wants: roles, features, target, weights. */
 export async function trainingData(
   learner: Learner,
@@ -132,9 +150,9 @@ export async function trainingData(
   run: Run,
 ): Promise<TrainingData> {
   const roles = resolvedRoles(learner, relation, ask.roles);
-  const features =
+  const chosen =
     learner.features === true || (learner.features && ask.features)
-      ? chosenFeatures(relation, roles, ask.features)
+      ? chosenFeatures(relation, roles, ask.features, learner.features === true ? isReadable : isFeature)
       : [];
   if (!learner.features && !(learner.items && ask.items) && ask.features)
     throw new ShopaiError("usage", `${learner.name} takes no feature columns`, {
@@ -160,6 +178,8 @@ export async function trainingData(
   const target = wanted ? columnNamed(relation, wanted) : undefined;
   // Detectors of anomalies do not learn from the target: rows without it are as good as others.
   const rows = target && task !== "anomaly" ? await withTarget(relation, target.name, run) : relation;
+  if (target && task === "regression" && ask.task === undefined && learner.tasks?.includes("classification"))
+    await warnOfFewNumbers(rows, target, run);
   const relevance = task === "ranking" && target && kindOf(target.type) === "boolean";
   if (target && (task === "regression" || task === "rating" || task === "ranking") && !relevance)
     await checkNumericTarget(rows, target);
@@ -178,12 +198,18 @@ export async function trainingData(
       where: relation.name,
       try: "a column that says yes or no, or leaving --target out: it is used by evaluate alone",
     });
+  const byName = (ask.features ?? []).some((pattern) => !pattern.startsWith("-"));
+  const { features, readings } =
+    learner.features === true
+      ? await readingsOf(rows, chosen, byName, run)
+      : { features: chosen, readings: [] };
   return {
     task,
     relation: rows,
     rows: await countRows(rows),
     roles,
     features,
+    readings: readings.length > 0 ? readings : undefined,
     target,
     classes: classes?.map(({ name }) => name),
     valid: ask.valid && (await validRows(ask.valid, features, target, roles)),
@@ -291,6 +317,7 @@ export function chosenFeatures(
   relation: Relation,
   roles: Roles,
   patterns: readonly string[] | undefined,
+  fits: (type: string) => boolean = isFeature,
 ): Field[] {
   const taken = new Set(Object.values(roles));
   const free = relation.schema.filter((field) => !taken.has(field.name));
@@ -318,22 +345,27 @@ export function chosenFeatures(
       where: relation.name,
       try: "--features with other names",
     });
-  const unfit = chosen.filter((field) => !isFeature(field.type));
+  const unfit = chosen.filter((field) => !fits(field.type));
   if (unfit.length > 0)
     throw new ShopaiError(
       "data",
       `${unfit.length === 1 ? "a column" : "columns"} of a type that cannot be a feature: ${listed(unfit.map((field) => `${field.name} (${field.type})`))}`,
       {
         where: relation.name,
-        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}, or featurize, which makes numbers of dates`,
+        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}`,
       },
     );
   return chosen;
 }
 
-/** Numbers, booleans and texts can be features; dates, times and nested values cannot. */
+/** Numbers, booleans and texts are features as they are. */
 function isFeature(type: string): boolean {
   return isNumeric(type) || kindOf(type) === "boolean" || kindOf(type) === "text";
+}
+
+/** Dates and times can be read as features; nested values cannot. */
+function isReadable(type: string): boolean {
+  return isFeature(type) || ["date", "timestamp", "time"].includes(kindOf(type));
 }
 
 function matches(name: string, pattern: string): boolean {
@@ -393,6 +425,18 @@ async function checkNumericTarget(relation: Relation, target: Field): Promise<vo
       where: relation.name,
       try: `--where 'isfinite(${ident(target.name)})'`,
     });
+}
+
+/** Whole numbers of which there are few may well be the numbers of classes. */
+async function warnOfFewNumbers(relation: Relation, { name, type }: Field, run: Run): Promise<void> {
+  if (kindOf(type) !== "integer") return;
+  const [{ few }] = await relation.engine.rows<{ few: boolean }>(
+    `SELECT count(*) <= ${fewNumbers} AS few FROM (SELECT DISTINCT ${ident(name)} FROM (${relation.sql}) LIMIT ${fewNumbers + 1})`,
+  );
+  if (few)
+    run.warn(
+      `${name} has few different numbers and is learned as a number; if they are classes: --task classification`,
+    );
 }
 
 interface ClassCount {

@@ -155,7 +155,8 @@ const spoken: [RegExp, string][] = [
   [/File too large/, "EFBIG"],
 ];
 
-function writeFailure(cause: unknown, path: string): unknown {
+/** The error to tell when an output could not be written. */
+export function writeFailure(cause: unknown, path: string): unknown {
   const message = (cause as Error).message ?? "";
   const aboutOutput =
     cause instanceof ShopaiError && message.includes(`.${basename(path)}.${process.pid}.tmp`);

@@ -1,6 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 
-export type FormatName = "parquet" | "arrow" | "csv" | "ndjson" | "json";
+export type FormatName = "parquet" | "arrow" | "csv" | "ndjson" | "json" | "image";
 export type Compression = "gz" | "zst" | undefined;
 
 export interface Format {
@@ -25,6 +25,10 @@ const endings: Record<string, Omit<Format, "compression">> = {
   ndjson: { name: "ndjson" },
   jsonl: { name: "ndjson" },
   json: { name: "json" },
+  jpg: { name: "image" },
+  jpeg: { name: "image" },
+  png: { name: "image" },
+  webp: { name: "image" },
 };
 
 export const formatNames = ["parquet", "arrow", "csv", "tsv", "ndjson", "json"] as const;
@@ -45,7 +49,7 @@ export function formatOfPath(path: string): Format | undefined {
 /** The format that a name given to `--format` says. */
 export function formatNamed(name: string): Format {
   const known = endings[name.toLowerCase()];
-  if (!known)
+  if (!known || known.name === "image")
     throw new ShopaiError("usage", `"${name}" is not a format`, { try: `--format ${formatNames.join("|")}` });
   return { ...known, compression: undefined };
 }

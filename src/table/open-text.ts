@@ -19,7 +19,7 @@ export interface TextOptions extends OpenOptions {
   kinds?: ReadonlyMap<string, FieldKind>;
 }
 
-/** Text files as they stand. `records` = rows of `relation` + rows of `refused`. */
+/** Text files, or images, as they stand. `records` = rows of `relation` + rows of `refused`. */
 export interface RawTable {
   /** Every column VARCHAR; key: number of the file and physical line on which the record begins (1 is the first line of the file). */
   relation: Relation;
@@ -29,6 +29,8 @@ export interface RawTable {
   jsonKinds?: ReadonlyMap<string, readonly string[]>;
   /** Records seen; the header and blank lines are none. */
   records: number;
+  /** What a record is, in the plural; records otherwise. */
+  unit?: "records" | "images";
 }
 
 /**

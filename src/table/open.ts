@@ -1,9 +1,9 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { openParquet } from "./open-parquet.js";
-import { isText, openTextFiles } from "./open-text.js";
-import { where, type Relation } from "./relation.js";
-import { sourceFiles } from "./source.js";
+import { isText, openTextFiles, type RawTable, type TextOptions } from "./open-text.js";
+import { materialised, where, type Relation } from "./relation.js";
+import { sourceFiles, type SourceFile } from "./source.js";
 import { typed } from "./typed-text.js";
 
 export interface OpenOptions {
@@ -16,6 +16,8 @@ export interface OpenOptions {
   /** A user's predicate (`--where`). */
   where?: string;
   signal?: AbortSignal;
+  /** Text files are parsed once and lie in the engine from then on: for what is read many times. */
+  copied?: boolean;
 }
 
 /**
@@ -34,8 +36,11 @@ export async function openTable(
   const files = sourceFiles(inputs, options.format);
   const name = inputs.join(" ");
   const [first] = files;
-  if (isText(first))
-    return where(await typed(await openTextFiles(engine, files, name, options)), options.where);
+  const raw = await rawFiles(engine, files, name, options);
+  if (raw) {
+    const rows = await where(await typed(raw), options.where);
+    return options.copied ? materialised(rows) : rows;
+  }
   const other = files.find((file) => file.format.name !== first.format.name);
   if (other)
     throw new ShopaiError(
@@ -49,4 +54,27 @@ export async function openTable(
   // Arrow is many modules: loaded only for an Arrow file, so that other commands start at once.
   const open = first.format.name === "parquet" ? openParquet : (await import("./open-arrow.js")).openArrow;
   return where(await open(engine, files, name, options), options.where);
+}
+
+/**
+ * Opens files whose records may be unreadable, text and images, as they stand; undefined for column stores,
+ * which are good or not as a whole.
+ */
+export function openRaw(
+  engine: Engine,
+  inputs: readonly string[],
+  options: TextOptions = {},
+): Promise<RawTable | undefined> {
+  return rawFiles(engine, sourceFiles(inputs, options.format), inputs.join(" "), options);
+}
+
+async function rawFiles(
+  engine: Engine,
+  files: readonly SourceFile[],
+  name: string,
+  options: TextOptions,
+): Promise<RawTable | undefined> {
+  if (isText(files[0])) return openTextFiles(engine, files, name, options);
+  if (files[0].format.name !== "image") return undefined;
+  return (await import("./open-images.js")).openImages(engine, files, name, options);
 }

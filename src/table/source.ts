@@ -7,7 +7,7 @@ import { formatNamed, formatNames, formatOfPath, type Format } from "./format.js
 export interface SourceFile {
   path: string;
   format: Format;
-  /** Hive partitions of its folders: `country=NO/day=2024-01-01/x.parquet`. */
+  /** Hive partitions of its folders: `country=NO/day=2024-01-01/x.parquet`; for an image, `label` is its folder. */
   partitions: Record<string, string>;
 }
 
@@ -38,9 +38,11 @@ function filesOf(input: string, format: string | undefined): SourceFile[] {
     if (files.length === 0)
       throw new ShopaiError("data", "the folder holds no table", {
         where: input,
-        try: `a folder with ${formatNames.join(", ")} files`,
+        try: `a folder with ${formatNames.join(", ")} files, or images`,
       });
-    return files;
+    // Images beside a table are what it tells of.
+    const tables = files.filter((file) => file.format.name !== "image");
+    return tables.length > 0 ? tables : files;
   }
   if (/[*?[{]/.test(input)) {
     const files = globbed(input, format);
@@ -111,8 +113,17 @@ function tablesBelow(
         partitions: partitionsOf(relative(root, path)),
       });
   }
-  return found;
+  return found.map(labelled(root));
 }
+
+/** An image is of the class that its folder is called after, unless that is a hive partition or the one that was named. */
+const labelled =
+  (root: string) =>
+  (file: SourceFile): SourceFile => {
+    const folder = relative(root, file.path).split(/[\\/]/).at(-2);
+    if (file.format.name !== "image" || folder === undefined || folder.includes("=")) return file;
+    return { ...file, partitions: { ...file.partitions, label: folder } };
+  };
 
 function partitionsOf(path: string): Record<string, string> {
   const pairs = path
@@ -141,7 +152,8 @@ function globbed(pattern: string, format: string | undefined): SourceFile[] {
       path,
       format: formatOfFile(path, format),
       partitions: partitionsOf(relative(root, path)),
-    }));
+    }))
+    .map(labelled(root));
 }
 
 function everyFile(folder: string): string[] {

@@ -35,17 +35,17 @@ export async function typedRows(raw: RawTable): Promise<Relation> {
   return { ...(await relationOf(engine, typedSql, relation)), lastRow: relation.lastRow };
 }
 
-async function refuseRefused({ refused, relation, records }: RawTable): Promise<void> {
+async function refuseRefused({ refused, relation, records, unit = "records" }: RawTable): Promise<void> {
   const worst = await refused.engine.rows<{ _reason: string; _source: string; _line: bigint }>(
     `${selectOrdered(refused, ["_reason", "_source", "_line"])} LIMIT 1`,
   );
   if (worst.length === 0) return;
   const [{ n }] = await refused.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${refused.sql})`);
   const [{ _reason: reason, _source: source, _line: line }] = worst;
-  const count = `${grouped(n)} of ${grouped(records)} records cannot be read`;
+  const count = `${grouped(n)} of ${grouped(records)} ${unit} cannot be read`;
   const advice = /not UTF-8/.test(reason) ? "--encoding latin-1, windows-1252 or gb18030; or " : "";
   throw new ShopaiError("data", `${count}; the first: ${reason}`, {
-    where: `${source}, line ${line}`,
+    where: unit === "images" ? source : `${source}, line ${line}`,
     try: `${advice}shopai clean ${relation.name} -o clean.parquet --rejects rejects.csv`,
   });
 }

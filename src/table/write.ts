@@ -43,7 +43,7 @@ export async function writeTable(
 export function outputFormat(path: string, named?: string): Format {
   if (path === "-") return formatNamed(named ?? "csv");
   const format = formatOfPath(path);
-  if (!format)
+  if (!format || format.name === "image")
     throw new ShopaiError("usage", "the ending of the output does not name a format", {
       where: path,
       try: `a name ending in .${formatNames.join(", .")}`,

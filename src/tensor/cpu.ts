@@ -23,6 +23,8 @@ async function openWasm(): Promise<Device> {
     // The threads of this backend are off on Node (tfjs issue 3830).
     adapter: own ? "WebAssembly SIMD, one thread" : "WebAssembly, kernels of TensorFlow.js, one thread",
     software: false,
+    // Its memory ends at 4 GiB, and several tensors of a step are there at once.
+    largestTensor: 2 ** 29,
     failure: () => undefined,
     close: async () => undefined,
   };

@@ -12,6 +12,22 @@ export interface WasmBackend {
   incRef(id: object): void;
 }
 
+/**
+ * Makes a heap that is full an error. The backend does not look whether it got memory: without any it writes
+ * to address 0, over what belongs to its library.
+ */
+export function guardMemory({ wasm }: WasmBackend): void {
+  // The first call puts the function itself in the place of one that looks it up.
+  wasm._free(wasm._malloc(16));
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const pointer = allocate(bytes);
+    if (pointer === 0)
+      throw new RangeError(`out of memory: no ${bytes} bytes are left of the 4 GiB of WebAssembly`);
+    return pointer;
+  };
+}
+
 type Kernel = (...args: number[]) => number;
 
 /** Our kernels on the memory of the tfjs WASM backend: no tensor is copied to reach them. */
@@ -44,8 +60,8 @@ export function heapOf(backend: WasmBackend): Heap | undefined {
     scratch(wanted) {
       if (wanted > room) {
         if (space) backend.wasm._free(space);
+        [space, room] = [0, 0];
         space = backend.wasm._malloc(wanted) >>> 0;
-        if (space === 0) throw new RangeError("out of memory");
         room = wanted;
       }
       return space;

@@ -4,6 +4,8 @@ import type { Device } from "../engine/device.js";
 import type { Run } from "../engine/run.js";
 import { Adam } from "./adam.js";
 import { dropCheckpoint, readCheckpoint, writeCheckpoint, type Identity } from "./checkpoint.js";
+import { openEventFile } from "./event-file.js";
+import { isOutOfMemory } from "./out-of-memory.js";
 import { tf, type Tf } from "./tf.js";
 import type { Weights } from "./weights.js";
 
@@ -29,8 +31,8 @@ export interface Lesson<B> {
   valid?: { name: string; larger: boolean; measure(): Promise<number> };
   /** Parameters that a resumed training must share. */
   params: Record<string, unknown>;
-  /** What to name in the advice when memory runs out. */
-  batchParam: { name: string; value: number };
+  /** What to name in the advice when memory runs out, and numbers of the largest tensor per unit of it, where known. */
+  batchParam: { name: string; value: number; widest?: number };
 }
 
 export interface Schedule {
@@ -67,6 +69,7 @@ export async function train<B>(
   run: Run,
 ): Promise<Lessons> {
   const { weights, learner, valid } = lesson;
+  refuseTooLarge(lesson, device);
   const adam = new Adam(weights, schedule);
   const identity: Identity = {
     learner,
@@ -89,6 +92,7 @@ export async function train<B>(
     weights.assign(found.arrays.weights);
     adam.restore({ steps: found.steps, first: found.arrays.first, second: found.arrays.second });
   }
+  const events = run.tensorboard === undefined ? undefined : openEventFile(run.tensorboard);
   run.progress.stage(`${learner}: training on ${device.name}`);
   try {
     while (epoch < schedule.epochs && !(schedule.patience > 0 && stale >= schedule.patience)) {
@@ -105,6 +109,11 @@ export async function train<B>(
         } else stale++;
       }
       curve.push(figures);
+      const { epoch: number, ...scalars } = figures;
+      events?.write(number, {
+        ...scalars,
+        rate: rateAt(schedule, adam.steps - 1, schedule.epochs * lesson.steps),
+      });
       if (run.checkpoint) {
         const state = await adam.state();
         await writeCheckpoint(run.checkpoint, identity, {
@@ -123,6 +132,8 @@ export async function train<B>(
       }
     }
   } catch (cause) {
+    // A GPU that is lost fails a command first and says so a moment later.
+    await new Promise((resolve) => setImmediate(resolve));
     throw told(cause, lesson, device, run);
   } finally {
     adam.dispose();
@@ -134,6 +145,22 @@ export async function train<B>(
     `${epoch} epochs, loss ${last.loss.toPrecision(4)}${best ? `, ${valid!.name} ${best.value.toPrecision(4)} at epoch ${best.epoch}` : ""}`,
   );
   return { epochs: epoch, best_epoch: best?.epoch ?? epoch, curve };
+}
+
+/** Refuses batches of which one tensor would be larger than the device takes, before anything is computed. */
+function refuseTooLarge(
+  { learner, batchParam: { name, value, widest }, rows }: Lesson<never> | Lesson<unknown>,
+  { largestTensor, adapter }: Device,
+): void {
+  if (widest === undefined || largestTensor === undefined) return;
+  const fits = Math.max(1, Math.floor(largestTensor / (4 * widest)));
+  if (Math.min(value, rows) <= fits) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
+  throw new ShopaiError(
+    "engine",
+    `${learner}: a step of ${name}=${value} needs ${gigabytes(4 * widest * Math.min(value, rows))} in one tensor, and ${adapter} takes ${gigabytes(largestTensor)}`,
+    { where: `--param ${name}=${value}`, try: `--param ${name}=${2 ** Math.floor(Math.log2(fits))}` },
+  );
 }
 
 /** @returns the mean loss over the epoch */
@@ -209,31 +236,26 @@ function diverged(learner: string, step: number, epoch: number, rate: number): S
 /** What a failure of the device means to the user. */
 function told(
   cause: unknown,
-  { learner, batchParam }: Lesson<never> | Lesson<unknown>,
+  { learner, batchParam: { name, value } }: Lesson<never> | Lesson<unknown>,
   device: Device,
   run: Run,
 ): unknown {
-  if (cause instanceof ShopaiError || run.signal.aborted) return cause;
-  const lost = device.failure();
-  if (lost)
-    return new ShopaiError("engine", `${learner}: ${lost.message}`, {
-      where: lost.where,
-      try: run.checkpoint
-        ? "the same call with --resume, or --device cpu"
-        : "the same call again, or --device cpu",
+  if (run.signal.aborted) return cause;
+  const failed = device.failure();
+  if (cause instanceof ShopaiError && cause !== failed) return cause;
+  const message = failed?.message ?? String((cause as Error)?.message ?? cause);
+  if (isOutOfMemory(message))
+    return new ShopaiError("engine", `${learner}: out of memory on ${device.adapter} with ${name}=${value}`, {
+      where: message.split("\n")[0].slice(0, 200),
+      try: `--param ${name}=${Math.max(1, Math.floor(value / 4))}`,
       cause,
     });
-  const message = String((cause as Error)?.message ?? cause);
-  if (
-    !/out of memory|OOM|allocation failed|memory access out of bounds|too large|exceeds the max/i.test(
-      message,
-    )
-  )
-    return cause;
-  const { name, value } = batchParam;
-  return new ShopaiError("engine", `${learner}: out of memory on ${device.adapter} with ${name}=${value}`, {
-    where: message.split("\n")[0].slice(0, 200),
-    try: `--param ${name}=${Math.max(1, Math.floor(value / 4))}`,
+  if (!failed) return cause;
+  return new ShopaiError("engine", `${learner}: ${failed.message}`, {
+    where: failed.where,
+    try: run.checkpoint
+      ? "the same call with --resume, or --device cpu"
+      : "the same call again, or --device cpu",
     cause,
   });
 }

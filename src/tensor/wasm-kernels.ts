@@ -1,4 +1,4 @@
-import { heapOf, type Heap, type WasmBackend } from "./heap.js";
+import { guardMemory, heapOf, type Heap, type WasmBackend } from "./heap.js";
 import { tf, type Tf } from "./tf.js";
 
 const backendName = "wasm";
@@ -25,7 +25,9 @@ type KernelOf = (call: Call, stock: (call: Call) => Tf.TensorInfo) => Tf.TensorI
  */
 export function installWasmKernels(): boolean {
   if (opened) return true;
-  const heap = heapOf(tf.backend() as unknown as WasmBackend);
+  const backend = tf.backend() as unknown as WasmBackend;
+  guardMemory(backend);
+  const heap = heapOf(backend);
   if (!heap) return false;
   for (const [name, kernel] of Object.entries(kernelsOn(heap))) {
     const stock = tf.getKernel(name, backendName)?.kernelFunc as unknown as

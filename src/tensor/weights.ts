@@ -1,4 +1,6 @@
+import { ShopaiError } from "../core/errors.js";
 import type { Rng } from "../core/rng.js";
+import { isOutOfMemory } from "./out-of-memory.js";
 import { tf, type Tf, type Tensor } from "./tf.js";
 
 /** How a weight starts. */
@@ -26,11 +28,25 @@ export class Weights {
   /** @param rng a random stream of its own for every name: a new weight never shifts another's start; zeros without */
   constructor(private readonly rng?: (name: string) => Rng) {}
 
-  /** Declares a weight. */
+  /** Declares a weight. @throws ShopaiError "engine" when the device has no memory for it */
   add(name: string, shape: readonly number[], start: Start): Tf.Variable {
     const values = startValues(shape, start, this.rng && (() => this.rng!(name)));
     // Without a name of ours tfjs numbers it, and equal models would differ.
-    const weight = tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true));
+    const weight = tf.tidy(() => {
+      try {
+        return tf.variable(tf.tensor(values, [...shape]), true);
+      } catch (cause) {
+        if (!isOutOfMemory(String((cause as Error).message))) throw cause;
+        throw new ShopaiError(
+          "engine",
+          `out of memory: weights "${name}" of ${shape.join(" x ")} do not fit`,
+          {
+            try: "a smaller network: fewer units, factors or levels",
+            cause,
+          },
+        );
+      }
+    });
     this.#held.set(name, weight);
     return weight;
   }

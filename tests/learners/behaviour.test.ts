@@ -230,13 +230,13 @@ describe("features and targets", () => {
 
   test("a column of a type that cannot be a feature is named, all at once", async () => {
     const table = await given(
-      { when: ["2024-01-01", "2024-01-02"], tags: ["[1]", "[2]"], y: [1, 2] },
-      { when: "DATE", tags: "INTEGER[]" },
+      { tags: ["[1]", "[2]"], more: ["{a: 1}", "{a: 2}"], y: [1, 2] },
+      { tags: "INTEGER[]", more: "STRUCT(a INTEGER)" },
     );
     expect(await refusal(trained("linear", table, { roles: { target: "y" } }))).toEqual({
       kind: "data",
-      message: "columns of a type that cannot be a feature: when (DATE), tags (INTEGER[])",
-      try: "--features -when,-tags, or featurize, which makes numbers of dates",
+      message: "columns of a type that cannot be a feature: tags (INTEGER[]), more (STRUCT(a INTEGER))",
+      try: "--features -tags,-more",
     });
   });
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { calibrated, calibrationKinds, fitCalibrator } from "../../src/learners/calibration.js";
+import { withClassWeights } from "../../src/learners/class-weights.js";
 import { groupThresholds } from "../../src/learners/group-thresholds.js";
 import { loadModel } from "../../src/learners/model.js";
 import { trained, type Procedure } from "../../src/learners/procedure.js";
@@ -244,6 +245,32 @@ test("reweighing makes group and class independent: the weighted parity differen
     );
     expect(rates[0].rate - rates[1].rate).toBeCloseTo(0, 12);
   }
+});
+
+test("weights of classes are weights of rows, times those that rows have", async () => {
+  const learner = await learnerNamed("logistic");
+  const table = await sampleTable(await run.engine(), 120);
+  const features = ["price", "visits"];
+  const procedure: Procedure = { roles: { target: "bought" }, features, folds: { folds: 2 } };
+  const twice = await trained(learner, table, { ...procedure, classWeights: { true: 2.5 } }, run);
+  expect(twice.card.about.class_weights).toEqual({ true: 2.5 });
+  const sql = `SELECT *, CASE WHEN bought THEN 2.5 ELSE 1 END AS w FROM (${table.sql})`;
+  const schema = [...table.schema, { name: "w", type: "DOUBLE" }];
+  const roles = { target: "bought", weight: "w" };
+  const own = await trained(learner, { ...table, sql, schema }, { ...procedure, roles }, run);
+  expect(await rowsOf(await twice.predict(table, {}, run))).toEqual(
+    await rowsOf(await own.predict(table, {}, run)),
+  );
+  const { relation } = await withClassWeights({ ...table, sql, schema }, roles, { true: 2 });
+  const [sums] = await relation.engine.rows(
+    `SELECT sum(class_weight) FILTER (bought) / sum(w) FILTER (bought) AS yes, sum(class_weight) FILTER (NOT bought) / sum(w) FILTER (NOT bought) AS no FROM (${relation.sql})`,
+  );
+  expect(sums).toEqual({ yes: 2, no: 1 });
+  for (const [weights, message] of [
+    [{ maybe: 2 }, 'no class "maybe"'],
+    [{ true: 0 }, "must be above 0, got true=0"],
+  ] as const)
+    await expect(withClassWeights(table, { target: "bought" }, weights)).rejects.toThrow(message);
 });
 
 test("card precision: the first alerts of a day, a found card once", () => {

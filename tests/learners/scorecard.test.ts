@@ -104,3 +104,38 @@ test("points add up to the score: twice the odds are `double` points more", asyn
   });
   expect(Object.keys(model.card.about.information as object)).toEqual(["price", "visits", "country"]);
 });
+
+test("an explained card says the points, and what each feature costs beside its best bin", async () => {
+  const table = await sampleTable(await run.engine(), 400);
+  const ask = { roles: { target: "bought" }, features: ["price", "visits", "country"] };
+  const model = await trainModel(await learnerNamed("scorecard"), table, ask, run);
+  type Told = Record<"points" | "contribution_base" | "contribution_price", number> & { reasons: string };
+  const told = await rowsOf<Told>(await model.predict(table, { explain: true, contributions: true }, run));
+  const best = Math.max(...told.map(({ points }) => points));
+  for (const row of told) {
+    const lost = Object.entries(row).filter(([name]) => /^contribution_(?!base)/.test(name));
+    const sum = lost.reduce((total, [, points]) => total + Number(points), row.contribution_base);
+    expect(sum).toBeCloseTo(row.points, 9);
+    expect(Math.max(...lost.map(([, points]) => Number(points)))).toBeLessThanOrEqual(0);
+    const said = /price (?:= \S+|is missing) costs ([\d.]+) points/.exec(row.reasons);
+    const cost = -row.contribution_price;
+    expect(Number(said?.[1] ?? 0)).toBe(Number(cost.toPrecision(3)) || 0);
+  }
+  expect(told[0].contribution_base).toBeGreaterThanOrEqual(best);
+  expect(Object.keys((await rowsOf(await model.predict(table, {}, run)))[0])).toEqual([
+    "prediction",
+    "score",
+  ]);
+});
+
+test("a hundred thousand levels are pooled before they are merged", () => {
+  const counts = new Map(
+    Array.from({ length: 100_000 }, (_, i) => [
+      `c${i}`,
+      { hits: i % 500 === 0 ? 30 : 0, misses: 1 + (i % 40) },
+    ]),
+  );
+  const bins = levelBins(counts, { bins: 6, share: 0.02 });
+  expect(bins.length).toBeLessThanOrEqual(6);
+  expect(bins.flatMap(({ levels }) => levels!)).toHaveLength(100_000);
+});

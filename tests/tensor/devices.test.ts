@@ -3,9 +3,16 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
+import { learnerNamed } from "../../src/learners/registry.js";
+import { trainModel } from "../../src/learners/training.js";
+import { openTable } from "../../src/table/open.js";
+import { tf } from "../../src/tensor/tf.js";
+import { startWebGpu } from "../../src/tensor/webgpu.js";
 import { runCli } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { testRun } from "../support/test-run.js";
 
+const run = testRun();
 const folder = temporaryFolder();
 const table = join(folder, "visits.csv");
 const rng = seededRng(3, "visits");
@@ -113,5 +120,37 @@ describe.skipIf(!existsSync(software) || !vulkan)(
       const other = await scores("--device", "cpu");
       own.forEach((score, i) => expect(score).toBeCloseTo(other[i], 5));
     }, 240_000);
+
+    test("lost while training, it says so, and the training goes on elsewhere from its checkpoint", async () => {
+      Object.assign(process.env, env);
+      const device = await startWebGpu(true);
+      const lose = (tf.backend() as unknown as { device: { destroy(): void } }).device;
+      const mlp = await learnerNamed("mlp");
+      const relation = await openTable(await run.engine(), [table]);
+      const params = { epochs: 4, patience: 0, layers: 1, width: 4, factors: 2, batch: 60 };
+      const ask = { roles: { target: "bought" }, params };
+      const path = join(folder, "lost.checkpoint");
+      const progress = {
+        ...run.progress,
+        update: (_: number, __?: number, unit?: string) => {
+          if (unit?.includes("epoch 3")) lose.destroy();
+        },
+      };
+      const there = {
+        ...run,
+        progress,
+        device: () => Promise.resolve(device),
+        checkpoint: { path, resume: false },
+      };
+      await expect(trainModel(mlp, relation, ask, there)).rejects.toMatchObject({
+        kind: "engine",
+        message: expect.stringMatching(/^mlp: the GPU was lost/),
+        try: "the same call with --resume, or --device cpu",
+      });
+      const model = await trainModel(mlp, relation, ask, { ...run, checkpoint: { path, resume: true } });
+      const epochs = (model.card.about.curve as { epoch: number }[]).map(({ epoch }) => epoch);
+      expect(epochs).toEqual([1, 2, 3, 4]);
+      expect(existsSync(path)).toBe(false);
+    });
   },
 );

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
@@ -175,13 +175,53 @@ describe("training", () => {
       try: "--param batch=4",
     });
     const { ShopaiError } = await import("../../src/core/errors.js");
-    lost.failure = () => new ShopaiError("engine", "the GPU was lost");
+    const gone = new ShopaiError("engine", "the GPU was lost");
+    lost.failure = () => gone;
     const checkpoint = { path: join(folder, "lost.checkpoint"), resume: false };
     expect(await refused(train(lesson(), schedule, lost, { ...run, checkpoint }))).toEqual({
       kind: "engine",
-      message: "the GPU was lost",
-      try: undefined,
+      message: "line: the GPU was lost",
+      try: "the same call with --resume, or --device cpu",
     });
+    // As Dawn words it.
+    const refusal = new ShopaiError("engine", "the GPU refused a command: Out of memory");
+    lost.failure = () => refusal;
+    expect(await refused(train(lesson(), schedule, lost, run))).toMatchObject({
+      message: expect.stringMatching(/^line: out of memory on .+ with batch=16$/),
+      try: "--param batch=4",
+    });
+  });
+
+  test("a batch of which one tensor is larger than the device takes is refused with one that fits", async () => {
+    const small = { ...device, largestTensor: 4 * 10 * 300 };
+    const one = lesson({ rows: 5000, batchParam: { name: "batch", value: 4096, widest: 10 } });
+    expect(await refused(train(one, schedule, small, run))).toMatchObject({
+      kind: "engine",
+      message: expect.stringContaining("a step of batch=4096 needs"),
+      try: "--param batch=256",
+    });
+    // What is never filled needs no room.
+    const few = lesson({ batchParam: { name: "batch", value: 4096, widest: 10 } });
+    await train(few, { ...schedule, epochs: 1 }, small, run);
+    for (const { weights } of [one, few]) weights.dispose();
+  });
+
+  test("leaves an event file with the losses of every epoch, and another when it goes on", async () => {
+    const tensorboard = join(folder, "events");
+    const one = lesson();
+    await train(one, { ...schedule, epochs: 2 }, device, { ...run, tensorboard });
+    await train(one, { ...schedule, epochs: 2 }, device, { ...run, tensorboard });
+    const files = readdirSync(tensorboard).sort();
+    expect(files).toHaveLength(2);
+    for (const file of files) {
+      expect(file).toMatch(/^events\.out\.tfevents\.\d{10}\.shopai/);
+      const words = readFileSync(join(tensorboard, file), "latin1");
+      expect(words.match(/brain\.Event:2|loss|rate/g)).toEqual([
+        "brain.Event:2",
+        ...["loss", "rate", "loss", "rate"],
+      ]);
+    }
+    one.weights.dispose();
   });
 });
 

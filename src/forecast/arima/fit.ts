@@ -30,6 +30,8 @@ export interface ArimaFit {
   aicc: number;
   /** False where a root lies so near the unit circle that other orders are to be preferred. */
   inside: boolean;
+  /** One-step errors of the differenced values, all of the variance sigma2. */
+  residuals: Float64Array;
   mean(horizon: number): Float64Array;
   spread(horizon: number): Float64Array;
 }
@@ -170,6 +172,7 @@ export function fitArima(
     aicc: used > count + 1 ? aic + (2 * count * (count + 1)) / (used - count - 1) : Infinity,
     inside: places.every((z) => Math.abs(z) < edge),
     places: places.slice(),
+    residuals: lastErrors,
     mean(horizon) {
       const path = new Float64Array(n + horizon);
       path.set(raw);

@@ -26,6 +26,8 @@ export interface EtsFit {
   aicc: number;
   /** Variance of the errors, relative ones where they are multiplicative, less the parameters. */
   variance: number;
+  /** One-step errors, relative ones where they are multiplicative. */
+  residuals(): Float64Array;
 }
 
 /**
@@ -74,6 +76,7 @@ export function fitEts(
     aic,
     aicc: n > count + 1 ? aic + (2 * count * (count + 1)) / (n - count - 1) : Infinity,
     variance: smoother.squares / Math.max(1, n - count + 1),
+    residuals: () => smoother.residuals(),
   };
 }
 

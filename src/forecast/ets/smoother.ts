@@ -74,6 +74,12 @@ export class Smoother {
     return n * Math.log(Math.max(this.squares, 1e-300)) + 2 * logs;
   }
 
+  /** Errors of the last `run`, relative ones where the error is multiplicative. */
+  residuals(): Float64Array {
+    const { errors, values, relative } = this;
+    return errors.map((e, t) => (relative ? e / (values[t] - e) : e));
+  }
+
   private runPlain(): number {
     const { values, errors, levels, slopes, relative, trended } = this;
     const { alpha, beta, phi } = this.params;

@@ -34,7 +34,7 @@ const stack = defineLearner({
   source: "Wolpert (1992), Stacked Generalization, Neural Networks 5(2):241-259",
   roles: { target: "required", weight: "optional" },
   features: true,
-  parts: ["logistic", "naive-bayes", "linear", "knn"],
+  parts: ["gbdt", "logistic", "naive-bayes", "linear"],
   params: {
     folds: int({ default: 5, min: 2, max: 100, help: "folds that the parts' predictions come from" }),
     lambda: real({

@@ -8,6 +8,7 @@ import {
   inputWidth,
   joinedInputs,
   output,
+  widestOf,
 } from "./tabular-layers.js";
 import type { TabularParts, VectorParams } from "./tabular-network.js";
 
@@ -20,6 +21,7 @@ export interface AutoencoderParams extends VectorParams {
 export const autoencoder: TabularParts<AutoencoderParams> = {
   fitEncoding: ({ relation, features }, { levels }, run) => fitColumns(relation, features, levels, run),
   network: (params, shape) => ({
+    widest: widestOf(shape, params),
     declare(weights) {
       declareInputs(weights, shape, params.factors);
       const narrow = declareDeep(weights, "encoder", inputWidth(shape, params.factors), params);

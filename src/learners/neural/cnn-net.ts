@@ -1,10 +1,12 @@
 import { dense, dropout } from "../../tensor/ops.js";
 import { tf, type Tf } from "../../tensor/tf.js";
+import { fitImages, holdPaths } from "./images-encoding.js";
 import { fitPixels } from "./pixels-encoding.js";
 import { declareOutput, numberInputs, output } from "./tabular-layers.js";
 import type { TabularParts } from "./tabular-network.js";
 
 export interface CnnParams {
+  side: number;
   filters: number;
   stages: number;
   width: number;
@@ -13,8 +15,10 @@ export interface CnnParams {
 
 /** LeCun et al. (1998) with rectified units (Krizhevsky et al. 2012): stages of a convolution and a pooling by 2, twice the filters at each. */
 export const cnn: TabularParts<CnnParams> = {
-  fitEncoding: ({ relation, features }) => fitPixels(relation, features),
+  fitEncoding: async ({ relation, features }, { side }) =>
+    holdPaths(features) ? fitImages(relation, features, side) : fitPixels(relation, features),
   network({ filters, stages, width, dropout: rate }, shape) {
+    // Three times a square is no square.
     const channels = Number.isInteger(Math.sqrt(shape.numbers)) ? 1 : 3;
     const side = Math.sqrt(shape.numbers / channels);
     /** Sides after every stage, as long as there is something to pool. */
@@ -22,6 +26,7 @@ export const cnn: TabularParts<CnnParams> = {
     const last = sides.length > 0 ? sides[sides.length - 1] >> 1 : side;
     const depth = sides.length > 0 ? filters << (sides.length - 1) : channels;
     return {
+      widest: Math.max(shape.numbers, ...sides.map((from, stage) => from * from * (filters << stage))),
       declare(weights) {
         sides.forEach((_, stage) => {
           const from = stage === 0 ? channels : filters << (stage - 1);

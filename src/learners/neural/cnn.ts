@@ -5,12 +5,18 @@ import { balancedParam, tabularLearner, trainingParams, type TabularParams } fro
 export default defineLearner({
   name: "cnn",
   task: "classification",
-  summary: "classes of product images, from a table of pixels",
+  summary: "classes of product images, from files (PNG, JPEG, WebP) or a table of pixels",
   source:
     "LeCun, Bottou, Bengio & Haffner (1998), Gradient-Based Learning Applied to Document Recognition, Proc. IEEE 86(11)",
   roles: { target: "required", weight: "optional" },
   features: true,
   params: {
+    side: int({
+      default: 48,
+      min: 8,
+      max: 512,
+      help: "image files are scaled to so many pixels a side; a table of pixels has its own",
+    }),
     filters: int({
       default: 16,
       min: 1,

@@ -8,6 +8,7 @@ import {
   inputWidth,
   joinedInputs,
   output,
+  widestOf,
 } from "./tabular-layers.js";
 import { fitColumns } from "./columns-encoding.js";
 import type { CrossParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
@@ -16,6 +17,7 @@ import type { CrossParams, TabularNetworkOf, TabularParts } from "./tabular-netw
 const network: TabularNetworkOf<CrossParams> = (params, shape) => {
   const width = inputWidth(shape, params.factors);
   return {
+    widest: width + widestOf(shape, params),
     declare(weights) {
       declareInputs(weights, shape, params.factors);
       for (let layer = 0; layer < params.crosses; layer++) {

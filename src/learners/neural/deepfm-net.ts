@@ -9,6 +9,7 @@ import {
   linear,
   numberInputs,
   output,
+  widestOf,
 } from "./tabular-layers.js";
 import { fitColumns } from "./columns-encoding.js";
 import type { VectorParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
@@ -21,6 +22,7 @@ const network: TabularNetworkOf<VectorParams> = (params, shape) => {
   const fields = shape.numbers + shape.fields;
   const { factors } = params;
   return {
+    widest: Math.max(fields * factors, widestOf(shape, params)),
     declare(weights) {
       declareLinear(weights, shape);
       if (shape.numbers > 0) weights.add("number-vectors", [shape.numbers, factors], { normal: 0.05 });

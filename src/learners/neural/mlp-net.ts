@@ -6,12 +6,14 @@ import {
   inputWidth,
   joinedInputs,
   output,
+  widestOf,
 } from "./tabular-layers.js";
 import { fitColumns } from "./columns-encoding.js";
 import type { VectorParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
 
 /** Numbers and vectors of levels through layers of rectified units. */
 const network: TabularNetworkOf<VectorParams> = (params, shape) => ({
+  widest: widestOf(shape, params),
   declare(weights) {
     declareInputs(weights, shape, params.factors);
     const last = declareDeep(weights, "deep", inputWidth(shape, params.factors), params);

@@ -90,7 +90,12 @@ export async function fitSequential(
                 },
               },
         params: shaping(params),
-        batchParam: { name: "batch", value: params.batch },
+        // On the CPU a fused kernel never stores the logits.
+        batchParam: {
+          name: "batch",
+          value: params.batch,
+          widest: device.backend === "wasm" ? undefined : params.negatives + params.batch,
+        },
       },
       schedule,
       device,

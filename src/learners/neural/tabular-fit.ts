@@ -11,10 +11,14 @@ import { damagedWeights } from "./saved.js";
 import type { EncodedRows } from "./encoded-rows.js";
 import type { TabularNetwork, TabularNetworkOf, TabularParts, TabularShape } from "./tabular-network.js";
 import { stagedRows, type LabelledRows } from "./tabular-rows.js";
-import { shapeOf, type TabularModel, type TabularParams } from "./tabular.js";
+import { joined, shapeOf, type TabularModel, type TabularParams } from "./tabular.js";
 
-/** Rows that go through a network at once when nothing is learned. */
-const stride = 4096;
+/** Rows that go through a network at once when nothing is learned: so many, or fewer where a row is large. */
+const mostRows = 4096;
+const mostBytes = 256e6;
+
+const strideOf = ({ widest }: TabularNetwork): number =>
+  Math.max(1, Math.min(mostRows, Math.floor(mostBytes / (4 * widest))));
 
 /** Fits a network over columns. */
 export async function fitTabular<P extends TabularParams>(
@@ -41,6 +45,7 @@ export async function fitTabular<P extends TabularParams>(
   const weights = new Weights((weight) => run.rng(`${name} ${weight}`));
   network.declare(weights);
   const lossOf = lossFor(data, scale, shape);
+  const stride = strideOf(network);
   try {
     const lessons = await train<LabelledRows>(
       {
@@ -72,7 +77,7 @@ export async function fitTabular<P extends TabularParams>(
                 },
               },
         params: shaping(params),
-        batchParam: { name: "batch", value: params.batch },
+        batchParam: { name: "batch", value: params.batch, widest: network.widest },
       },
       params,
       device,
@@ -202,7 +207,8 @@ async function scoredRows(
   rows: EncodedRows,
   finish: Finish,
 ): Promise<Float64Array> {
-  const parts: Float32Array[] = [];
+  const parts: Float64Array[] = [];
+  const stride = strideOf(network);
   for (let from = 0; from < rows.rows; from += stride) {
     const to = Math.min(rows.rows, from + stride);
     const part: EncodedRows = {
@@ -211,16 +217,10 @@ async function scoredRows(
       codes: rows.codes.subarray(from * fields, to * fields),
     };
     const scores = tf.tidy(() => finish(network.forward(weights, part), part));
-    parts.push((await scores.data()) as Float32Array);
+    parts.push(Float64Array.from(await scores.data()));
     scores.dispose();
   }
-  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joined(parts);
 }
 
 /** How far a row is from what was rebuilt of it: squared errors of numbers, logistic losses of levels, per column. */

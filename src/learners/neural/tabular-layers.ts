@@ -2,7 +2,7 @@ import { dense, dropout, embed } from "../../tensor/ops.js";
 import { tf, type Tensor } from "../../tensor/tf.js";
 import type { Weights } from "../../tensor/weights.js";
 import type { EncodedRows } from "./encoded-rows.js";
-import type { DeepParams, TabularShape } from "./tabular-network.js";
+import type { DeepParams, TabularShape, VectorParams } from "./tabular-network.js";
 
 /** Numbers of a batch: [rows, numbers]. */
 export function numberInputs({ rows, numbers }: EncodedRows, width: number): Tensor {
@@ -39,6 +39,10 @@ export function joinedInputs(
 
 export const inputWidth = ({ numbers, fields }: TabularShape, factors: number): number =>
   numbers + fields * factors;
+
+/** Numbers of a row in the largest tensor of inputs, layers and outputs. */
+export const widestOf = (shape: TabularShape, { factors, layers, width }: VectorParams): number =>
+  Math.max(inputWidth(shape, factors), layers > 0 ? width : 0, shape.outputs);
 
 /** Layers of rectified units, declared under a name. @returns the width of the last */
 export function declareDeep(

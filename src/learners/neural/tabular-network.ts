@@ -32,6 +32,8 @@ export interface CrossParams extends VectorParams {
 }
 
 export interface TabularNetwork {
+  /** Numbers of a row in the largest tensor of a step: how many rows fit in memory at once follows from it. */
+  widest: number;
   /** Declares its weights. */
   declare(weights: Weights): void;
   /**

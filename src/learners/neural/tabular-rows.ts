@@ -6,6 +6,7 @@ import { featureAsks } from "../design-matrix.js";
 import type { TrainingData } from "../learner.js";
 import type { EncodedRows, RowShape } from "./encoded-rows.js";
 import { encodeRows, type Encoding } from "./encodings.js";
+import { foldersOf } from "./images-encoding.js";
 
 /** Inputs with what is to be learned from them. */
 export interface LabelledRows extends EncodedRows {
@@ -23,8 +24,9 @@ export interface RowSource {
   inOrder(from: number, to: number, size: number): AsyncGenerator<LabelledRows>;
 }
 
-/** Rows of a block: what is read at once. */
-const blockRows = 65536;
+/** A block is what is read at once: so many rows, or fewer where they are large. */
+const mostRows = 65536;
+const blockBytes = 256e6;
 /** Bytes of encoded blocks that are kept. */
 const keptBytes = 512e6;
 
@@ -57,6 +59,8 @@ export async function stagedRows(
   ];
   const kept = new Map<number, LabelledRows>();
   const rowBytes = 4 * (encoding.width + encoding.fields + 2);
+  const blockRows = Math.max(64, Math.min(mostRows, Math.floor(blockBytes / rowBytes)));
+  const folders = foldersOf(relation);
 
   async function block(number: number): Promise<LabelledRows> {
     const known = kept.get(number);
@@ -68,7 +72,7 @@ export async function stagedRows(
     const truth = truthOf(frame);
     const given = weight === undefined ? undefined : floats(frame, weight);
     const encoded: LabelledRows = {
-      ...encodeRows(frame, encoding),
+      ...(await encodeRows(frame, encoding, folders)),
       truth,
       weight:
         given || ownWeight

@@ -16,7 +16,8 @@ import {
 import type { FolderReader } from "../model-folder.js";
 import { predictRows } from "../row-predictions.js";
 import { loadWeights, saveWeights } from "./saved.js";
-import { encodeRows, type Encoding } from "./encodings.js";
+import { encodedParts, type Encoding } from "./encodings.js";
+import { foldersOf } from "./images-encoding.js";
 import type { RowShape } from "./encoded-rows.js";
 import type { TabularParts, TabularShape } from "./tabular-network.js";
 
@@ -178,7 +179,12 @@ function fitted<P extends TabularParams>(
           features,
           ask,
           run,
-          async (frame) => columnsOf(await opened.score(encodeRows(frame, model.encoding)), signature, model),
+          async (frame) => {
+            const scores: Float64Array[] = [];
+            for await (const part of encodedParts(frame, model.encoding, foldersOf(rows!)))
+              scores.push(await opened.score(part));
+            return columnsOf(joined(scores), signature, model);
+          },
           task === "anomaly" ? anomalyTypes : task === "regression" ? {} : { prediction: target!.type },
         );
       } finally {
@@ -190,6 +196,18 @@ function fitted<P extends TabularParams>(
       saveWeights(folder, model);
     },
   };
+}
+
+/** Scores of rows one after the other. */
+export function joined(parts: readonly Float64Array[]): Float64Array {
+  if (parts.length === 1) return parts[0];
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function columnsOf(

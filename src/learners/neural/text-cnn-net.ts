@@ -22,6 +22,7 @@ export const textCnn: TabularParts<TextCnnParams> = {
     const spans = widths.filter((width) => width <= shape.fields);
     if (spans.length === 0) spans.push(shape.fields);
     return {
+      widest: shape.fields * Math.max(factors, filters),
       declare(weights) {
         weights.add("tokens", [shape.levels, factors], { normal: 0.1 });
         for (const span of spans) {

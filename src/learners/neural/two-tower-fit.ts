@@ -134,7 +134,12 @@ export async function fitTwoTower(
                 },
               },
         params: shaping(params),
-        batchParam: { name: "batch", value: params.batch },
+        // On the CPU a fused kernel never stores the logits.
+        batchParam: {
+          name: "batch",
+          value: params.batch,
+          widest: device.backend === "wasm" ? undefined : params.negatives + params.batch,
+        },
       },
       { ...params, schedule: "constant", clip: 5 },
       device,

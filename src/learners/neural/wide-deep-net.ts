@@ -11,6 +11,7 @@ import {
   joinedInputs,
   linear,
   output,
+  widestOf,
 } from "./tabular-layers.js";
 import { fitColumns } from "./columns-encoding.js";
 import type { CrossParams, TabularNetworkOf, TabularParts } from "./tabular-network.js";
@@ -20,6 +21,7 @@ const network: TabularNetworkOf<CrossParams> = (params, shape) => {
   const pairs = (shape.fields * (shape.fields - 1)) / 2;
   const crossed = pairs > 0 && params.crosses > 0;
   return {
+    widest: Math.max(pairs * shape.outputs, widestOf(shape, params)),
     declare(weights) {
       declareInputs(weights, shape, params.factors);
       const last = declareDeep(weights, "deep", inputWidth(shape, params.factors), params);

@@ -22,6 +22,8 @@ export interface BinningAsk {
 
 /** Bins that a number is cut to before they are merged. */
 const fine = 50;
+/** Levels of less weight say nothing alone: they are one level together. */
+const rare = 20;
 
 /**
  * Weight of evidence of a bin: how much likelier than elsewhere the positive class is in it, as a log-odds.
@@ -81,11 +83,32 @@ export function numberBins(
 /** Bins of levels with like shares of positives: levels in the order of their shares, merged as numbers are. */
 export function levelBins(counts: ReadonlyMap<string, Counts>, ask: BinningAsk): Bin[] {
   const total = totalOf([...counts.values()]);
+  const mass = total.hits + total.misses;
   const rate = (bin: Counts): number => (bin.hits + 0.5) / (bin.hits + bin.misses + 1);
-  const bins = [...counts]
-    .map(([level, own]): Bin => ({ ...own, levels: [level] }))
-    .sort((a, b) => rate(a) - rate(b) || (a.levels![0] < b.levels![0] ? -1 : 1));
-  return merged(bins, total, ask, total.hits + total.misses);
+  const levels = [...counts].map(([level, own]): Bin => ({ ...own, levels: [level] }));
+  const known = levels.filter(({ hits, misses }) => hits + misses >= rare);
+  const others = levels.filter(({ hits, misses }) => hits + misses < rare);
+  const bins = [...known, ...(others.length > 0 ? [together(others)] : [])].sort(
+    (a, b) => rate(a) - rate(b) || (a.levels![0] < b.levels![0] ? -1 : 1),
+  );
+  return merged(pooled(bins, mass), total, ask, mass);
+}
+
+function together(bins: readonly Bin[]): Bin {
+  return { ...totalOf(bins), levels: bins.flatMap(({ levels }) => levels!).sort() };
+}
+
+/** Neighbours pooled into fine bins, where there are more. */
+function pooled(bins: readonly Bin[], mass: number): Bin[] {
+  if (bins.length <= 2 * fine) return [...bins];
+  const pools: Bin[][] = [];
+  let seen = 0;
+  for (const bin of bins) {
+    const at = Math.min(fine - 1, Math.floor((seen / mass) * fine));
+    (pools[at] ??= []).push(bin);
+    seen += bin.hits + bin.misses;
+  }
+  return pools.filter((pool) => pool !== undefined).map(together);
 }
 
 function totalOf(bins: readonly Counts[]): Counts {

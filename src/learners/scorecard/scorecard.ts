@@ -8,6 +8,7 @@ import { classFrame, classScores } from "../classes.js";
 import { featureAsks, isNumberLike, refuseInfinities } from "../design-matrix.js";
 import { defineLearner, int, real, type Fitted, type Signature } from "../learner.js";
 import { predictRows } from "../row-predictions.js";
+import type { Explainer } from "../explanation.js";
 import { evidence, informationValue, levelBins, numberBins, type Bin, type Counts } from "./bins.js";
 
 /**
@@ -181,7 +182,7 @@ function pointsOf(
   const intercept = weights[features.length];
   const withPoints = (bin: ScoredBin, weight: number): ScoredBin => ({
     ...bin,
-    points: Math.round(-10 * factor * weight * bin.evidence) / 10,
+    points: tenths(-factor * weight * bin.evidence),
   });
   return {
     features: features.map((feature, c) => ({
@@ -191,7 +192,40 @@ function pointsOf(
       missing: withPoints(feature.missing, weights[c]),
     })),
     intercept,
-    base: Math.round(10 * (offset - factor * intercept)) / 10,
+    base: tenths(offset - factor * intercept),
+  };
+}
+
+/** Rounded to a tenth, and no sum of tenths with more digits. */
+const tenths = (points: number): number => Math.round(10 * points) / 10;
+
+/**
+ * The points that every feature costs a row beside the best bin of the feature: the reasons that a lender gives
+ * (Siddiqi 2006, ch. 7). With those of the best card, which they start from, they add up to the row's points.
+ */
+function lostPoints({ features, base }: Scorecard): Explainer {
+  // A bin that no training row can be in, as that of missing values may be, is no goal.
+  const best = features.map(({ bins, missing }) =>
+    Math.max(
+      ...[...bins, missing].filter(({ hits, misses }) => hits + misses > 0).map(({ points }) => points),
+    ),
+  );
+  return {
+    names: features.map(({ name }) => name),
+    outputs: 1,
+    expected: Float64Array.of(tenths(best.reduce((sum, points) => sum + points, base))),
+    unit: "points",
+    of: (frame) => {
+      const bins = features.map((feature) => binsOf(frame, feature));
+      return (from, to) => {
+        const lost = new Float64Array((to - from) * features.length);
+        for (let r = from; r < to; r++)
+          bins.forEach(
+            (own, i) => (lost[(r - from) * features.length + i] = tenths(own[r].points - best[i])),
+          );
+        return lost;
+      };
+    },
   };
 }
 
@@ -211,16 +245,22 @@ function fitted(
         (frame) => {
           refuseInfinities(frame, features);
           const logits = new Float64Array(frame.rows).fill(card.intercept);
+          const points = new Float64Array(frame.rows).fill(card.base);
           for (const feature of card.features)
-            binsOf(frame, feature).forEach((bin, r) => (logits[r] += feature.weight * bin.evidence));
-          return classScores(
+            binsOf(frame, feature).forEach((bin, r) => {
+              logits[r] += feature.weight * bin.evidence;
+              points[r] += bin.points;
+            });
+          const scores = classScores(
             logits.map((z) => 1 / (1 + Math.exp(-z))),
             classes!,
             positive,
           );
+          return ask.explain ? scores.set("points", { kind: "f64", values: points.map(tenths) }) : scores;
         },
         { prediction: target!.type },
       ),
+    explainer: async () => lostPoints(card),
     save: (folder) => folder.json("scorecard", card),
   };
 }

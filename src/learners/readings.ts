@@ -1,0 +1,335 @@
+import { listed } from "../core/errors.js";
+import type { Engine, Field } from "../engine/engine.js";
+import type { Run } from "../engine/run.js";
+import { ident } from "../engine/sql.js";
+import { parseContract } from "../clean/contract.js";
+import { isIdName } from "../clean/infer.js";
+import { normalisedText } from "../clean/repair.js";
+import { conversionOf, promisedType } from "../clean/types.js";
+import { distinctNames, snake } from "../features/naming.js";
+import { dateParts, type DatePart } from "../features/rowwise.js";
+import { countRows, kindOf, type Relation } from "../table/relation.js";
+import { checkFeatures } from "./design-matrix.js";
+import { spread } from "./draw.js";
+
+/** How a feature whose values are no numbers or categories yet is read: found on the training rows, kept on the card. */
+export interface FeatureReading {
+  column: string;
+  /** `time`: of a day, in hours. */
+  type: "number" | "timestamp" | "time";
+  /** Of texts: ways of writing it beside the plain one, as data contracts name them. */
+  formats?: string[];
+  /** Of instants: the features that are made of it. */
+  parts?: { name: string; part: DatePart }[];
+}
+
+/** Features as they stand in the table, how some of them are read, and those that are left out. */
+export interface FoundReadings {
+  features: Field[];
+  readings: FeatureReading[];
+}
+
+interface Candidate {
+  type: "number" | "timestamp";
+  formats: string[];
+}
+
+const instants = (day: string): Candidate => ({
+  type: "timestamp",
+  formats: [day, `${day} %H:%M`, `${day} %H:%M:%S`],
+});
+
+/** What texts may hold; of two that fit alike, as the orders of day and month may, the first is taken. */
+const candidates: readonly Candidate[] = [
+  { type: "number", formats: [] },
+  { type: "number", formats: ["currency", "thousands"] },
+  { type: "number", formats: ["currency", "thousands", "comma-decimal"] },
+  { type: "number", formats: ["percent"] },
+  { type: "timestamp", formats: [] },
+  ...["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"].map(instants),
+  ...["%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y"].map(instants),
+];
+
+/** Share of a column's texts that must be such values; the others count as missing. */
+const fitting = 0.98;
+/** Texts of fewer different values stay categories, whatever they hold. */
+const fewest = { number: 50, timestamp: 10 } as const;
+/** Rows that are looked at, and those that rule most candidates out before. */
+const lookedAt = 50_000;
+const lookedAtFirst = 500;
+/** Share of different texts from which on they tell rows apart and nothing else. */
+const unlike = 0.95;
+
+/** Parts of an instant that may tell something; those that do not vary are left out. */
+const usefulParts: readonly DatePart[] = ["month", "day", "day_of_week", "hour"];
+
+/**
+ * Looks at features that are no numbers or categories as they are. Dates, times and texts that hold numbers
+ * or dates are to be read as such; texts that differ in (nearly) every row, and whole numbers that do and are
+ * called ids, are left out, unless they were asked for by name: what they say of the rows they say of no other.
+ *
+ * @param named whether the features were chosen by name
+ */
+export async function readingsOf(
+  relation: Relation,
+  features: readonly Field[],
+  named: boolean,
+  run: Run,
+): Promise<FoundReadings> {
+  const ids: string[] = [];
+  for (const { name, type } of named ? [] : features)
+    if (kindOf(type) === "integer" && isIdName(name) && (await differs(relation, name, 1))) ids.push(name);
+  const odd = features.filter(({ type }) => ["text", "date", "timestamp", "time"].includes(kindOf(type)));
+  const { readings, unlikes } = await oddReadings(relation, odd, named);
+  const left = [...ids, ...unlikes];
+  const kept = features.filter(({ name }) => !left.includes(name));
+  if (kept.length === 0) return { features: [...features], readings };
+  if (left.length > 0)
+    run.warn(
+      `left out, for they differ in ${unlikes.length > 0 ? "nearly " : ""}every row: ${listed(left)} (--features takes them by name; featurize --preset text makes features of words)`,
+    );
+  return { features: kept, readings };
+}
+
+async function oddReadings(
+  relation: Relation,
+  odd: readonly Field[],
+  named: boolean,
+): Promise<{ readings: FeatureReading[]; unlikes: string[] }> {
+  if (odd.length === 0) return { readings: [], unlikes: [] };
+  const { engine } = relation;
+  const sample = engine.fresh("looked_at");
+  const rows = await spread(relation, await countRows(relation), lookedAt);
+  await engine.run(
+    `CREATE TABLE ${ident(sample)} AS SELECT ${odd.map(({ name }) => ident(name)).join(", ")} FROM (${rows.sql})`,
+  );
+  const readings: FeatureReading[] = [];
+  const unlikes: string[] = [];
+  const texts = odd.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
+  const levels = await levelCounts(engine, sample, texts);
+  const many = texts.filter((_, i) => levels[i] >= fewest.timestamp);
+  for (const { name, type } of odd) {
+    const found =
+      kindOf(type) === "text"
+        ? many.includes(name)
+          ? await textReading(engine, sample, name)
+          : undefined
+        : ({ column: name, type: kindOf(type) === "time" ? "time" : "timestamp" } as const);
+    if (found === "unlike") {
+      if (!named && (await differs(relation, name))) unlikes.push(name);
+    } else if (found) readings.push(found);
+  }
+  const taken = relation.schema.map((field) => field.name);
+  for (const reading of readings)
+    if (reading.type === "timestamp") {
+      const parts = await varying(engine, sample, reading);
+      const names = distinctNames(
+        parts.map((part) => `${snake(reading.column)}_${part}`),
+        taken,
+      );
+      taken.push(...names);
+      reading.parts = parts.map((part, i) => ({ name: names[i], part }));
+    }
+  await engine.run(`DROP TABLE ${ident(sample)}`);
+  return { readings, unlikes };
+}
+
+/** Different texts of columns. */
+async function levelCounts(engine: Engine, sample: string, names: readonly string[]): Promise<number[]> {
+  if (names.length === 0) return [];
+  const asks = names.map((name, i) => `count(DISTINCT ${ident(name)}) AS n${i}`);
+  const [found] = await engine.rows<Record<string, bigint>>(
+    `SELECT ${asks.join(", ")} FROM ${ident(sample)}`,
+  );
+  return names.map((_, i) => Number(found[`n${i}`]));
+}
+
+/** What a column of texts holds; undefined for categories. */
+async function textReading(
+  engine: Engine,
+  sample: string,
+  name: string,
+): Promise<FeatureReading | "unlike" | undefined> {
+  const [{ coded, ...counts }] = await engine.rows<{
+    present: bigint;
+    levels: bigint;
+    coded: boolean | null;
+  }>(
+    `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${asText(name)} AS t FROM ${ident(sample)})`,
+  );
+  const levels = Number(counts.levels);
+  // Digits that begin with a zero are codes: nobody adds up postcodes.
+  const possible = candidates.filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded));
+  const few = `SELECT * FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL LIMIT ${lookedAtFirst}`;
+  const likely = await sharesOf(engine, few, name, possible);
+  const fits = await sharesOf(
+    engine,
+    `SELECT * FROM ${ident(sample)}`,
+    name,
+    likely.filter(({ share }) => share >= fitting / 2).map(({ candidate }) => candidate),
+  );
+  const best = fits.filter(({ share }) => share >= fitting).sort((a, b) => b.share - a.share)[0]?.candidate;
+  if (best) return { column: name, type: best.type, formats: best.formats };
+  return levels >= Math.max(fewest.number, unlike * Number(counts.present)) ? "unlike" : undefined;
+}
+
+/** Shares of a column's texts that are what each candidate says. */
+async function sharesOf(
+  engine: Engine,
+  sql: string,
+  name: string,
+  tried: readonly Candidate[],
+): Promise<{ candidate: Candidate; share: number }[]> {
+  if (tried.length === 0) return [];
+  const asks = tried.map((candidate) => ({ column: name, ...candidate }));
+  const [counts] = await engine.rows<Record<string, bigint>>(
+    `SELECT count(${asText(name)}) AS present, ${tried.map((_, i) => `count(${value(i)}) AS v${i}`).join(", ")} FROM (${withValues(sql, asks)})`,
+  );
+  return tried.map((candidate, i) => ({
+    candidate,
+    share: Number(counts[`v${i}`]) / Math.max(1, Number(counts.present)),
+  }));
+}
+
+/** Whether the values of a column differ in nearly all rows, not in a sample alone. */
+export async function differs({ engine, sql }: Relation, name: string, share = unlike): Promise<boolean> {
+  const [{ levels, present }] = await engine.rows<{ levels: bigint; present: bigint }>(
+    `SELECT count(DISTINCT ${ident(name)}) AS levels, count(${ident(name)}) AS present FROM (${sql})`,
+  );
+  return Number(present) >= fewest.number && Number(levels) >= share * Number(present);
+}
+
+/** The day of an instant, and those of its parts that are not the same in all rows. */
+async function varying(engine: Engine, sample: string, reading: FeatureReading): Promise<DatePart[]> {
+  const list = usefulParts.map((part) => `count(DISTINCT ${dateParts[part](value(0))}) > 1 AS ${part}`);
+  const [found] = await engine.rows<Record<string, boolean>>(
+    `SELECT ${list.join(", ")} FROM (${withValues(`SELECT * FROM ${ident(sample)}`, [reading])})`,
+  );
+  // Of first days of months the weekday is no habit.
+  return [
+    "epoch_days",
+    ...usefulParts.filter((part) => found[part] && (part !== "day_of_week" || found.day)),
+  ];
+}
+
+const asText = (column: string): string =>
+  normalisedText(contractColumn({ column, type: "number" }).column, `${ident(column)}::VARCHAR`);
+
+function contractColumn({ column, type, formats }: FeatureReading) {
+  const { source, columns } = parseContract(
+    JSON.stringify({ columns: { [column]: { type, ...(formats?.length ? { formats } : {}) } } }),
+    column,
+  );
+  return { column: columns[0], type: promisedType(source, columns[0])! };
+}
+
+/** Name of the value of the i-th reading. */
+const value = (i: number): string => ident(`_shopai_v${i}`);
+
+/** A SELECT with the values of some readings beside its columns: numbers, hours and finite instants, NULL for others. */
+function withValues(sql: string, readings: readonly FeatureReading[]): string {
+  const [text, guess] = ["t", "g"].map((kind) => (i: number) => ident(`_shopai_${kind}${i}`));
+  const texts: string[] = [];
+  const guesses: string[] = [];
+  const values: string[] = [];
+  for (const [i, reading] of readings.entries()) {
+    if (reading.formats) {
+      const { column, type } = contractColumn(reading);
+      const found = conversionOf(type, column, text(i), guess(i));
+      texts.push(`${asText(reading.column)} AS ${text(i)}`);
+      guesses.push(`${found.guess ?? `NULL::${type.sql}`} AS ${guess(i)}`);
+      values.push(`${found.value} AS ${value(i)}`);
+    } else if (reading.type === "time")
+      values.push(`(epoch(try_cast(${ident(reading.column)} AS TIME)) / 3600)::DOUBLE AS ${value(i)}`);
+    else {
+      const at = `try_cast(${ident(reading.column)} AS TIMESTAMP)`;
+      values.push(`CASE WHEN isfinite(${at}) THEN ${at} END AS ${value(i)}`);
+    }
+  }
+  if (texts.length === 0) return `SELECT *, ${values.join(", ")} FROM (${sql})`;
+  return `SELECT *, ${values.join(", ")} FROM (SELECT *, ${guesses.join(", ")} FROM (SELECT *, ${texts.join(", ")} FROM (${sql})))`;
+}
+
+/** The features that a learner sees: those of the table, with what some are read as in their place. */
+export function readFeatures(
+  features: readonly Field[],
+  readings: readonly FeatureReading[] = [],
+): readonly Field[] {
+  return features.flatMap((field): Field[] => {
+    const reading = readings.find(({ column }) => column === field.name);
+    return reading ? madeOf(reading).map(({ name }) => ({ name, type: "DOUBLE" })) : [field];
+  });
+}
+
+function madeOf({ column, parts }: FeatureReading): { name: string; part?: DatePart }[] {
+  return parts ?? [{ name: column }];
+}
+
+/** Where a column that is read as something else still holds what the table does. */
+const rawName = (column: string): string => `${column} (raw)`;
+
+/**
+ * The rows as a learner sees them: with what some features are read as.
+ *
+ * @throws ShopaiError "data" for features that the rows lack
+ */
+export function readRows(
+  rows: Relation,
+  features: readonly Field[],
+  readings: readonly FeatureReading[] = [],
+): Relation {
+  if (readings.length === 0) return rows;
+  checkFeatures(rows, features);
+  const made = readings.flatMap((reading, i) =>
+    madeOf(reading).map(({ name, part }) => ({
+      name,
+      sql: `(${part ? dateParts[part](value(i)) : value(i)})::DOUBLE AS ${ident(name)}`,
+    })),
+  );
+  const raw = readings.filter(({ parts }) => !parts).map(({ column }) => column);
+  const taken = new Set(made.map(({ name }) => name.toLowerCase()));
+  const kept = rows.schema.filter(({ name }) => !taken.has(name.toLowerCase()));
+  const list = [
+    ...kept.map(({ name }) => ident(name)),
+    ...made.map(({ sql }) => sql),
+    ...raw.map((column) => `${ident(column)} AS ${ident(rawName(column))}`),
+    ...rows.key.filter((name) => !rows.schema.some((field) => field.name === name)).map(ident),
+  ];
+  return {
+    ...rows,
+    sql: `SELECT ${list.join(", ")} FROM (${withValues(rows.sql, readings)})`,
+    schema: [
+      ...kept,
+      ...made.map(({ name }) => ({ name, type: "DOUBLE" })),
+      ...raw.map((column) => ({ name: rawName(column), type: "VARCHAR" })),
+    ],
+    memory: undefined,
+  };
+}
+
+/** Columns to carry over, under the names that they have in `readRows`. */
+export function keptNames(keep: readonly string[], readings: readonly FeatureReading[] = []): string[] {
+  const raw = new Set(readings.filter(({ parts }) => !parts).map(({ column }) => column));
+  return keep.map((name) => (raw.has(name) ? rawName(name) : name));
+}
+
+/** Predictions with the columns that were carried over under their own names. */
+export function withOwnNames(
+  predictions: Relation,
+  keep: readonly string[],
+  readings: readonly FeatureReading[] = [],
+): Relation {
+  const renamed = keptNames(keep, readings).flatMap((now, i) =>
+    now === keep[i] ? [] : [{ now, then: keep[i] }],
+  );
+  if (renamed.length === 0) return predictions;
+  const list = renamed.map(({ now, then }) => `${ident(now)} AS ${ident(then)}`);
+  return {
+    ...predictions,
+    sql: `SELECT * RENAME (${list.join(", ")}) FROM (${predictions.sql})`,
+    schema: predictions.schema.map((field) => ({
+      ...field,
+      name: renamed.find(({ now }) => now === field.name)?.then ?? field.name,
+    })),
+  };
+}
