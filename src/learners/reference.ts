@@ -62,12 +62,14 @@ export async function referenceOf(model: Model, rows: Relation, run: Run): Promi
   return { rows: total, columns, answers };
 }
 
-/** The columns whose distribution matters: features, the target, items and ratings. */
+/** The columns whose distribution matters: features but instants, which never come back, the target, items and ratings. */
 export function columnsOf({ card }: Pick<Model, "card">): { name: string; type: string }[] {
   const roles = (["item", "rating"] as const).flatMap((role) =>
     card.roles[role] === undefined ? [] : [{ name: card.roles[role], type: card.role_types[role] ?? "" }],
   );
-  return [...card.features, ...(card.target ? [card.target] : []), ...roles];
+  const instants = (card.readings ?? []).filter(({ parts }) => parts).map(({ column }) => column);
+  const features = card.features.filter(({ name }) => !instants.includes(name));
+  return [...features, ...(card.target ? [card.target] : []), ...roles];
 }
 
 /** The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user. */
