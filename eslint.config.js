@@ -43,6 +43,24 @@ export default tseslint.config(
       "@typescript-eslint/consistent-type-imports": "error",
     },
   },
+  {
+    files: ["src/**/*.ts"],
+    ignores: ["src/core/power.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            ":matches(BinaryExpression, AssignmentExpression)[operator=/^[*][*]=?$/]:not([right.value=2]):not([left.value=2]):not([left.type='Literal'][right.type='Literal'])",
+          message: "other versions of Node give other bits: power (src/core/power.ts)",
+        },
+        {
+          selector: "MemberExpression[object.name='Math'][property.name='pow']",
+          message: "other versions of Node give other bits: power (src/core/power.ts)",
+        },
+      ],
+    },
+  },
   { files: ["src/**/*.ts"], ignores: ["src/cli/**"], rules: { "no-console": "error" } },
   {
     files: ["**/*.mjs", "**/*.js"],

@@ -90,9 +90,10 @@ function m4(part, horizon, period, runs, published) {
       ...["--series", "id", "--time", "t", "--value", "v", "--horizon", `${horizon}`],
       ...options,
     ]);
-    for (const [model, of] of byModel(rows, "id")) {
+    const models = byModel(rows, "id");
+    if (models.has("naive2")) Object.assign(base, score(models.get("naive2")));
+    for (const [model, of] of models) {
       const own = score(of);
-      if (model === "naive2") Object.assign(base, own);
       const owa = (own.smape / base.smape + own.mase / base.mase) / 2;
       const cells = [
         own.smape.toFixed(3).padStart(7),

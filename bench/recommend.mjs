@@ -127,6 +127,15 @@ function movielens() {
   const lists = [
     times("ease", "lambda", [200, 300, 500]),
     [
+      { learner: "slim", roles: topN },
+      { learner: "slim", roles: topN, params: { lambda: 300, l1: 0.1 } },
+      { learner: "slim", roles: topN, params: { lambda: 100, l1: 1 } },
+    ],
+    [
+      { learner: "fm", roles: topN },
+      { learner: "fm", roles: topN, params: { factors: 64, epochs: 50 } },
+    ],
+    [
       { learner: "item-knn", roles: topN },
       { learner: "item-knn", roles: topN, params: { weighting: "tf-idf", shrink: 50 } },
       { learner: "item-knn", roles: topN, params: { similarity: "asymmetric", alpha: 0.3 } },

@@ -2,6 +2,8 @@ import { ShopaiError, nearest } from "../src/core/errors.js";
 import { grouped } from "../src/core/quantity.js";
 import { attributes } from "../src/decide/inventory/products.js";
 import { decideInventory, type InventoryResult } from "../src/decide/inventory/decide-inventory.js";
+import { discountKinds } from "../src/decide/inventory/discounts.js";
+import { decideNetwork, networkModels, type NetworkResult } from "../src/decide/inventory/network.js";
 import { policyNames } from "../src/decide/inventory/policy.js";
 import {
   defineCommand,
@@ -13,7 +15,7 @@ import {
 } from "../src/pipeline/command.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
-import { selectOrdered } from "../src/table/relation.js";
+import { selectOrdered, type Relation } from "../src/table/relation.js";
 import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
@@ -24,7 +26,7 @@ const decide = defineCommand({
   summary: summaries.decide,
   inputs: {
     usage: "inventory <forecast> [stock]",
-    min: 2,
+    min: 1,
     max: 3,
     help: "what to decide; a table of forecasts; a table of one row per product (stock, lead time, costs)",
     choices: topics,
@@ -32,6 +34,7 @@ const decide = defineCommand({
   examples: [
     "shopai decide inventory forecast.parquet stock.csv -o orders.csv --service 0.95",
     "shopai decide inventory forecast.parquet stock.csv -o orders.parquet --budget 20000 --order-days 1,4",
+    "shopai decide inventory forecast.parquet --network places.csv -o levels.csv --service 0.95",
     "shopai decide inventory forecast.parquet -o orders.csv --param lead_time=7 --param unit_cost=4 --param price=9",
   ],
   options: {
@@ -56,11 +59,29 @@ const decide = defineCommand({
     capacity: option.real("room for all orders together, in units of volume", { min: 0 }).optional(),
     model: option.text("whose forecasts, where the table holds several", { arg: "<name>" }).optional(),
     paths: option.integer("sample paths of the simulation", { min: 20, max: 100_000 }).default(200),
+    demandPaths: option
+      .path("possible futures (`forecast --paths-out`) that the simulation plays on instead of its own")
+      .optional(),
+    discounts: option
+      .path("table of prices that fall with the quantity: series columns, from_units, unit_cost")
+      .optional(),
+    discountKind: option
+      .choice("what a lower price holds for: all units of an order, or those beyond the break", discountKinds)
+      .default("all-units"),
+    network: option
+      .path(
+        "table of places that deliver to each other (node, to, time, holding_cost, …): decides their stock levels",
+      )
+      .optional(),
+    networkModel: option
+      .choice("a tree of promised service times, or a chain of echelon base-stock levels", networkModels)
+      .default("guaranteed-service"),
     param: option.pairs("value for products whose row has none, repeatable: lead_time=7").default({}),
     ...readingOptions,
   },
   moreHelp: async () => attributesText(),
-  reads: (o) => o.in.slice(1),
+  reads: (o) =>
+    [...o.in.slice(1), o.demandPaths, o.discounts, o.network].filter((path) => path !== undefined),
   writes: (o) => [o.out],
   async run(o, run) {
     const [topic, ...tables] = o.in;
@@ -73,13 +94,35 @@ const decide = defineCommand({
     if (o.service !== undefined && o.fillRate !== undefined)
       throw new ShopaiError("usage", "--service and --fill-rate are two goals", { try: "one of the two" });
     const engine = await run.engine();
-    const forecast = await openTable(engine, [tables[0]], { ...o, signal: run.signal });
-    const stock =
-      tables[1] === undefined
-        ? undefined
-        : await openTable(engine, [tables[1]], { ...o, where: undefined, signal: run.signal });
-    const result = await decideInventory(forecast, stock, { ...o, params: o.param }, run);
-    const inputs = [...forecast.inputs, ...(stock?.inputs ?? [])];
+    if (tables.length === 0 && o.network === undefined)
+      throw new ShopaiError("usage", "there is no forecast to decide on", { try: decide.examples[0] });
+    const opened = (path: string): Promise<Relation> =>
+      openTable(engine, [path], { ...o, where: undefined, signal: run.signal });
+    const forecast =
+      tables.length === 0 ? undefined : await openTable(engine, [tables[0]], { ...o, signal: run.signal });
+    if (o.network !== undefined || !forecast) {
+      const result = await decideNetwork(await opened(o.network!), forecast, {
+        ...{ model: o.networkModel, service: o.service ?? 0.95, forecasts: o.model },
+      });
+      const provenance = provenanceOf("decide", telling(decide, o), o.seed, result.table.inputs);
+      await writeTable(result.table, o.out, provenance, o);
+      const { table: _, ...json } = result;
+      return {
+        json: { out: o.out, ...json },
+        blocks: networkBlocks(result, o.out),
+        wroteStdout: o.out === "-",
+      };
+    }
+    const stock = tables[1] === undefined ? undefined : await opened(tables[1]);
+    const futures = o.demandPaths === undefined ? undefined : await opened(o.demandPaths);
+    const breaks = o.discounts === undefined ? undefined : await opened(o.discounts);
+    const result = await decideInventory(
+      forecast,
+      stock,
+      { ...o, params: o.param, futures, discounts: breaks && { breaks, kind: o.discountKind } },
+      run,
+    );
+    const inputs = [forecast, stock, futures, breaks].flatMap((table) => table?.inputs ?? []);
     await writeTable(result.table, o.out, provenanceOf("decide", telling(decide, o), o.seed, inputs), o);
     const top = await engine.rows<Record<string, Cell>>(
       `SELECT * EXCLUDE (demand_sd, cost_lo_95, cost_hi_95, position, turnover, unit_gain, safety_stock, reorder_point) FROM (${selectOrdered(result.table)}) ORDER BY order_value DESC NULLS LAST, order_units DESC LIMIT 5`,
@@ -93,6 +136,19 @@ const decide = defineCommand({
   },
 });
 export default decide;
+
+function networkBlocks({ nodes, cost, safety_stock: safety }: NetworkResult, out: string): Block[] {
+  return [
+    { kind: "title", text: `stock levels of ${grouped(nodes)} places → ${out}` },
+    {
+      kind: "pairs",
+      rows: [
+        ["cost per period", cost],
+        ...(safety === null ? [] : [["safety stock", safety] as [string, Cell]]),
+      ],
+    },
+  ];
+}
 
 function blocksOf(result: InventoryResult, out: string, top: readonly Record<string, Cell>[]): Block[] {
   const { cost_interval: interval, unmatched } = result;

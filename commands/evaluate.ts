@@ -2,9 +2,11 @@ import { writeFileSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
 import type { Run } from "../src/engine/run.js";
 import { breathe } from "../src/learners/breathe.js";
+import type { Decision } from "../src/learners/decision.js";
 import { measured, type MeasureAsk, type Measured } from "../src/learners/measured.js";
 import { permutationImportance } from "../src/learners/permutation-importance.js";
 import { parseCost } from "../src/learners/threshold.js";
+import type { ModelCard } from "../src/learners/learner.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf } from "../src/metrics/against.js";
 import { fairness, largestGroup } from "../src/metrics/fairness.js";
@@ -172,6 +174,7 @@ const evaluate = defineCommand({
       intervals: score.intervals,
       slices,
       ...(report && { fairness: report }),
+      ...(measurement.tables?.confusion && { decision: decisionFacts(model.card, asked.cost) }),
       ...measurement.tables,
       ...(measurement.alerts && { alerts: measurement.alerts }),
       ...(importance && { importance }),
@@ -196,6 +199,19 @@ const evaluate = defineCommand({
   },
 });
 export default evaluate;
+
+/** What a binary classifier decided by: the positive class, the threshold and how it was found, the costs. */
+function decisionFacts({ positive, classes, decision = {} }: ModelCard, asked: Decision["cost"]) {
+  const { threshold, threshold_by, groups, cost } = decision;
+  const negative = classes?.find((name) => name !== positive);
+  return {
+    positive,
+    negative,
+    ...(groups ? { groups } : { threshold: threshold ?? 0.5 }),
+    threshold_by,
+    cost: asked ?? cost,
+  };
+}
 
 /** Refuses what goes with recommendations on other models, and half of a pair of options. */
 function refuseForeign(

@@ -8,7 +8,7 @@ export const summaries = {
   predict: "score rows, recommend items, assign segments",
   forecast: "forecast many series at once, with backtest and intervals",
   decide: "turn forecasts into orders, each with its expected money and what bound it",
-  report: "gather results in one self-contained page",
+  report: "gather a run or results in one self-contained page",
   run: "run the stages of a pipeline that are out of date",
   status: "say what of the pipelines is stale, and why",
   diff: "compare runs, locks, metrics files or git revisions",

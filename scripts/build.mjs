@@ -13,7 +13,6 @@ const bundled = new Set([
   "commander",
   "zod",
   "yaml",
-  "cli-table3",
   "string-width",
   "ora",
   "fzstd",

@@ -42,7 +42,10 @@ const moneyName =
   /price|amount|total|cost|revenue|charge|fee|payment|salary|spend|budget|discount|tax|income/i;
 /** Names whose digits are no number: nobody adds up postcodes. */
 const codeName = /(zip|postal|postcode|post_code|phone|mobile|fax|ean|gtin|isbn|barcode|iban|vat)/i;
-const idName = /(^|[_\s-])(id|key|uuid|guid|sku|code|number|no|nr|ref)$|I[dD]$|No$|Code$/i;
+/** Whether a column's name says that it tells rows apart: order_id, PolicyNumber, Lead Number. */
+export const isIdName = (name: string): boolean =>
+  /(^|[_\s-])(id|key|uuid|guid|sku|code|number|no|nr|ref)$/i.test(name) ||
+  /[a-z](I[dD]|No|Code|Number|Key)$/.test(name);
 
 /**
  * A data contract that its own input satisfies: types that every value has, `required` where nothing is
@@ -187,7 +190,7 @@ async function addRules(table: Relation, columns: readonly InferredColumn[]): Pr
     }
     if (present < fewRows) continue;
     if (kind === "text") await addTextRules(table, column, present, distinct);
-    const isId = idName.test(column.name) && (kind === "text" || kind === "integer");
+    const isId = isIdName(column.name) && (kind === "text" || kind === "integer");
     if (isId && present === rows && distinct > 0.8 * rows && (await allDiffer(table, column.name)))
       rules.unique = true;
   }

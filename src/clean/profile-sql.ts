@@ -165,6 +165,11 @@ export function momentsOf(bins: readonly BinRow[], grid: Grid): { mean: number |
   return { mean, std };
 }
 
+/** How many different hashes a column has among one in `share` (a power of 2) of all hashes. */
+export function hashesSql(sql: string, name: string, share: number): string {
+  return `SELECT count(DISTINCT h) AS n FROM (SELECT hash(${ident(name)}) AS h FROM (${sql}) WHERE ${ident(name)} IS NOT NULL) WHERE h & ${share - 1} = 0`;
+}
+
 /** The most frequent values with their counts, and in `groups` how many different values there are. */
 export function topSql(sql: string, name: string, most: number): string {
   const column = ident(name);

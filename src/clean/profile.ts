@@ -8,6 +8,7 @@ import {
   distributionSql,
   fences,
   gridOf,
+  hashesSql,
   momentsOf,
   overviewSql,
   quantileSql,
@@ -24,7 +25,7 @@ export interface ColumnProfile {
   nulls: number;
   /** Different values, nulls left out. */
   distinct: number;
-  /** False when `distinct` is an estimate (HyperLogLog, within about 15 %): above `countedDistinct`. */
+  /** False when `distinct` is an estimate (within about 1 %): above `countedDistinct`. */
   distinct_exact: boolean;
   min?: Scalar;
   max?: Scalar;
@@ -69,6 +70,8 @@ export interface TableProfile {
 
 /** Up to so many different values are counted one by one; above, `distinct` is an estimate and `top` is left out. */
 export const countedDistinct = 1_000_000;
+/** At least so many hashes are counted for an estimate. */
+const countedHashes = 150_000;
 /** Quantiles are exact up to so many rows; above, they come from about `sampleRows` rows, chosen by row number. */
 export const exactQuantileRows = 20_000_000;
 export const sampleRows = 4_000_000;
@@ -86,7 +89,7 @@ const topValues = 10;
 export async function profileOf(
   table: Relation,
   progress: Progress,
-  limits = { countedDistinct, exactQuantileRows, sampleRows },
+  limits = { countedDistinct, exactQuantileRows, sampleRows, countedHashes },
 ): Promise<TableProfile> {
   const { engine } = table;
   progress.stage(`profiling ${table.name}`);
@@ -99,7 +102,9 @@ export async function profileOf(
     progress.update(i, relation.schema.length, "columns");
     const column = startOf(field.name, field.type, rows, (key) => overview[`${key}_${i}`]);
     if (column.nulls < rows) await addDistribution(engine, relation.sql, sample ?? relation.sql, column);
-    if (column.nulls < rows) await addTop(engine, relation.sql, column, limits.countedDistinct);
+    if (column.distinct > limits.countedDistinct)
+      await estimateDistinct(engine, relation.sql, column, rows, limits.countedHashes);
+    else if (column.nulls < rows) await addTop(engine, relation.sql, column);
     columns.push(column);
   }
   progress.done(`${rows} rows, ${columns.length} columns`);
@@ -186,8 +191,24 @@ async function addDistribution(
   if (column.zeros !== undefined) Object.assign(column, momentsOf(bins, grid));
 }
 
-async function addTop(engine: Engine, sql: string, column: ColumnProfile, limit: number): Promise<void> {
-  if (column.kind === "nested" || column.kind === "other" || column.distinct > limit) return;
+/**
+ * Counts the different values in a part of all hashes, and takes it for the whole: of a hundred thousand
+ * and more the estimate is within about 1 %, where HyperLogLog's was within 15 or 20 %.
+ */
+async function estimateDistinct(
+  engine: Engine,
+  sql: string,
+  column: ColumnProfile,
+  rows: number,
+  atLeast: number,
+): Promise<void> {
+  const share = 2 ** Math.max(0, Math.floor(Math.log2(column.distinct / atLeast)));
+  const [{ n }] = await engine.rows<{ n: bigint }>(hashesSql(sql, column.name, share));
+  column.distinct = Math.min(Number(n) * share, rows - column.nulls);
+}
+
+async function addTop(engine: Engine, sql: string, column: ColumnProfile): Promise<void> {
+  if (column.kind === "nested" || column.kind === "other") return;
   const found = await engine.rows<{ value: unknown; n: bigint; groups: bigint }>(
     topSql(sql, column.name, topValues),
   );

@@ -7,6 +7,7 @@ import type { DecisionTables } from "../metrics/decision-tables.js";
 import type { Fairness } from "../metrics/fairness.js";
 import type { SliceScore } from "../metrics/scorecard.js";
 import type { Block, Cell } from "../pipeline/command.js";
+import { bar, whisker } from "./sparkline.js";
 
 export type FairnessReport = Fairness & { column: string };
 
@@ -26,6 +27,17 @@ interface Shown extends Partial<DecisionTables> {
   model: { path: string; learner: string };
 }
 
+/** Cells of a scale from 0 to 1. */
+const scale = 24;
+const narrow = 18;
+const scaleHead = `0${" ".repeat(scale - 2)}1`;
+
+/** A value between 0 and 1 with its interval, as a small plot; nothing for other values. */
+function scaled(value: number | null, interval: readonly [number, number] | null | undefined): string {
+  if (value === null || !interval || [value, ...interval].some((one) => one < 0 || one > 1)) return "";
+  return whisker(value, interval, scale);
+}
+
 /** A measurement as people read it. */
 export function evaluationBlocks(shown: Shown, out: string | undefined): Block[] {
   const { metrics, intervals, slices, users, against } = shown;
@@ -41,8 +53,13 @@ export function evaluationBlocks(shown: Shown, out: string | undefined): Block[]
     },
     {
       kind: "table",
-      head: ["metric", "value", "95 % from", "to"],
-      rows: names.map((name): Cell[] => [name, metrics[name], ...(intervals[name] ?? [null, null])]),
+      head: ["metric", "value", "95 % from", "to", scaleHead],
+      rows: names.map((name): Cell[] => [
+        name,
+        metrics[name],
+        ...(intervals[name] ?? [null, null]),
+        scaled(metrics[name], intervals[name]),
+      ]),
     },
   ];
   if (shown.importance) {
@@ -51,8 +68,13 @@ export function evaluationBlocks(shown: Shown, out: string | undefined): Block[]
       { kind: "title", text: `How much worse ${metric} gets when a feature is shuffled (${repeats} times)` },
       {
         kind: "table",
-        head: ["feature", "worse by", "95 % from", "to"],
-        rows: features.map(({ feature, drop, interval }): Cell[] => [feature, drop, ...interval]),
+        head: ["feature", "worse by", "95 % from", "to", ""],
+        rows: features.map(({ feature, drop, interval }): Cell[] => [
+          feature,
+          drop,
+          ...interval,
+          bar(drop / Math.max(features[0].drop, Number.MIN_VALUE), scale),
+        ]),
       },
     );
   }
@@ -134,6 +156,8 @@ function amongText(ranked: RankedAmong | undefined): string {
     : `, relevant items among the ${ranked.negatives.toFixed(0)} others of ${ranked.file}`;
 }
 
+const percent = (share: number | null): string => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
+
 function tableBlocks({ confusion, gains, calibration, alerts }: Shown): Block[] {
   const blocks: Block[] = [];
   if (confusion)
@@ -153,8 +177,15 @@ function tableBlocks({ confusion, gains, calibration, alerts }: Shown): Block[] 
       { kind: "title", text: "Gains by tenths of the rows, best scores first" },
       {
         kind: "table",
-        head: ["share of rows", "lowest score", "positives in it", "share of all positives", "lift"],
-        rows: gains.map(({ share, score, rate, gain, lift }): Cell[] => [share, score, rate, gain, lift]),
+        head: ["rows", "score from", "positives", "of all", "lift", "of all; │ chance"],
+        rows: gains.map(({ share, score, rate, gain, lift }): Cell[] => [
+          percent(share),
+          score,
+          percent(rate),
+          percent(gain),
+          lift,
+          bar(gain ?? 0, narrow, share),
+        ]),
       },
     );
   if (calibration)
@@ -162,8 +193,15 @@ function tableBlocks({ confusion, gains, calibration, alerts }: Shown): Block[] 
       { kind: "title", text: "Calibration" },
       {
         kind: "table",
-        head: ["score from", "to", "rows", "mean score", "positives"],
-        rows: calibration.map(({ from, to, rows, score, rate }): Cell[] => [from, to, rows, score, rate]),
+        head: ["score from", "to", "rows", "mean score", "positives", "was; │ said"],
+        rows: calibration.map(({ from, to, rows, score, rate }): Cell[] => [
+          from.toFixed(1),
+          to.toFixed(1),
+          rows,
+          score,
+          rate,
+          bar(rate, narrow, score),
+        ]),
       },
     );
   if (alerts)

@@ -4,6 +4,7 @@ import { version } from "../core/version.js";
 import type { Command } from "../pipeline/command.js";
 import { printError } from "./failure.js";
 import { overview, unknownCommand } from "./overview.js";
+import { fitted } from "./width.js";
 
 export type Listing = Record<string, { summary: string; load: () => Promise<{ default: Command }> }>;
 
@@ -16,7 +17,8 @@ export async function main(words: readonly string[], listing: Listing): Promise<
   try {
     const { name, args } = callOf(words, listing);
     if (name === undefined) {
-      process.stdout.write(args[0] === "--version" ? `${version}\n` : overview(listing, version));
+      const text = args[0] === "--version" ? `${version}\n` : overview(listing, version);
+      process.stdout.write(fitted(text, process.stdout.columns ?? Infinity));
       return 0;
     }
     if (!Object.hasOwn(listing, name)) throw unknownCommand(name, Object.keys(listing));

@@ -1,3 +1,4 @@
+import { fitted } from "./width.js";
 import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ShopaiError } from "../core/errors.js";
@@ -58,7 +59,8 @@ export function talkerFor(loudness: Loudness): Talker {
     },
     warn(message) {
       spinner?.stop();
-      if (!loudness.quiet) process.stderr.write(`warning: ${message}\n`);
+      if (!loudness.quiet)
+        process.stderr.write(`${fitted(`warning: ${message}`, process.stderr.columns ?? Infinity)}\n`);
       log({ event: "warning", message });
       if (stage) spinner?.show(stage.what);
     },

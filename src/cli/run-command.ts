@@ -6,6 +6,7 @@ import { printError } from "./failure.js";
 import { helpText } from "./help.js";
 import { openRun } from "./open-run.js";
 import { talkerFor } from "./progress.js";
+import { fitted } from "./width.js";
 
 /** Parses the words after a command's name, runs it, prints what it gives. @returns the exit code */
 export async function runCommand(command: Command, words: readonly string[]): Promise<number> {
@@ -13,7 +14,8 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
   if ("help" in parsed) {
     const inputs = words.filter((word) => !word.startsWith("-"));
     const more = (await command.moreHelp?.(inputs)) ?? "";
-    process.stdout.write(helpText(command, process.stdout.columns) + more);
+    const text = helpText(command, process.stdout.columns) + more;
+    process.stdout.write(fitted(text, process.stdout.columns ?? Infinity));
     return 0;
   }
   await checkOutputs(command, parsed.options);
@@ -71,6 +73,7 @@ const interrupted = (): ShopaiError =>
 
 /** Ctrl-C stops the work and removes what is half written; a second one, or two seconds, ends the program at once. */
 function interrupter(stop: AbortController, exit: () => never): { release(): void } {
+  let timer: NodeJS.Timeout | undefined;
   const onSignal = (): void => {
     const leave = (): never => {
       removeLeftovers();
@@ -78,11 +81,12 @@ function interrupter(stop: AbortController, exit: () => never): { release(): voi
     };
     if (stop.signal.aborted) leave();
     stop.abort(new ShopaiError("interrupted", "interrupted"));
-    setTimeout(leave, 2000).unref();
+    timer = setTimeout(leave, 2000).unref();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   return {
     release() {
+      clearTimeout(timer);
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
     },
   };

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { displayWidth } from "./width.js";
 
 /** Columns narrower than this are not cut further. */
 const leastWidth = 12;
@@ -48,6 +49,18 @@ function parts(columns: readonly number[], fits: (columns: number[]) => boolean)
   return found;
 }
 
+/**
+ * What stands for a cell's text, cell by cell of a terminal, while cli-table3 sets it: it measures texts by
+ * code points, and takes marks and joined emoji for wider than they are shown.
+ */
+const stand = "\u2588";
+const stands = /\u2588+/g;
+const none = Object.fromEntries(
+  ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
+    [side, `${side}-mid`, `${side}-left`, `${side}-right`].map((name) => [name, ""]),
+  ),
+);
+
 function drawn(
   columns: readonly number[],
   head: readonly string[],
@@ -56,22 +69,24 @@ function drawn(
   rightAligned: readonly boolean[],
   bold: (text: string) => string,
 ): string {
-  const none = Object.fromEntries(
-    ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
-      [side, `${side}-mid`, `${side}-left`, `${side}-right`].map((name) => [name, ""]),
-    ),
-  );
+  const shown: string[] = [];
+  const cell = (text: string, column: number, paint = (kept: string): string => kept): string => {
+    const kept = cut(text, widths[column]);
+    if (kept !== "") shown.push(paint(kept));
+    return stand.repeat(displayWidth(kept));
+  };
   const table = new Table({
-    head: columns.map((i) => bold(cut(head[i], widths[i]))),
+    head: columns.map((i) => cell(head[i], i, bold)),
     colAligns: columns.map((i) => (rightAligned[i] ? "right" : "left")),
     style: { head: [], border: [], compact: true },
     chars: { ...none, left: " ", middle: " " },
   });
-  for (const row of rows) table.push(columns.map((i) => cut(row[i], widths[i])));
+  for (const row of rows) table.push(columns.map((i) => cell(row[i], i)));
+  let next = 0;
   return table
     .toString()
     .split("\n")
-    .map((line) => line.trimEnd())
+    .map((line) => line.replaceAll(stands, () => shown[next++]).trimEnd())
     .join("\n");
 }
 
@@ -83,18 +98,4 @@ function cut(text: string, width: number): string {
     kept += segment;
   }
   return `${kept}…`;
-}
-
-/** Cells that a text takes on a terminal: two for East Asian wide characters and emoji, none for marks. */
-export function displayWidth(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text))
-    width +=
-      /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u.test(
-        segment,
-      )
-        ? 2
-        : 1;
-  return width;
 }

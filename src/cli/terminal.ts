@@ -1,6 +1,7 @@
 import { grouped } from "../core/quantity.js";
 import type { Block, Cell, Result } from "../pipeline/command.js";
 import { tableText } from "./table.js";
+import { displayWidth, fitted, padded } from "./width.js";
 
 /** Colour is for people on a terminal who did not refuse it. */
 export function colourful(stream: NodeJS.WriteStream, wanted: boolean): boolean {
@@ -51,15 +52,18 @@ function safeInteger(value: bigint): number | string {
 export function blockText(block: Block, look: { colour: boolean; width: number }): string {
   switch (block.kind) {
     case "title":
-      return `${paint(1, harmless(block.text, true), look.colour)}\n`;
+      return `${paint(1, fitted(harmless(block.text, true), look.width), look.colour)}\n`;
     case "line":
-      return `${harmless(block.text, true)}\n`;
+      return `${fitted(harmless(block.text, true), look.width)}\n`;
     case "pairs": {
-      const width = Math.max(...block.rows.map(([name]) => name.length), 0);
+      const names = block.rows.map(([name]) => harmless(name));
+      const width = Math.max(...names.map(displayWidth), 0);
       return block.rows
-        .map(
-          ([name, value]) => `  ${paint(2, harmless(name).padEnd(width), look.colour)}  ${cellText(value)}\n`,
-        )
+        .map(([, value], i) => {
+          const name = `  ${padded(names[i], width)}`;
+          const text = fitted(`${name}  ${cellText(value)}`, look.width);
+          return `${paint(2, text.slice(0, name.length), look.colour)}${text.slice(name.length)}\n`;
+        })
         .join("");
     }
     case "table": {

@@ -30,10 +30,11 @@ export interface DuckDbEngine extends Engine {
  * loaded here and not before: it costs 250 ms, which help and a usage error must not pay.
  */
 export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
-  const [{ DuckDBInstance }, { loadFrame, readFrame, readFrames }] = await Promise.all([
-    import("@duckdb/node-api"),
-    import("./duckdb-frame.js"),
-  ]);
+  // Not together: Node ends the process when a module that cannot be loaded is imported from two places.
+  const { DuckDBInstance } = await import("@duckdb/node-api").catch((cause: unknown) => {
+    throw withoutLibrary(cause);
+  });
+  const { loadFrame, readFrame, readFrames } = await import("./duckdb-frame.js");
   const memory = options.memory ?? Math.floor(totalmem() * 0.75);
   const threads = options.threads ?? availableParallelism();
   const scratch = mkdtempSync(join(process.env.SHOPAI_TMPDIR ?? tmpdir(), "shopai-"));
@@ -168,4 +169,14 @@ function plain(value: unknown): unknown {
       Object.entries(inner.entries as Record<string, unknown>).map(([key, v]) => [key, plain(v)]),
     );
   return String(value);
+}
+
+/** DuckDB's library is an optional package for every platform: `npm ci --omit=optional` leaves it out with the rest. */
+function withoutLibrary(cause: unknown): unknown {
+  const name = /'(@duckdb\/node-bindings-[\w-]+)\//.exec(String((cause as Error).message))?.[1];
+  if (name === undefined) return cause;
+  return new ShopaiError("engine", `DuckDB's library is not installed: ${name}`, {
+    try: `npm install --no-save --omit=optional ${name}, or an install without --omit=optional`,
+    cause,
+  });
 }

@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { ParamValue } from "../learners/params.js";
 import { ScoreTotals } from "../metrics/forecast.js";
 import { demandClass } from "./intermittent/demands.js";
@@ -190,7 +191,7 @@ function weigh(
     const relative = Number.isNaN(score) ? 1 : score;
     if (!judged) return 1;
     if (best === 0) return relative === 0 ? 1 : 0;
-    return relative > silentAbove * best ? 0 : (relative / best) ** -steepness;
+    return relative > silentAbove * best ? 0 : power(relative / best, -steepness);
   });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);

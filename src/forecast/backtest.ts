@@ -69,9 +69,21 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projec
   return errors;
 }
 
+/** Origins from which on it can be told how much wider intervals must be for an origin that none of them has seen. */
+const fewestOrigins = 3;
+/** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
+const leastWidened = 50;
+/** Intervals are not widened by more than this. */
+const widest = 3;
+
 /**
  * The calibration of a model by all its windows, and for every origin the one by the windows of the
  * other origins: what an honest coverage is measured with.
+ *
+ * Errors of one origin go together (a holiday, a bad quarter hits all series), so that an origin that nobody has seen errs by more than
+ * the pool of the others says. Every origin is therefore held against the pool of the others, and intervals are widened by the
+ * factor that lets these hold the level, if it is above 1: cross-conformal prediction by groups (Vovk 2015, Annals of Mathematics
+ * and Artificial Intelligence 74:9-28). The calibration without an origin learns its factor without it as well.
  */
 export function calibrations(
   set: SeriesSet,
@@ -80,15 +92,65 @@ export function calibrations(
   levels: readonly number[],
 ): { whole: Calibration; without: Calibration[] } {
   const errors = standardised(set, windows, forecasts);
-  return {
-    whole: calibrate(errors, levels),
-    without: Array.from({ length: windows.origins }, (_, left) =>
-      calibrate(
-        errors.map((values) => values.filter((_value, w) => windows.origin[w] !== left)),
-        levels,
-      ),
-    ),
+  const without = (...left: readonly number[]): Float64Array[] =>
+    errors.map((values) => values.filter((_, w) => !left.includes(windows.origin[w])));
+  const origins = Array.from({ length: windows.origins }, (_, o) => o);
+  const widening = (...left: readonly number[]): ((level: number) => number) => {
+    const others = origins.filter((o) => !left.includes(o));
+    if (others.length < fewestOrigins) return () => 1;
+    const known = new Map<number, number>();
+    const calibrated = new Map<number, Calibration>();
+    const usual = (o: number): Calibration => {
+      const found = calibrated.get(o) ?? calibrate(without(...left, o), levels);
+      calibrated.set(o, found);
+      return found;
+    };
+    return (level) => {
+      if (level < leastWidened) return 1;
+      let factor = known.get(level);
+      if (factor === undefined) {
+        factor = wideningOf(
+          errors,
+          windows,
+          others,
+          levels.includes(level) ? usual : (o) => calibrate(without(...left, o), [level]),
+          level,
+        );
+        known.set(level, factor);
+      }
+      return factor;
+    };
   };
+  return {
+    whole: calibrate(errors, levels, widening()),
+    without: origins.map((o) => calibrate(without(o), levels, widening(o))),
+  };
+}
+
+/** What intervals from the other origins must be widened by so that the windows of each origin lie inside as often as the level says. */
+function wideningOf(
+  errors: readonly Float64Array[],
+  windows: Windows,
+  origins: readonly number[],
+  others: (origin: number) => Calibration,
+  level: number,
+): number {
+  const needed = new Float64Array(errors.length * windows.series.length);
+  let filled = 0;
+  for (const origin of origins) {
+    const calibration = others(origin);
+    errors.forEach((values, h) => {
+      const { low, high } = calibration.multiples(h + 1, level);
+      values.forEach((error, w) => {
+        if (windows.origin[w] !== origin || Number.isNaN(error)) return;
+        const bound = error < 0 ? low : high;
+        needed[filled++] = error === 0 ? 0 : bound === 0 ? Infinity : error / bound;
+      });
+    });
+  }
+  const sorted = needed.subarray(0, filled).sort();
+  const rank = Math.ceil(((filled + 1) * level) / 100);
+  return rank > filled ? 1 : Math.min(widest, Math.max(1, sorted[rank - 1]));
 }
 
 export type ForecastMetrics = Record<string, number | null>;

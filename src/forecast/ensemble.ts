@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { checkParams, choice } from "../learners/params.js";
 import arima from "./arima.js";
 import dynamicTheta from "./dynamic-theta.js";
@@ -83,5 +84,5 @@ function backtestWeights(
   }
   const least = Math.min(...errors);
   if (least === 0) return errors.map((error) => (error === 0 ? 1 : 0));
-  return errors.map((error) => (error / least) ** -steepness);
+  return errors.map((error) => power(error / least, -steepness));
 }

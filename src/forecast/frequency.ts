@@ -121,6 +121,7 @@ async function usualFrequency(
   const gap = await usualDistance(engine, rows, microseconds, series);
   if (gap === undefined && kindOf(time.type) === "date") return "D";
   const days = gap === undefined ? NaN : Number(gap) / 86_400e6;
+  if (gap !== undefined) await refuseMixed(engine, rows, microseconds, series, gap, where);
   if (days === 1) return "D";
   if (days === 7) return "W";
   if (days >= 28 && days <= 31) return "M";
@@ -133,6 +134,40 @@ async function usualFrequency(
       ? `no series has two times in ${time.name}, so the distance of periods must be said`
       : `times in ${time.name} usually lie ${days < 1 ? `${days * 86_400} seconds` : `${days} days`} apart, which is no period`,
     { where, try: "--freq D (or H, W, M, Q, Y): values within a period are added up" },
+  );
+}
+
+/** Times of a series that tell of a distance of its own. */
+const fewestTimes = 6;
+
+/**
+ * Series whose times lie evenly at a longer distance than is usual in the table, such as weekly ones among daily ones: filling the
+ * periods between with zeros would make nonsense of them. Uneven longer distances are rare demand.
+ */
+async function refuseMixed(
+  engine: Engine,
+  rows: string,
+  expression: string,
+  series: readonly string[],
+  usual: bigint,
+  where: string,
+): Promise<void> {
+  if (series.length === 0) return;
+  const names = series.map(ident);
+  const list = names.join(", ");
+  const other = await engine.rows<{ name: string; days: number; total: bigint }>(
+    `SELECT concat_ws(', ', ${names.map((name) => `${name}::VARCHAR`).join(", ")}) AS name, low / 86400e6 AS days, count(*) OVER () AS total
+       FROM (SELECT ${list}, min(gap) AS low, max(gap) AS high, count(*) AS times
+               FROM (SELECT ${list}, t - lag(t) OVER (PARTITION BY ${list} ORDER BY t) AS gap FROM (SELECT DISTINCT ${list}, ${expression} AS t FROM (${rows})))
+              WHERE gap > 0 GROUP BY ${list})
+      WHERE low > 1.9 * ${usual} AND high < 1.2 * low AND times >= ${fewestTimes - 1} ORDER BY ${list} LIMIT 1`,
+  );
+  if (other.length === 0) return;
+  const [{ name, days, total }] = other;
+  throw new ShopaiError(
+    "data",
+    `${total} series have a time every ${Number(days.toFixed(3))} days (such as ${name}), and the others every ${Number(usual) / 86_400e6}`,
+    { where, try: "--where with the series of one frequency, or --freq with the one that all shall have" },
   );
 }
 

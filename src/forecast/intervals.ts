@@ -27,8 +27,13 @@ export type IntervalBasis =
 /**
  * @param errors standardised errors (truth - mean) / deviation of every step, NaN left out; any order
  * @param levels in percent
+ * @param widen  what the multiples at a level are widened by, 1 or more
  */
-export function calibrate(errors: readonly Float64Array[], levels: readonly number[]): Calibration {
+export function calibrate(
+  errors: readonly Float64Array[],
+  levels: readonly number[],
+  widen: (level: number) => number = () => 1,
+): Calibration {
   const perStep = errors.map((values) => known(values).sort());
   const fewest = Math.min(...perStep.map((values) => values.length));
   const total = perStep.reduce((sum, values) => sum + values.length, 0);
@@ -46,10 +51,12 @@ export function calibrate(errors: readonly Float64Array[], levels: readonly numb
     let narrower: Multiples = { low: 0, high: 0 };
     for (const level of [...levels].sort((a, b) => a - b)) {
       const basis = bases.get(level)!;
-      const fresh =
+      const tight =
         basis === "normal distribution"
           ? normalTails(level)
           : tails(basis === "backtest errors per step" ? own : all!, level);
+      const factor = widen(level);
+      const fresh = { low: factor * tight.low, high: factor * tight.high };
       // The mean belongs to every interval, and a level that rests on more errors may come out narrower.
       narrower = { low: Math.min(narrower.low, fresh.low), high: Math.max(narrower.high, fresh.high) };
       found.set(level, narrower);
@@ -64,7 +71,9 @@ export function calibrate(errors: readonly Float64Array[], levels: readonly numb
     return rank < 1 || rank > sorted.length ? undefined : sorted[rank - 1];
   };
   return {
-    quantile: (step, p) => quantileOf(perStep[step - 1], p) ?? quantileOf(pooled, p) ?? normalQuantile(p),
+    quantile: (step, p) =>
+      (quantileOf(perStep[step - 1], p) ?? quantileOf(pooled, p) ?? normalQuantile(p)) *
+      widen(100 * Math.abs(2 * p - 1)),
     basis: (level) => bases.get(level)!,
     multiples: (step, level) => byStep[step - 1].get(level)!,
   };

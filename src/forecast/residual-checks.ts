@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { chiSquareTail } from "../metrics/drift.js";
 
 /** What tests say of a model's one-step errors in the history; NaN where there are too few of them. */
@@ -51,9 +52,9 @@ export function residualChecks(residuals: Float64Array, season: number, paramete
   if (n < fewest) return checks;
   let mean = 0;
   for (const value of e) mean += value / n;
-  const moments = [2, 3, 4].map((power) => {
+  const moments = [2, 3, 4].map((order) => {
     let sum = 0;
-    for (const value of e) sum += (value - mean) ** power;
+    for (const value of e) sum += power(value - mean, order);
     return sum / n;
   });
   const [variance, third, fourth] = moments;
@@ -70,7 +71,7 @@ export function residualChecks(residuals: Float64Array, season: number, paramete
   let q = 0;
   for (let lag = 1; lag <= lags; lag++) q += correlation(lag) ** 2 / (n - lag);
   checks.ljungBoxP = chiSquareTail(n * (n + 2) * q, lags - parameters);
-  const skewness = third / variance ** 1.5;
+  const skewness = third / power(variance, 1.5);
   const excess = fourth / variance ** 2 - 3;
   checks.normalP = chiSquareTail((n / 6) * (skewness ** 2 + excess ** 2 / 4), 2);
   return checks;

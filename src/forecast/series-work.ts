@@ -1,3 +1,4 @@
+import { grouped } from "../core/quantity.js";
 import type { ParamValue } from "../learners/params.js";
 import { errorScales, type ErrorScales, type ScoreTotals } from "../metrics/forecast.js";
 import { autoForecast } from "./auto.js";
@@ -112,6 +113,12 @@ export function workBatch({ plan, values, starts, cuts, windows, known, made }: 
     const work = new SeriesWork(own, plan, knownOwn, models);
     const from = windows[s];
     const ownCuts = cuts.subarray(from, windows[s + 1]);
+    if (own.length > mostSeen)
+      for (const name of plan.models)
+        output.fallbacks.push({
+          ...{ series: s, model: name, used: name },
+          reason: `longer than ${grouped(mostSeen)} values: models saw the last ones`,
+        });
     if (plan.events) output.events.push(eventsOf(own, plan.season));
     for (const name of plan.models) {
       const check = (fit: ForecastFit | undefined): void => {
@@ -183,6 +190,13 @@ export interface Projected extends Projections {
   fit?: ForecastFit;
 }
 
+/**
+ * Values of a history that models see, the last ones: smoothing has long forgotten what was before, and a sensor's million
+ * values would take minutes for every model.
+ */
+export const mostSeen = 20_000;
+const firstSeen = (cut: number): number => Math.max(0, cut - mostSeen);
+
 /** One series with what is known of it: fits models to the whole of it, or to its beginning. */
 export class SeriesWork {
   private readonly scales = new Map<number, ErrorScales>();
@@ -225,7 +239,7 @@ export class SeriesWork {
       values,
       season,
       seasons: how.flat ? [1] : this.plan.seasons,
-      known: this.hasKnown ? this.known : undefined,
+      known: this.hasKnown ? this.known.map((column) => column.subarray(firstSeen(cut))) : undefined,
     };
     const model = this.modelNamed(name, how.params);
     const needed = model.needs(season);
@@ -242,9 +256,9 @@ export class SeriesWork {
     return { ...projected(simple, values, this.plan.horizon), used: lastResort, reason };
   }
 
-  /** The first values, as models see them: what stands out of them is told from them alone. */
+  /** The first `cut` values, as models see them: what stands out of them is told from them alone. */
   private history(cut: number): Float64Array {
-    const values = this.values.subarray(0, cut);
+    const values = this.values.subarray(firstSeen(cut), cut);
     if (this.plan.outliers === "keep") return values;
     let found = this.histories.get(cut);
     if (!found) {

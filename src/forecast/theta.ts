@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { defineForecastModel, deviationOf } from "./model.js";
 import { seasonallyAdjusted } from "./seasonal-adjustment.js";
 import { bestAlpha, smoothed, smoothingErrors } from "./ses.js";
@@ -23,7 +24,7 @@ export default defineForecastModel({
     const alpha = bestAlpha(y);
     const { squares, level } = smoothed(y, alpha);
     const drift = slopeOf(y) / 2;
-    const settled = (1 - (1 - alpha) ** n) / alpha;
+    const settled = (1 - power(1 - alpha, n)) / alpha;
     const deviation = deviationOf(squares, n, 2);
     return {
       mean: (horizon) =>

@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { ForecastFit, History } from "./model.js";
 
 export const transformNames = ["none", "log", "box-cox"] as const;
@@ -20,16 +21,16 @@ export function transformed(
   if (name === "none" || low < 0 || (name === "box-cox" && low === 0)) return fit(history);
   const lambda = name === "log" ? 0 : guerrero(history.values, history.season);
   const shift = low === 0 ? 1 : 0;
-  const forth = (y: number): number => (lambda === 0 ? Math.log(y + shift) : (y ** lambda - 1) / lambda);
+  const forth = (y: number): number => (lambda === 0 ? Math.log(y + shift) : (power(y, lambda) - 1) / lambda);
   const back = (z: number): number =>
-    lambda === 0 ? Math.exp(z) - shift : Math.max(0, lambda * z + 1) ** (1 / lambda);
+    lambda === 0 ? Math.exp(z) - shift : power(Math.max(0, lambda * z + 1), 1 / lambda);
   const rest = fit({ ...history, values: history.values.map(forth) });
   return {
     mean: (horizon) => rest.mean(horizon).map(back),
     spread: (horizon) => {
       const mean = rest.mean(horizon).map(back);
       // dy/dz = y^(1 - lambda).
-      return rest.spread(horizon).map((one, h) => one * (mean[h] + shift) ** (1 - lambda));
+      return rest.spread(horizon).map((one, h) => one * power(mean[h] + shift, 1 - lambda));
     },
     again: rest.again,
     residuals: rest.residuals,
@@ -58,7 +59,7 @@ export function guerrero(values: Float64Array, season: number): number {
     let sum = 0;
     let squares = 0;
     for (let b = 0; b < blocks; b++) {
-      const ratio = deviations[b] / means[b] ** (1 - lambda);
+      const ratio = deviations[b] / power(means[b], 1 - lambda);
       sum += ratio;
       squares += ratio * ratio;
     }

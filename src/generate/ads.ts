@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Rng } from "../core/rng.js";
 import type { Day } from "./calendar.js";
 import type { ShopFolder } from "./shop-folder.js";
@@ -68,7 +69,7 @@ export function writeAds(folder: ShopFolder, days: readonly Day[], rng: Rng): vo
     campaigns.forEach((campaign, i) => {
       if (day % 7 === 0) levels[i] = 0.4 + 1.6 * rng.uniform();
       const spend = campaign.spend * levels[i] * (0.95 + 0.1 * rng.uniform());
-      const clicks = poisson(campaign.clicks * level * Math.pow(spend / campaign.spend, campaign.power));
+      const clicks = poisson(campaign.clicks * level * power(spend / campaign.spend, campaign.power));
       const impressions = Math.max(clicks, poisson(clicks / campaign.clickRate));
       const orders = Math.min(clicks, poisson(clicks * campaign.orderRate));
       const revenue = orders * campaign.orderValue * (0.8 + 0.4 * rng.uniform());

@@ -160,8 +160,9 @@ export interface SharedInverse {
   close(): void;
 }
 
-/** Bytes of shared memory that the inverse of an n x n matrix takes beside X. */
-export const sharedInverseBytes = (n: number): number => 4 * (n + 127) * (n + 127 + 3 * 128);
+/** Bytes of shared memory that the inverse of an n x n matrix of products of X takes, X included. */
+export const sharedInverseBytes = (n: number, entries: number, rows: number, threads: number): number =>
+  4 * (n + 127) * (n + 127 + 2 * 128) + 16 * entries + 4 * (n + rows) + threads * 131_072 + 4096;
 
 /**
  * (XᵀX + lambda I)⁻¹ in 32 bits; `kernel` is that of `cholesky.as.ts`. The steps are those of `choleskyFactor` and

@@ -27,9 +27,14 @@ export interface SlimProblem {
   epochs: number;
 }
 
-/** Bytes of shared memory that it takes beside X. */
-export const sharedSlimBytes = (items: number, k: number, threads: number): number =>
-  4 * items * items + 8 * items * k + threads * 4 * (k + 3) * (k + 2);
+/** Bytes of shared memory that it takes: X is let go before the candidates come. */
+export function sharedSlimBytes({ matrix, k: most }: SlimProblem, threads: number): number {
+  const n = matrix.cols;
+  const k = Math.min(most, n);
+  const entries = 16 * matrix.columns.length + 4 * (n + matrix.rows);
+  const candidates = 8 * n * k + 4 * n + threads * 4 * (k + 3) * (k + 2);
+  return 4 * n * n + Math.max(entries, candidates) + 4096;
+}
 
 /** On shared memory; `kernel` is that of `slim.as.ts`. */
 export function sharedSlim(kernel: SharedKernel, { matrix, l2, l1, k, tolerance, epochs }: SlimProblem): Csr {

@@ -41,9 +41,17 @@ export interface FactorScores {
   biases?: Float32Array;
 }
 
-export const factorTopBytes = ({ items, width }: FactorScores, { seen, k }: TopProblem): number =>
-  4 * (items.length + items.length / width + seen.columns.length + seen.rows) +
-  mostMembers * (4 * width + 8 * (k + spare));
+/** Bytes of shared memory that `factorTop` takes. */
+export const factorTopBytes = (
+  { items, width }: FactorScores,
+  problem: TopProblem,
+  threads: number,
+): number =>
+  4 * (items.length / width + 8) * (width + 2) +
+  roomBytes(problem) +
+  4 * mostMembers * (width + 2) +
+  threads * 4 * 32 * (width + 3) +
+  4096;
 
 /** The best by products of factors, for `kernel` of `top-rows.as.ts`. */
 export function factorTop(
@@ -149,11 +157,17 @@ function fillPanels(
 /** Sparse weights, or dense ones (items x items, row-major): a user's score is the sum of the rows of what they had. */
 export type WeightScores = Csr | Float32Array;
 
-export const weightTopBytes = (weights: WeightScores, { seen, k }: TopProblem): number =>
+/** Bytes of shared memory that `weightTop` takes. */
+export const weightTopBytes = (weights: WeightScores, problem: TopProblem, threads: number): number =>
   (weights instanceof Float32Array ? 4 * weights.length : 8 * weights.columns.length + 4 * weights.rows) +
-  8 * seen.columns.length +
-  4 * seen.rows +
-  16 * mostMembers * (k + spare);
+  roomBytes(problem) +
+  (problem.seen.values ? 4 * problem.seen.columns.length : 0) +
+  8 * mostMembers * (problem.k + spare) +
+  threads * 8 * (problem.seen.cols + 8) +
+  4096;
+
+const roomBytes = ({ seen, k }: TopProblem): number =>
+  4 * (seen.columns.length + seen.rows) + 8 * mostMembers * (k + spare + 1);
 
 /** The best by sums of rows of weights. */
 export function weightTop(kernel: SharedKernel, weights: WeightScores, problem: TopProblem): TopRows {

@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Rng } from "../core/rng.js";
 import type { Run } from "../engine/run.js";
 import {
@@ -8,11 +9,13 @@ import {
   type AlsProblem,
   type AlsSolver,
 } from "../kernels/als.js";
-import { transposed, type Csr } from "../kernels/csr.js";
+import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
+import { patienceParam, stoppedEarly, type Look } from "./early-stopping.js";
 import { factorModel, loadFactors, type Factors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
 import { choice, defineLearner, int, real, type Fitted } from "./learner.js";
+import type { ParamsOf } from "./params.js";
 import { catalogueOf, type Catalogue } from "./recommendations.js";
 
 const params = {
@@ -52,6 +55,7 @@ const params = {
     help: "a few steps of conjugate gradient, or the exact solution",
   }),
   steps: int({ default: 3, min: 1, max: 100, help: "steps of conjugate gradient" }),
+  patience: patienceParam,
 } as const;
 
 /**
@@ -71,41 +75,63 @@ export default defineLearner({
   roles: { user: "required", item: "required", rating: "optional" },
   features: false,
   params,
-  async fit(data, { factors, lambda, alpha, scaling, epochs, solver, steps }, run) {
+  async fit(data, params, run) {
     const interactions = await readInteractions(data, run);
-    const byUser = confident(interactions.matrix, alpha);
-    const byItem = transposed(byUser);
-    const als = await openedSolver(
-      {
-        byUser,
-        byItem,
-        userPenalties: penaltiesOf(byUser, lambda, scaling),
-        itemPenalties: penaltiesOf(byItem, lambda, scaling),
-        factors,
-        steps: solver === "cg" ? steps : 0,
-      },
+    const catalogue = catalogueOf(data, interactions);
+    // A strength of 0 is no preference: eq. 2.
+    const matrix = withoutZeros(interactions.matrix);
+    const stopped = await stoppedEarly(
+      catalogue,
+      matrix,
+      params,
+      (rest, look) => factorised(rest, params, run, look),
       run,
     );
-    const rng = run.rng("als");
-    startingFactors(als.users, factors, als.width, rng);
-    startingFactors(als.items, factors, als.width, rng);
-    run.progress.stage(`als: ${factors} factors`);
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      als.solveItems();
-      als.solveUsers();
-      run.progress.update(epoch + 1, epochs, "epochs");
-      await breathe(run);
-    }
-    run.progress.done();
-    const found = { width: als.width, users: als.users.slice(), items: als.items.slice() };
-    als.close();
-    return fitted(catalogueOf(data, interactions), found, { lambda, alpha, scaling });
+    const found = await factorised(matrix, { ...params, epochs: stopped?.epochs ?? params.epochs }, run);
+    return fitted(catalogue, found, params, stopped?.about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
     return fitted(catalogue, factors, folder.card.params as unknown as Weighing);
   },
 });
+
+async function factorised(
+  matrix: Csr,
+  { factors, lambda, alpha, scaling, epochs, solver, steps }: ParamsOf<typeof params>,
+  run: Run,
+  look?: Look,
+): Promise<Factors> {
+  const byUser = confident(matrix, alpha);
+  const byItem = transposed(byUser);
+  const als = await openedSolver(
+    {
+      byUser,
+      byItem,
+      userPenalties: penaltiesOf(byUser, lambda, scaling),
+      itemPenalties: penaltiesOf(byItem, lambda, scaling),
+      factors,
+      steps: solver === "cg" ? steps : 0,
+    },
+    run,
+  );
+  const rng = run.rng("als");
+  startingFactors(als.users, factors, als.width, rng);
+  startingFactors(als.items, factors, als.width, rng);
+  run.progress.stage(`als: ${factors} factors`);
+  const found = (): Factors => ({ width: als.width, users: als.users.slice(), items: als.items.slice() });
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    als.solveItems();
+    als.solveUsers();
+    run.progress.update(epoch, epochs, "epochs");
+    await breathe(run);
+    if (look && !(await look(epoch, found))) break;
+  }
+  run.progress.done();
+  const last = found();
+  als.close();
+  return last;
+}
 
 interface Weighing {
   lambda: number;
@@ -141,7 +167,7 @@ function penaltyOf(weights: Float32Array, cols: number, lambda: number, scaling:
   if (scaling === 0) return lambda;
   let confidence = cols;
   for (const weight of weights) confidence += weight;
-  return lambda * confidence ** scaling;
+  return lambda * power(confidence, scaling);
 }
 
 function startingFactors(into: Float32Array, factors: number, width: number, rng: Rng): void {
@@ -151,12 +177,22 @@ function startingFactors(into: Float32Array, factors: number, width: number, rng
     for (let f = 0; f < factors; f++) into[at + f] = deviation * rng.normal();
 }
 
-function fitted(catalogue: Catalogue, factors: Factors, { lambda, alpha, scaling }: Weighing): Fitted {
+function fitted(
+  catalogue: Catalogue,
+  factors: Factors,
+  { lambda, alpha, scaling }: Weighing,
+  about?: Record<string, unknown>,
+): Fitted {
   let gram: Float64Array | undefined;
   return factorModel(catalogue, factors, {
-    foldIn({ items, values }) {
+    about,
+    foldIn({ items: all, values }) {
       gram ??= gramOf(factors.items, factors.width);
-      const weights = Float32Array.from(items, (_, p) => alpha * (values ? values[p] : 1));
+      const items = values ? all.filter((_, p) => values[p] > 0) : all;
+      const weights = Float32Array.from(
+        values?.filter((value) => value > 0) ?? items,
+        (value) => alpha * (values ? value : 1),
+      );
       const penalty = penaltyOf(weights, catalogue.items.length, lambda, scaling);
       return exactFactors(gram, penalty, factors.items, items, weights);
     },

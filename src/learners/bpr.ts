@@ -1,10 +1,48 @@
+import type { Run } from "../engine/run.js";
 import { foldInPairs, plainBpr, sharedBpr } from "../kernels/bpr.js";
-import { withoutZeros } from "../kernels/csr.js";
+import { withoutZeros, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
+import { patienceParam, stoppedEarly, type Look } from "./early-stopping.js";
 import { factorModel, loadFactors, type Factors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, int, real, type Fitted } from "./learner.js";
+import type { ParamsOf } from "./params.js";
 import { catalogueOf, type Catalogue } from "./recommendations.js";
+
+const params = {
+  factors: int({
+    default: 64,
+    min: 1,
+    max: 1024,
+    help: "length of each user and item vector",
+    search: [16, 256],
+    log: true,
+  }),
+  eta: real({
+    default: 0.05,
+    min: 1e-6,
+    max: 10,
+    help: "length of a step",
+    search: [0.005, 0.2],
+    log: true,
+  }),
+  lambda: real({
+    default: 0.01,
+    min: 0,
+    max: 10,
+    help: "L2 penalty of every step",
+    search: [1e-4, 0.1],
+    log: true,
+  }),
+  epochs: int({
+    default: 100,
+    min: 0,
+    help: "times as many steps as there are interactions",
+    search: [20, 500],
+    log: true,
+  }),
+  patience: patienceParam,
+} as const;
 
 /**
  * Matrix factorisation that puts what a user had above what they had not.
@@ -21,72 +59,61 @@ export default defineLearner({
     "Rendle, Freudenthaler, Gantner & Schmidt-Thieme (2009), BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI; the same for any number of threads: Gemulla et al. (2011), Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent, KDD",
   roles: { user: "required", item: "required", rating: "optional" },
   features: false,
-  params: {
-    factors: int({
-      default: 64,
-      min: 1,
-      max: 1024,
-      help: "length of each user and item vector",
-      search: [16, 256],
-      log: true,
-    }),
-    eta: real({
-      default: 0.05,
-      min: 1e-6,
-      max: 10,
-      help: "length of a step",
-      search: [0.005, 0.2],
-      log: true,
-    }),
-    lambda: real({
-      default: 0.01,
-      min: 0,
-      max: 10,
-      help: "L2 penalty of every step",
-      search: [1e-4, 0.1],
-      log: true,
-    }),
-    epochs: int({
-      default: 100,
-      min: 0,
-      help: "times as many steps as there are interactions",
-      search: [20, 500],
-      log: true,
-    }),
-  },
-  async fit(data, { factors, eta, lambda, epochs }, run) {
+  params,
+  async fit(data, params, run) {
     const interactions = await readInteractions(data, run);
+    const catalogue = catalogueOf(data, interactions);
     const matrix = withoutZeros(interactions.matrix);
-    const problem = { matrix, factors, rate: eta, penalty: lambda, rng: run.rng("bpr") };
-    const kernel = await run.pool.kernel(
-      "bpr",
-      16 * matrix.columns.length + 4 * (factors + 5) * (matrix.rows + matrix.cols),
+    const stopped = await stoppedEarly(
+      catalogue,
+      matrix,
+      params,
+      (rest, look) => stepped(rest, params, run, look),
+      run,
     );
-    const trainer = kernel ? sharedBpr(kernel, problem) : plainBpr(problem);
-    run.progress.stage(`bpr: ${factors} factors`);
-    let right = NaN;
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      right = trainer.epoch();
-      run.progress.update(epoch + 1, epochs, "epochs");
-      await breathe(run);
-    }
-    run.progress.done();
-    const found = {
-      width: trainer.width,
-      users: trainer.users.slice(),
-      items: trainer.items.slice(),
-      biases: trainer.biases.slice(),
-    };
-    trainer.close();
+    const epochs = stopped?.epochs ?? params.epochs;
+    const { factors, right } = await stepped(matrix, { ...params, epochs }, run);
     // The share of drawn pairs that were in the right order in the last epoch.
-    const about = Number.isNaN(right) ? {} : { pairs_right: right };
-    return fitted(catalogueOf(data, interactions), found, { eta, lambda }, about);
+    const about = { ...stopped?.about, ...(Number.isNaN(right) ? {} : { pairs_right: right }) };
+    return fitted(catalogue, factors, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
     return fitted(catalogue, factors, folder.card.params as unknown as Steps);
   },
 });
+
+async function stepped(
+  matrix: Csr,
+  { factors, eta, lambda, epochs }: ParamsOf<typeof params>,
+  run: Run,
+  look?: Look,
+): Promise<{ factors: Factors; right: number }> {
+  const problem = { matrix, factors, rate: eta, penalty: lambda, rng: run.rng("bpr") };
+  const kernel = await run.pool.kernel(
+    "bpr",
+    16 * matrix.columns.length + 4 * (factors + 5) * (matrix.rows + matrix.cols),
+  );
+  const trainer = kernel ? sharedBpr(kernel, problem) : plainBpr(problem);
+  run.progress.stage(`bpr: ${factors} factors`);
+  const found = (): Factors => ({
+    width: trainer.width,
+    users: trainer.users.slice(),
+    items: trainer.items.slice(),
+    biases: trainer.biases.slice(),
+  });
+  let right = NaN;
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    right = trainer.epoch();
+    run.progress.update(epoch, epochs, "epochs");
+    await breathe(run);
+    if (look && !(await look(epoch, found))) break;
+  }
+  run.progress.done();
+  const last = found();
+  trainer.close();
+  return { factors: last, right };
+}
 
 interface Steps {
   eta: number;

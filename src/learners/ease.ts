@@ -93,7 +93,7 @@ const tolerated = 1e-3;
  */
 async function shortWeights(matrix: Csr, lambda: number, run: Run): Promise<Float32Array | undefined> {
   const items = matrix.cols;
-  const bytes = 16 * matrix.columns.length + sharedInverseBytes(items);
+  const bytes = sharedInverseBytes(items, matrix.columns.length, matrix.rows, run.pool.threads);
   if (items < fewItems || bytes > 2 ** 32) return undefined;
   const kernel = await run.pool.kernel("cholesky", bytes);
   if (!kernel) return undefined;

@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { codes, floats, type Frame } from "../engine/frame.js";
 import type { Field } from "../engine/engine.js";
 import { frameOf } from "../table/relation.js";
@@ -111,7 +112,7 @@ function numberTails(column: Float64Array): NumberTails {
     below.push(i + 1);
   });
   const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
-  const cubes = sorted.reduce((sum, value) => sum + (value - mean) ** 3, 0);
+  const cubes = sorted.reduce((sum, value) => sum + power(value - mean, 3), 0);
   return {
     values,
     below,

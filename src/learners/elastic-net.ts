@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Run } from "../engine/run.js";
 import { byColumns } from "../kernels/coordinate-descent.js";
 import { rowTimes, type DesignMatrix } from "../kernels/design.js";
@@ -51,7 +52,7 @@ export async function elasticNet(
   const path: PathStep[] = [];
   for (let step = 1; ; step++) {
     // Even in the logarithm, the last exactly the one that is asked for.
-    const l1 = step === steps ? asked.l1 : most * (asked.l1 / most) ** ((step - 1) / (steps - 1));
+    const l1 = step === steps ? asked.l1 : most * power(asked.l1 / most, (step - 1) / (steps - 1));
     const fit = await fitGlm(x, loss, rowWeights, { l2: asked.lambda, l1 }, weights, {
       ...asked,
       columns,

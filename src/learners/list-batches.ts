@@ -84,8 +84,11 @@ async function openedTop(
   const { made } = scorer;
   if (!made) return undefined;
   const problem: TopProblem = { seen: catalogue.seen, includeSeen, k, tie: popularityRanks(catalogue) };
+  const { threads } = run.pool;
   const bytes =
-    "factors" in made ? factorTopBytes(made.factors, problem) : weightTopBytes(made.weights, problem);
+    "factors" in made
+      ? factorTopBytes(made.factors, problem, threads)
+      : weightTopBytes(made.weights, problem, threads);
   if (bytes > 2 ** 32) return undefined;
   const kernel = await run.pool.kernel("top-rows", bytes);
   if (!kernel) return undefined;

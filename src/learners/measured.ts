@@ -17,8 +17,10 @@ import {
 } from "../metrics/clustering.js";
 import { alertFigures, type AlertFigures } from "../metrics/alerts.js";
 import type { CostMatrix } from "../metrics/cost.js";
+import { confusionMatrix, type ConfusionMatrix } from "../metrics/curves.js";
 import { decisionTables, type DecisionTables } from "../metrics/decision-tables.js";
 import { taken } from "../metrics/metric.js";
+import { predictionGroups, type PredictionGroup } from "../metrics/residuals.js";
 import { measureRegression, regressionSubset, type RegressionRows } from "../metrics/regression.js";
 import type { Slicing, Subject } from "../metrics/scorecard.js";
 import {
@@ -62,6 +64,14 @@ export type RankedAmong =
   | { candidates: "sampled"; negatives: number; seed: number }
   | { candidates: "stored"; negatives: number; file: string };
 
+/** What stands beside the metrics of a task, small enough for a metrics file. */
+export type Tables = Partial<DecisionTables> & {
+  /** Several classes. */
+  confusion_matrix?: ConfusionMatrix;
+  /** Regression. */
+  by_prediction?: PredictionGroup[];
+};
+
 /** A model's answers on held-out rows beside the truth, ready for src/metrics. */
 export interface Measured {
   subject: Subject;
@@ -76,8 +86,8 @@ export interface Measured {
   slicings: Slicing[];
   /** Binary classification with `group`: what a fairness report needs. */
   groups?: { data: ClassificationRows; slicing: Slicing; weights?: Float64Array };
-  /** Binary classification: tables beside the metrics. */
-  tables?: DecisionTables;
+  /** Tables beside the metrics, by what the task has. */
+  tables?: Tables;
   alerts?: AlertFigures;
 }
 
@@ -252,7 +262,8 @@ async function measuredClasses(model: Model, rows: Relation, ask: MeasureAsk, ru
     units: digestOf(names, data.truth),
     slicings: ask.by.map((name) => slicing(name, kept)),
     groups: groups && { data, slicing: groups, weights: own },
-    ...(positive !== undefined && { tables: decisionTables(data, own) }),
+    tables:
+      positive === undefined ? { confusion_matrix: confusionMatrix(data, own) } : decisionTables(data, own),
     ...(ask.alerts && {
       alerts: alertFigures(
         data.probability![data.positive!],
@@ -380,6 +391,7 @@ async function measuredNumbers(model: Model, rows: Relation, ask: MeasureAsk, ru
     rows: kept.length,
     units: digestOf([], data.truth),
     slicings: ask.by.map((name) => slicing(name, kept)),
+    tables: { by_prediction: predictionGroups(data) },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Engine, Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { parseContract } from "../clean/contract.js";
+import { isIdName } from "../clean/infer.js";
 import { normalisedText } from "../clean/repair.js";
 import { conversionOf, promisedType } from "../clean/types.js";
 import { distinctNames, snake } from "../features/naming.js";
@@ -53,8 +54,9 @@ const candidates: readonly Candidate[] = [
 const fitting = 0.98;
 /** Texts of fewer different values stay categories, whatever they hold. */
 const fewest = { number: 50, timestamp: 10 } as const;
-/** Rows that are looked at. */
+/** Rows that are looked at, and those that rule most candidates out before. */
 const lookedAt = 50_000;
+const lookedAtFirst = 500;
 /** Share of different texts from which on they tell rows apart and nothing else. */
 const unlike = 0.95;
 
@@ -63,8 +65,8 @@ const usefulParts: readonly DatePart[] = ["month", "day", "day_of_week", "hour"]
 
 /**
  * Looks at features that are no numbers or categories as they are. Dates, times and texts that hold numbers
- * or dates are to be read as such; texts that differ in (nearly) every row are left out, unless they were
- * asked for by name.
+ * or dates are to be read as such; texts that differ in (nearly) every row, and whole numbers that do and are
+ * called ids, are left out, unless they were asked for by name: what they say of the rows they say of no other.
  *
  * @param named whether the features were chosen by name
  */
@@ -74,8 +76,27 @@ export async function readingsOf(
   named: boolean,
   run: Run,
 ): Promise<FoundReadings> {
+  const ids: string[] = [];
+  for (const { name, type } of named ? [] : features)
+    if (kindOf(type) === "integer" && isIdName(name) && (await differs(relation, name, 1))) ids.push(name);
   const odd = features.filter(({ type }) => ["text", "date", "timestamp", "time"].includes(kindOf(type)));
-  if (odd.length === 0) return { features: [...features], readings: [] };
+  const { readings, unlikes } = await oddReadings(relation, odd, named);
+  const left = [...ids, ...unlikes];
+  const kept = features.filter(({ name }) => !left.includes(name));
+  if (kept.length === 0) return { features: [...features], readings };
+  if (left.length > 0)
+    run.warn(
+      `left out, for they differ in ${unlikes.length > 0 ? "nearly " : ""}every row: ${listed(left)} (--features takes them by name; featurize --preset text makes features of words)`,
+    );
+  return { features: kept, readings };
+}
+
+async function oddReadings(
+  relation: Relation,
+  odd: readonly Field[],
+  named: boolean,
+): Promise<{ readings: FeatureReading[]; unlikes: string[] }> {
+  if (odd.length === 0) return { readings: [], unlikes: [] };
   const { engine } = relation;
   const sample = engine.fresh("looked_at");
   const rows = await spread(relation, await countRows(relation), lookedAt);
@@ -110,12 +131,7 @@ export async function readingsOf(
       reading.parts = parts.map((part, i) => ({ name: names[i], part }));
     }
   await engine.run(`DROP TABLE ${ident(sample)}`);
-  const kept = features.filter(({ name }) => !unlikes.includes(name));
-  if (unlikes.length > 0 && kept.length > 0)
-    run.warn(
-      `left out, for their texts differ in nearly every row: ${listed(unlikes)} (--features takes them by name; featurize --preset text makes features of words)`,
-    );
-  return { features: kept.length > 0 ? kept : [...features], readings };
+  return { readings, unlikes };
 }
 
 /** Different texts of columns. */
@@ -141,29 +157,46 @@ async function textReading(
   }>(
     `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${asText(name)} AS t FROM ${ident(sample)})`,
   );
-  const [present, levels] = [Number(counts.present), Number(counts.levels)];
-  const tries = candidates.map((_, i) => `count(${value(i)}) AS v${i}`);
-  const asks = candidates.map((candidate) => ({ column: name, ...candidate }));
-  const [fits] = await engine.rows<Record<string, bigint>>(
-    `SELECT ${tries.join(", ")} FROM (${withValues(`SELECT * FROM ${ident(sample)}`, asks)})`,
+  const levels = Number(counts.levels);
+  // Digits that begin with a zero are codes: nobody adds up postcodes.
+  const possible = candidates.filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded));
+  const few = `SELECT * FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL LIMIT ${lookedAtFirst}`;
+  const likely = await sharesOf(engine, few, name, possible);
+  const fits = await sharesOf(
+    engine,
+    `SELECT * FROM ${ident(sample)}`,
+    name,
+    likely.filter(({ share }) => share >= fitting / 2).map(({ candidate }) => candidate),
   );
-  const best = candidates
-    .map((candidate, i) => ({ ...candidate, fit: Number(fits[`v${i}`]) }))
-    // Digits that begin with a zero are codes: nobody adds up postcodes.
-    .filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded))
-    .filter(({ fit }) => fit >= fitting * present)
-    .sort((a, b) => b.fit - a.fit)
-    .at(0);
+  const best = fits.filter(({ share }) => share >= fitting).sort((a, b) => b.share - a.share)[0]?.candidate;
   if (best) return { column: name, type: best.type, formats: best.formats };
-  return levels >= Math.max(fewest.number, unlike * present) ? "unlike" : undefined;
+  return levels >= Math.max(fewest.number, unlike * Number(counts.present)) ? "unlike" : undefined;
 }
 
-/** Whether the texts of a column differ in nearly all rows, not in the sample alone. */
-async function differs({ engine, sql }: Relation, name: string): Promise<boolean> {
+/** Shares of a column's texts that are what each candidate says. */
+async function sharesOf(
+  engine: Engine,
+  sql: string,
+  name: string,
+  tried: readonly Candidate[],
+): Promise<{ candidate: Candidate; share: number }[]> {
+  if (tried.length === 0) return [];
+  const asks = tried.map((candidate) => ({ column: name, ...candidate }));
+  const [counts] = await engine.rows<Record<string, bigint>>(
+    `SELECT count(${asText(name)}) AS present, ${tried.map((_, i) => `count(${value(i)}) AS v${i}`).join(", ")} FROM (${withValues(sql, asks)})`,
+  );
+  return tried.map((candidate, i) => ({
+    candidate,
+    share: Number(counts[`v${i}`]) / Math.max(1, Number(counts.present)),
+  }));
+}
+
+/** Whether the values of a column differ in nearly all rows, not in a sample alone. */
+export async function differs({ engine, sql }: Relation, name: string, share = unlike): Promise<boolean> {
   const [{ levels, present }] = await engine.rows<{ levels: bigint; present: bigint }>(
     `SELECT count(DISTINCT ${ident(name)}) AS levels, count(${ident(name)}) AS present FROM (${sql})`,
   );
-  return Number(levels) >= unlike * Number(present);
+  return Number(present) >= fewest.number && Number(levels) >= share * Number(present);
 }
 
 /** The day of an instant, and those of its parts that are not the same in all rows. */

@@ -1,6 +1,5 @@
 import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
-import { scoped } from "../engine/scope.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
 import { spread } from "./draw.js";
@@ -54,22 +53,19 @@ const sortedAtOnce = 8;
 /** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
 export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
   const total = await countRows(rows);
-  const { engine, drop } = scoped(rows.engine);
-  // Every column is asked for by itself: a wide text file would be read as often.
-  const sample = await materialised({ ...(await spread(rows, total, sampleRows)), engine }, "reference");
-  const all = total <= sampleRows ? sample : rows;
-  const columns = await sketchesOf(all, sample, columnsOf(model));
-  const answers = await answersOf(model, all, total, run);
-  await drop();
-  return { rows: total, columns, answers };
+  const sample = await spread(rows, total, sampleRows);
+  const columns = await sketchesOf(rows, sample, columnsOf(model));
+  return { rows: total, columns, answers: await answersOf(model, rows, total, run) };
 }
 
-/** The columns whose distribution matters: features, the target, items and ratings. */
+/** The columns whose distribution matters: features but instants, which never come back, the target, items and ratings. */
 export function columnsOf({ card }: Pick<Model, "card">): { name: string; type: string }[] {
   const roles = (["item", "rating"] as const).flatMap((role) =>
     card.roles[role] === undefined ? [] : [{ name: card.roles[role], type: card.role_types[role] ?? "" }],
   );
-  return [...card.features, ...(card.target ? [card.target] : []), ...roles];
+  const instants = (card.readings ?? []).filter(({ parts }) => parts).map(({ column }) => column);
+  const features = card.features.filter(({ name }) => !instants.includes(name));
+  return [...features, ...(card.target ? [card.target] : []), ...roles];
 }
 
 /** The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user. */

@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { plainNearest, sharedNearest } from "../kernels/similarity.js";
 import { readInteractions } from "./interactions.js";
@@ -48,9 +49,8 @@ export default defineLearner({
       likeness: {
         form: "ratio" as const,
         left: new Float32Array(byItem.rows).fill(1),
-        right: Float32Array.from(
-          { length: byItem.rows },
-          (_, item) => Math.max(1, byItem.starts[item + 1] - byItem.starts[item]) ** beta,
+        right: Float32Array.from({ length: byItem.rows }, (_, item) =>
+          power(Math.max(1, byItem.starts[item + 1] - byItem.starts[item]), beta),
         ),
         shared: 0,
         shrink: 0,
@@ -72,7 +72,7 @@ function steps(matrix: Csr, alpha: number): Csr {
     let sum = 0;
     for (let p = starts[r]; p < starts[r + 1]; p++) sum += matrix.values ? matrix.values[p] : 1;
     for (let p = starts[r]; p < starts[r + 1]; p++)
-      values[p] = ((matrix.values ? matrix.values[p] : 1) / sum) ** alpha;
+      values[p] = power((matrix.values ? matrix.values[p] : 1) / sum, alpha);
   }
   return { ...matrix, values };
 }

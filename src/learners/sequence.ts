@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { Run } from "../engine/run.js";
 import { placeOf, transposed, type Csr } from "../kernels/csr.js";
 import { topK } from "../kernels/top-k.js";
@@ -103,7 +104,7 @@ async function followersOf(
     starts: Int32Array.from({ length: items.length + 1 }, (_, p) => p),
     columns: items,
   });
-  const weight = Float64Array.from({ length: window + 1 }, (_, d) => (d === 0 ? 0 : d ** -decay));
+  const weight = Float64Array.from({ length: window + 1 }, (_, d) => (d === 0 ? 0 : power(d, -decay)));
   const sums = new Float64Array(count);
   const touched = new Int32Array(count);
   const scores = new Float64Array(count);

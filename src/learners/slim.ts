@@ -51,10 +51,7 @@ export default defineLearner({
     const matrix = withoutZeros(interactions.matrix);
     const problem = { matrix, l2: lambda, l1, k, tolerance, epochs };
     run.progress.stage("slim: weights");
-    const kernel = await run.pool.kernel(
-      "slim",
-      16 * matrix.columns.length + sharedSlimBytes(matrix.cols, Math.min(k, matrix.cols), run.pool.threads),
-    );
+    const kernel = await run.pool.kernel("slim", sharedSlimBytes(problem, run.pool.threads));
     const weights = kernel ? sharedSlim(kernel, problem) : plainSlim(problem);
     run.progress.done();
     // By the item that speaks, as scoring reads them.

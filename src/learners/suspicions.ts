@@ -6,6 +6,7 @@ import { ident, literal } from "../engine/sql.js";
 import { columnNamed, findColumn, isNumeric, kindOf, rowColumn, type Relation } from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import type { TrainingData } from "./learner.js";
+import { differs } from "./readings.js";
 
 /** Rows that features are looked at in, evenly spaced. */
 const sampled = 20_000;
@@ -53,7 +54,7 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
     const column = { name: `f${i}`, type: field.type };
     const shape = shapes[i];
     if (shape.most >= constant * shape.rows) flat.push(field.name);
-    else if (isId(field, shape)) ids.push(field.name);
+    else if (isId(field, shape) && (await differs(relation, field.name))) ids.push(field.name);
     else if (positive !== undefined && task === "classification") {
       const auc = await aucAlone(sample, column, shape, { engine });
       if (auc >= tooGood)

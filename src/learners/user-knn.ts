@@ -1,9 +1,11 @@
 import type { Csr } from "../kernels/csr.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, type Fitted } from "./learner.js";
-import { nearestRows, nearnessParams } from "./nearness.js";
+import { nearestOfOthers, nearestRows, nearnessParams } from "./nearness.js";
 import { loadNeighbours } from "./neighbour-model.js";
+import type { ParamsOf } from "./params.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recommendations.js";
+import type { Scorer } from "./scorer.js";
 
 /**
  * What users like this one had: a score is the sum of the similarities of the `k` nearest users that had
@@ -14,7 +16,7 @@ import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "./recom
 export default defineLearner({
   name: "user-knn",
   task: "recommendation",
-  summary: "what the users like this one had; for many items and users with a history",
+  summary: "what the users like this one had; newcomers by the users like them",
   source:
     "Sarwar, Karypis, Konstan & Riedl (2000), Analysis of Recommendation Algorithms for E-Commerce, ACM EC, section 3.2; shrinkage: Dacrema et al. (2021), ACM TOIS 39(2)",
   roles: { user: "required", item: "required", rating: "optional" },
@@ -25,32 +27,39 @@ export default defineLearner({
     run.progress.stage("user-knn: similarities");
     const nearest = await nearestRows(interactions.matrix, params, run);
     run.progress.done();
-    return fitted(catalogueOf(data, interactions), nearest);
+    return fitted(catalogueOf(data, interactions), nearest, params);
   },
   load(folder) {
     const catalogue = loadCatalogue(folder);
-    return fitted(catalogue, loadNeighbours(folder, catalogue.users.length));
+    const nearness = folder.card.params as unknown as ParamsOf<typeof nearnessParams>;
+    return fitted(catalogue, loadNeighbours(folder, catalogue.users.length), nearness);
   },
 });
 
 /** @param nearest row u holds the users nearest to u, with their similarity */
-function fitted(catalogue: Catalogue, nearest: Csr): Fitted {
+function fitted(catalogue: Catalogue, nearest: Csr, nearness: ParamsOf<typeof nearnessParams>): Fitted {
   const { seen } = catalogue;
-  return recommender(
-    catalogue,
-    (user, into) => {
+  const add = (other: number, similarity: number, into: Float64Array): void => {
+    for (let p = seen.starts[other]; p < seen.starts[other + 1]; p++)
+      into[seen.columns[p]] += similarity * (seen.values ? seen.values[p] : 1);
+  };
+  let others: ReturnType<typeof nearestOfOthers> | undefined;
+  const scorer: Scorer = {
+    user(user, into) {
       into.fill(0);
-      for (let q = nearest.starts[user]; q < nearest.starts[user + 1]; q++) {
-        const other = nearest.columns[q];
-        const similarity = nearest.values![q];
-        for (let p = seen.starts[other]; p < seen.starts[other + 1]; p++)
-          into[seen.columns[p]] += similarity * (seen.values ? seen.values[p] : 1);
-      }
+      for (let q = nearest.starts[user]; q < nearest.starts[user + 1]; q++)
+        add(nearest.columns[q], nearest.values![q], into);
     },
-    (folder) => {
-      folder.array("neighbour-starts", nearest.starts);
-      folder.array("neighbour-columns", nearest.columns);
-      folder.array("neighbour-values", nearest.values!);
+    profile({ user, items, values }, into) {
+      others ??= nearestOfOthers(seen, nearness);
+      into.fill(0);
+      // Somebody who came back is no neighbour of their own.
+      for (const { row, similarity } of others(items, values)) if (row !== user) add(row, similarity, into);
     },
-  );
+  };
+  return recommender(catalogue, scorer, (folder) => {
+    folder.array("neighbour-starts", nearest.starts);
+    folder.array("neighbour-columns", nearest.columns);
+    folder.array("neighbour-values", nearest.values!);
+  });
 }

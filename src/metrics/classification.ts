@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import type { CostMatrix } from "./cost.js";
 import { byFallingScore, ratio, taken, type Measure, type MetricInfo } from "./metric.js";
 
@@ -379,5 +380,5 @@ function matthewsCorrelation(right: Float64Array, actual: Float64Array, chosen: 
   }
   const spread = (total * total - actualSquares) * (total * total - chosenSquares);
   // One class only leaves a spread of rounding size when weights are no integers.
-  return spread <= 1e-14 * total ** 4 ? NaN : (hits * total - both) / Math.sqrt(spread);
+  return spread <= 1e-14 * power(total, 4) ? NaN : (hits * total - both) / Math.sqrt(spread);
 }

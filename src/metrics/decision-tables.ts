@@ -1,4 +1,5 @@
 import type { ClassificationRows } from "./classification.js";
+import { curvesOf, type Curves } from "./curves.js";
 import { byFallingScore, ratio } from "./metric.js";
 
 /** Weights of the rows by truth and decision. */
@@ -39,6 +40,8 @@ export interface DecisionTables {
   confusion: Confusion;
   gains: GainsRow[];
   calibration: CalibrationRow[];
+  /** Absent where one class is. */
+  curves?: Curves;
 }
 
 /** Tables of a binary classifier beside its metrics: decisions, gains by tenths, calibration in ten bins of equal width. */
@@ -50,6 +53,7 @@ export function decisionTables(data: ClassificationRows, weights?: Float64Array)
     confusion: confusionOf(data, positive, weightOf),
     gains: gainsOf(score, data.truth, positive, weightOf),
     calibration: calibrationOf(score, data.truth, positive, weightOf),
+    curves: curvesOf(data, weights),
   };
 }
 

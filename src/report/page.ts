@@ -1,8 +1,13 @@
-import type { Chart } from "./charts.js";
+import type { Chart } from "./charts/chart.js";
+import type { Graph } from "./charts/graph.js";
 
-/** A report before it is HTML or Markdown: both are made from this and say the same. */
+/** A report before it is HTML, Markdown or JSON: all are made from this and say the same. */
 export interface Page {
+  /** The language of its texts, as HTML has it. */
+  lang: string;
   title: string;
+  /** What the page is about, in one line: the run, when it began. */
+  subtitle?: string;
   sections: Section[];
   /** The files that it was made from. */
   sources: Source[];
@@ -17,12 +22,28 @@ export interface Source {
 
 export interface Section {
   title: string;
-  /** The file or stage that it is about. */
+  /** The file or stage that it is about; empty for what is about all of them. */
   about: string;
   parts: Part[];
 }
 
-export type Part = Pairs | Figure | TablePart | Note | Heading;
+export type Part = Facts | Pairs | Figures | TablePart | Note | Heading | Code | Lineage;
+
+/** What matters most, the weightiest first: a figure in large type with the sentence that says what it means. */
+export interface Facts {
+  kind: "facts";
+  rows: Fact[];
+}
+
+export interface Fact {
+  /** "89.5 %", "357". */
+  figure: string;
+  /** What it is, in two or three words. */
+  label: string;
+  /** In plain words, with the interval and what it is compared with. */
+  text: string;
+  tone?: "good" | "bad";
+}
 
 export interface Heading {
   kind: "heading";
@@ -35,9 +56,10 @@ export interface Note {
   tone?: "plain" | "warning";
 }
 
-/** A handful of headline figures. */
+/** A handful of headline figures; with a caption, settings in small type. */
 export interface Pairs {
   kind: "pairs";
+  caption?: string;
   rows: [name: string, value: Cell][];
 }
 
@@ -48,14 +70,40 @@ export interface TablePart {
   rows: Cell[][];
 }
 
+/** Lines to type into a shell. */
+export interface Code {
+  kind: "code";
+  caption: string;
+  lines: string[];
+}
+
+/** Charts that stand side by side where there is room. */
+export interface Figures {
+  kind: "figures";
+  figures: Figure[];
+}
+
 /** A chart with the numbers behind it: Markdown shows the numbers, HTML the chart with the numbers folded away. */
 export interface Figure {
-  kind: "figure";
   caption: string;
   /** What the chart shows, for those who cannot see it. */
   alt: string;
   chart: Chart;
   data: { head: string[]; rows: Cell[][] };
+}
+
+/** What was made from what, as a graph and as a table. */
+export interface Lineage {
+  kind: "lineage";
+  caption: string;
+  alt: string;
+  graph: Graph;
+  data: { head: string[]; rows: Cell[][] };
+}
+
+/** One chart across the page. */
+export function figure(about: Figure): Figures {
+  return { kind: "figures", figures: [about] };
 }
 
 /** A value of a table; `Bars` is a small histogram, `Share` a part of a whole (0 to 1). */

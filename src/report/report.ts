@@ -1,116 +1,172 @@
-import { profileOf } from "../clean/profile.js";
+import { basename } from "node:path";
 import { ShopaiError } from "../core/errors.js";
+import { durationText } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
-import type { Relation } from "../table/relation.js";
-import { readInputs, type Content, type Input } from "./inputs.js";
-import type { Cell, Page, Part, Section } from "./page.js";
-import { cleaningParts, rejectParts } from "./sections/cleaning.js";
-import { forecastParts } from "./sections/forecast.js";
-import { backtestParts, metricsParts } from "./sections/metrics.js";
-import { modelParts } from "./sections/model.js";
-import { mostColumns, qualityParts } from "./sections/quality.js";
-import { recommendationParts } from "./sections/recommendations.js";
+import { inputsOf, outputOf, resultOf } from "./inputs.js";
+import { lineageSection, stepsOf } from "./lineage.js";
+import { catalogues, tags, type Language, type Messages } from "./messages/messages.js";
+import { numberText } from "./numbers.js";
+import type { Page, Part, Section } from "./page.js";
+import type { RunFacts, Spell } from "./run-facts.js";
+import { sections } from "./sections/listing.js";
+import { table } from "./sections/quality.js";
+import type { Found, Making, SectionKind, WeightedFact } from "./sections/section.js";
 
-/** Titles of sections, in the order in which they stand: data first, then what was made of it. */
-const titles: Record<Content["kind"], string> = {
-  cleaning: "Cleaning",
-  rejects: "Refused rows",
-  table: "Data quality",
-  profile: "Data quality",
-  model: "Model",
-  metrics: "Evaluation",
-  backtest: "Backtest",
-  forecasts: "Forecasts",
-  recommendations: "Recommendations",
-  result: "Results",
-};
-const order = Object.keys(titles);
+export interface ReportAsk {
+  /** Default: the name of the run, or "Report". */
+  title?: string;
+  language?: Language;
+  /** How a recorded command is typed. */
+  spell?: Spell;
+}
+
+/** Figures of the summary. */
+const mostFacts = 9;
+/** Tables by themselves are news only where little else is. */
+const fewFacts = 3;
 
 /**
- * Gathers results into a page: every input gets the section of its kind.
+ * Gathers results into a page: every input gets the section of its kind, the summary what matters most of
+ * all of them, and at the end stands how it was made.
  *
- * @param paths tables, model folders, JSON results, folders of results, names of pipelines
- * @throws ShopaiError "data" for an input of no known kind
+ * @param given tables, model folders, JSON results, folders of results by their paths, and runs of pipelines
+ * @throws ShopaiError "data" for an input of no known kind, or when there is nothing to show
  */
-export async function reportOf(paths: readonly string[], title: string, run: Run): Promise<Page> {
+export async function reportOf(
+  given: readonly (string | RunFacts)[],
+  { title, language = "en", spell }: ReportAsk,
+  run: Run,
+): Promise<Page> {
+  const say = catalogues[language];
   run.progress.stage("reading");
-  const inputs = await readInputs(await run.engine(), paths, run.signal);
+  const { inputs, raw } = await gathered(given, say, run);
   run.progress.done(`${inputs.length} inputs`);
+  const runs = given.filter((one) => typeof one !== "string");
   if (inputs.length === 0)
     throw new ShopaiError("data", "there is nothing to report", {
-      where: paths.join(" "),
+      where: given.map((one) => (typeof one === "string" ? one : one.pipeline)).join(" "),
       try: "shopai run, or shopai inspect",
     });
+  const of = <T>(kind: SectionKind<T>): Found<T>[] =>
+    inputs.filter((input) => input.section === kind) as Found<T>[];
+  const making: Making = { run, say, of, raw };
   const sorted = inputs
     .map((input, i) => ({ input, i }))
-    .sort((a, b) => order.indexOf(a.input.kind) - order.indexOf(b.input.kind) || a.i - b.i)
+    .sort((a, b) => sections.indexOf(a.input.section) - sections.indexOf(b.input.section) || a.i - b.i)
     .map(({ input }) => input);
-  const sections: Section[] = [];
+  const facts: (WeightedFact & { from: string })[] = [];
+  const made: Section[] = [];
   for (const input of sorted) {
     run.signal.throwIfAborted();
-    sections.push({ title: titles[input.kind], about: input.name, parts: await partsOf(input, inputs, run) });
+    const { section, name } = input;
+    const several = of(section).length > 1 && section !== table;
+    for (const fact of (await section.facts?.(input, making)) ?? [])
+      facts.push({
+        ...fact,
+        label: several ? `${fact.label}: ${basename(name)}` : fact.label,
+        from: section.name,
+      });
+    const parts = await section.parts(input, making);
+    made.push({ title: say.titles[section.name], about: name, parts });
   }
-  return { title, sections, sources: inputs.flatMap((input) => input.sources) };
-}
-
-async function partsOf(input: Input, all: readonly Input[], run: Run): Promise<Part[]> {
-  switch (input.kind) {
-    case "cleaning":
-      return cleaningParts(input.result);
-    case "rejects":
-      return rejectParts(input.relation);
-    case "table":
-      return tableParts(input.relation, run);
-    case "profile":
-      return qualityParts(input.profile);
-    case "model":
-      return modelParts(input.card, input.folder);
-    case "metrics":
-      return metricsParts(input.result);
-    case "backtest":
-      return backtestParts(input.result);
-    case "forecasts":
-      return forecastParts(
-        input.relation,
-        input.columns,
-        all.flatMap((other) => (other.kind === "table" ? [other.relation] : [])),
-      );
-    case "recommendations":
-      return recommendationParts(input.relation);
-    case "result":
-      return resultParts(input.result);
-  }
-}
-
-async function tableParts(relation: Relation, run: Run): Promise<Part[]> {
-  const first = { ...relation, schema: relation.schema.slice(0, mostColumns) };
-  return qualityParts(await profileOf(first, run.progress), relation.schema.length);
-}
-
-/** Any other result: its figures, and what is nested in it as tables. */
-function resultParts(result: Record<string, unknown>): Part[] {
-  const plain = Object.entries(result).filter(([, value]) => value !== null && typeof value !== "object") as [
-    string,
-    Cell,
-  ][];
-  const tables = Object.entries(result).filter((entry): entry is [string, Record<string, unknown>] => {
-    const value = entry[1];
-    return (
-      typeof value === "object" &&
-      value !== null &&
-      Object.values(value).some((inner) => typeof inner !== "object")
-    );
-  });
-  return [
-    ...(plain.length > 0 ? [{ kind: "pairs" as const, rows: plain }] : []),
-    ...tables.map(([name, value]) => ({
-      kind: "table" as const,
-      caption: name,
-      head: Array.isArray(value) ? ["", "value"] : ["name", "value"],
-      rows: Object.entries(value)
-        .filter(([, inner]) => typeof inner !== "object")
-        .slice(0, 50)
-        .map(([key, inner]): Cell[] => [Array.isArray(value) ? Number(key) + 1 : key, inner as Cell]),
-    })),
+  const steps = [
+    ...runs.flatMap((one) => one.stages),
+    ...(await stepsOf(
+      inputs.filter(({ name }) => given.includes(name)),
+      spell,
+    )),
   ];
+  const lineage = lineageSection(steps, runs, say);
+  return {
+    lang: tags[language],
+    title: title ?? (runs.length === 1 ? runs[0].pipeline : say.page.title),
+    subtitle: runs.map((one) => subtitleOf(one, say)).find((text) => text !== undefined),
+    sections: [
+      summaryOf(facts, say),
+      ...runs.flatMap((one) => runSection(one, say)),
+      ...made,
+      ...(lineage ? [lineage] : []),
+    ],
+    sources: inputs.flatMap((input) => input.sources),
+  };
+}
+
+/** All that was named, and all that the named runs left: of a stage its outputs, and its result where no output says the same. */
+async function gathered(
+  given: readonly (string | RunFacts)[],
+  say: Messages,
+  run: Run,
+): Promise<{ inputs: Found[]; raw: Map<string, string[]> }> {
+  const engine = await run.engine();
+  const inputs: Found[] = [];
+  const raw = new Map<string, string[]>();
+  for (const one of given) {
+    if (typeof one === "string") {
+      inputs.push(...(await inputsOf(engine, one, say, run.signal)));
+      continue;
+    }
+    for (const stage of one.stages) {
+      if (stage.command === "report") continue;
+      const outputs: Found[] = [];
+      for (const path of stage.writes) {
+        const output = await outputOf(engine, path, say, run.signal);
+        if (output) outputs.push(output);
+        if (stage.raw) raw.set(path, stage.raw);
+      }
+      const found = stage.result === undefined ? undefined : await resultOf(stage.result, say);
+      const says = (other: Found): boolean => other.section === found?.section;
+      if (found && found.section.name !== "result" && !outputs.some(says)) inputs.push(found);
+      else if (found && outputs.length === 0) inputs.push(found);
+      inputs.push(...outputs);
+    }
+  }
+  return { inputs, raw };
+}
+
+function summaryOf(facts: readonly (WeightedFact & { from: string })[], say: Messages): Section {
+  const sorted = facts
+    .map((fact, i) => ({ fact, i }))
+    .sort((a, b) => a.fact.weight - b.fact.weight || a.i - b.i);
+  const telling = sorted.filter(({ fact }) => fact.from !== "table" && fact.from !== "profile");
+  const chosen = (telling.length >= fewFacts ? telling : sorted).slice(0, mostFacts);
+  const rows = chosen.map(({ fact: { figure, label, text, tone } }) => ({ figure, label, text, tone }));
+  const parts: Part[] =
+    rows.length > 0 ? [{ kind: "facts", rows }] : [{ kind: "note", text: say.summary.none }];
+  return { title: say.titles.summary, about: "", parts };
+}
+
+function subtitleOf({ pipeline, last }: RunFacts, say: Messages): string | undefined {
+  if (!last) return undefined;
+  const began = last.began.slice(0, 16).replace("T", " ");
+  return say.run.subtitle(pipeline, numberText(last.run), began, durationText(last.seconds));
+}
+
+/** Which stages ran, which did not, and why. */
+function runSection({ pipeline, last, stages }: RunFacts, say: Messages): Section[] {
+  const words = say.run;
+  const parts: Part[] = [];
+  if (!last) parts.push({ kind: "note", tone: "warning", text: words.unfinished });
+  else if (last.error !== undefined)
+    parts.push({ kind: "note", tone: "warning", text: words.failed(last.error) });
+  parts.push({
+    kind: "table",
+    caption: words.stages,
+    head: words.head,
+    rows: stages.map(({ name, command, status, seconds, why }) => [
+      name,
+      command,
+      status === undefined ? "" : (words.status[status] ?? status),
+      seconds?.toFixed(1) ?? "",
+      (why ?? []).slice(0, 3).join("; "),
+    ]),
+  });
+  const params = Object.entries(last?.params ?? {});
+  if (params.length > 0)
+    parts.push({
+      kind: "table",
+      caption: words.params,
+      head: [words.parameter, say.page.value],
+      rows: params.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+    });
+  return [{ title: say.titles.run, about: pipeline, parts }];
 }

@@ -58,12 +58,14 @@ async function reading<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (cause instanceof BrokenImage || cause instanceof ShopaiError) throw cause;
-    const message = String((cause as Error).message).split("\n")[0];
-    const plain = /missing/.test(message)
-      ? "no such file"
-      : /unsupported image format/.test(message)
-        ? "no image"
-        : message.replace(/^Vips\w+: /, "");
-    throw new BrokenImage(plain, { cause });
+    throw new BrokenImage(reasonOf(String((cause as Error).message)), { cause });
   }
+}
+
+/** In words of ours: which of several messages libvips gives for damaged data depends on its threads. */
+function reasonOf(message: string): string {
+  if (/file is missing/.test(message)) return "no such file";
+  if (/unsupported image format/.test(message)) return "no image";
+  if (/pixel limit/.test(message)) return "more than 268 million pixels";
+  return "damaged or cut off";
 }

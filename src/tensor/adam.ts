@@ -1,3 +1,4 @@
+import { power } from "../core/power.js";
 import { tf, type Tensor } from "./tf.js";
 import type { Weights } from "./weights.js";
 import { ownHeap } from "./wasm-kernels.js";
@@ -103,7 +104,7 @@ export class Adam {
   }
 
   #corrections(): [number, number] {
-    return [1 / (1 - beta1 ** this.#steps), 1 / (1 - beta2 ** this.#steps)];
+    return [1 / (1 - power(beta1, this.#steps)), 1 / (1 - power(beta2, this.#steps))];
   }
 
   /** Everything that the next step depends on, for a checkpoint. */

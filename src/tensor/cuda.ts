@@ -1,6 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Device } from "../engine/device.js";
 import { startNative } from "./native.js";
+import { nvidiaDriver, tooOld } from "./nvidia-driver.js";
 import { tf } from "./tf.js";
 
 /**
@@ -18,8 +19,12 @@ export async function startCuda(): Promise<Device> {
   // The library loads without a GPU as well, and then computes on the CPU.
   const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
   if (!isUsingGpuDevice)
-    throw new ShopaiError("engine", "TensorFlow found no CUDA device and would compute on the CPU", {
-      try: "CUDA 11.2 and cuDNN 8 on LD_LIBRARY_PATH (shopai doctor tells more), or --device webgpu",
-    });
+    throw new ShopaiError(
+      "engine",
+      tooOld("cuda", nvidiaDriver()) ?? "TensorFlow found no CUDA device and would compute on the CPU",
+      {
+        try: "a driver of NVIDIA from 450.80 on, CUDA 11.2 and cuDNN 8 on LD_LIBRARY_PATH (shopai doctor tells more), or --device webgpu",
+      },
+    );
   return device;
 }

@@ -19,7 +19,7 @@ export interface Speed {
 export async function measureSpeed({ name, software }: Pick<Device, "name" | "software">): Promise<Speed> {
   const side = software ? 256 : name === "cpu" ? 1024 : 2048;
   return {
-    matmul_gflops: rounded(((await matmulRate(side)) * 2 * side ** 3) / 1e9),
+    matmul_gflops: rounded(((await matmulRate(side)) * 2 * side * side * side) / 1e9),
     embedding_rows_per_s: rounded((await embeddingRate(software ? 2000 : 100_000)) * 4096),
     training_rows_per_s: rounded((await trainingRate()) * 1024),
   };

@@ -27,7 +27,7 @@ export function embed(table: Tensor, ids: Tensor): Tensor {
   return tf.gather(table, ids.flatten() as Tf.Tensor1D).reshape([...ids.shape, table.shape[1]!]);
 }
 
-/** Whether the element of an index is kept: the plain twin of `hashed` in heap-kernels.as.ts. */
+/** Whether the element of an index is kept: the plain twin of `hashed` in heap/layers.as.ts. */
 export function dropoutMask(length: number, rate: number, seed: number): Float32Array {
   const mask = new Float32Array(length);
   const dropped = droppedBelow(rate);

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { ShopaiError } from "../core/errors.js";
 import { looseTolerance, type Device } from "../engine/device.js";
+import { nvidiaDriver, tooOld } from "./nvidia-driver.js";
 import { tf, type Tf } from "./tf.js";
 
 /* The part of WebGPU that is used here: TypeScript declares it for browsers only. */
@@ -56,12 +57,16 @@ export async function startWebGpu(allowSoftware: boolean): Promise<Device> {
   const gpu = await dawn();
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter)
-    throw new ShopaiError("engine", "WebGPU finds no graphics adapter here", {
-      try:
-        process.platform === "linux"
-          ? "installing the driver of the GPU and libvulkan1, then shopai doctor"
-          : "installing the driver of the GPU, then shopai doctor",
-    });
+    throw new ShopaiError(
+      "engine",
+      tooOld("webgpu", nvidiaDriver()) ?? "WebGPU finds no graphics adapter here",
+      {
+        try:
+          process.platform === "linux"
+            ? "installing the driver of the GPU and libvulkan1, then shopai doctor"
+            : "installing the driver of the GPU, then shopai doctor",
+      },
+    );
   const { vendor, architecture, device: model, description, isFallbackAdapter } = adapter.info;
   const name =
     [model, vendor, architecture].find((text) => text && !/^0x/.test(text)) ?? "an adapter without a name";
@@ -137,4 +142,7 @@ function backendPackage(): { WebGPUBackend: new (device: GpuDevice, info: object
   }
 }
 
-const firstLine = (cause: unknown): string => String((cause as Error).message).split("\n")[0];
+const firstLine = (cause: unknown): string =>
+  String((cause as Error).message)
+    .split("\n")[0]
+    .replace(/ imported from .*/, "");

@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { sparkline, unicodeTerminal } from "../../src/cli/sparkline.js";
-import { displayWidth, tableText } from "../../src/cli/table.js";
+import { bar, sparkline, unicodeTerminal, whisker } from "../../src/cli/sparkline.js";
+import { tableText } from "../../src/cli/table.js";
 import { blockText, cellText, jsonText } from "../../src/cli/terminal.js";
+import { displayWidth, fitted } from "../../src/cli/width.js";
 import { rateText } from "../../src/cli/progress.js";
 import { binary, root, runCli } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
@@ -40,6 +41,46 @@ test.each([
   ["a\nb\u001b[31mred", "a\\nb\\x1b[31mred"],
 ])("the cell %s is shown as %s", (cell, text) => {
   expect(cellText(cell)).toBe(text);
+});
+
+test("lines are broken between words, under the second column where there is one, and lose no letter", () => {
+  expect(fitted("  auc    area under the ROC curve, 0..1", 24)).toBe(
+    "  auc    area under the\n         ROC curve, 0..1",
+  );
+  expect(fitted("warning: three words more", 15)).toBe("warning: three\n  words more");
+  expect(fitted("每个学习器的参数说明见下", 10)).toBe("每个学习器\n  的参数说\n  明见下");
+  expect(fitted("  $ shopai clean orders.csv -o t.parquet", 10)).toBe(
+    "  $ shopai clean orders.csv -o t.parquet",
+  );
+  const word = fc
+    .string({ minLength: 1, maxLength: 12, unit: "grapheme" })
+    .map((text) => text.replace(/[\s$]|\p{C}/gu, "x"));
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1 }), fc.integer({ min: 30, max: 80 }), (words, width) => {
+      const text = fitted(words.join(" "), width);
+      for (const line of text.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+      expect(text.replace(/\s/g, "")).toBe(words.join(""));
+    }),
+  );
+  expect(fitted("a b", Infinity)).toBe("a b");
+});
+
+test("names of pairs are padded by their width, Chinese ones too, and long values go on under the first", () => {
+  const rows: [string, string][] = [
+    ["订单", "x"],
+    ["rows", "one two three four"],
+  ];
+  expect(blockText({ kind: "pairs", rows }, { colour: false, width: 18 })).toBe(
+    "  订单  x\n  rows  one two\n        three four\n",
+  );
+});
+
+test("bars and whiskers show shares, also without Unicode", () => {
+  expect(bar(0.5, 8, undefined, true)).toBe("████");
+  expect(bar(0.3125, 8, 0.75, true)).toBe("██▌   │");
+  expect(bar(1.5, 4, undefined, false)).toBe("####");
+  expect(whisker(0.5, [0.25, 0.76], 8, true)).toBe("  ├─●─┤");
+  expect(whisker(0, [0, 1], 4, false)).toBe("o--]");
 });
 
 describe("tables", () => {

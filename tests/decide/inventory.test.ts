@@ -105,6 +105,29 @@ describe("decide inventory", () => {
     expect([a.order_on, Number(a.demand)]).toEqual(["2024-03-04", expect.closeTo(10 * (3 + 4 + 7), 9)]);
   });
 
+  test("a lead time of 0: what is ordered is there for the demand of its day", async () => {
+    await decide("--param", "lead_time=0", "--service", "0.95", "--policy", "base-stock");
+    const [, , c] = orders();
+    expect(c.order_units).toBe("0.0");
+    writeFileSync(at("now.csv"), "sku,on_hand,lead_time\na,0,0\nb,0,0\nc,0,0\n");
+    const ran = await runCli([
+      ...[
+        "decide",
+        "inventory",
+        at("forecast.csv"),
+        at("now.csv"),
+        "-o",
+        at("orders.csv"),
+        "--service",
+        "0.95",
+      ],
+    ]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const [a] = orders();
+    expect(Number(a.demand)).toBeCloseTo(10, 9);
+    expect(Number(a.service)).toBeGreaterThan(0);
+  });
+
   test("perishables are held down to what can be sold", async () => {
     await decide("--param", "lead_time=4", "--param", "shelf_life=2", "--service", "0.999");
     const [a] = orders();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import { calibrate, normalQuantile } from "../../src/forecast/intervals.js";
-import { rollingWindows } from "../../src/forecast/backtest.js";
+import { calibrations, rollingWindows } from "../../src/forecast/backtest.js";
 import type { SeriesSet } from "../../src/forecast/series.js";
 import { errorScales, ScoreTotals, overallWeightedAverage } from "../../src/metrics/forecast.js";
 
@@ -40,6 +40,35 @@ describe("calibration", () => {
     const early = Float64Array.from({ length: 50 }, (_, i) => i + 1);
     expect(calibrate([early], [80]).multiples(1, 80).low).toBe(0);
   });
+});
+
+test("where all series err alike at an origin, intervals are widened for one that nobody has seen, else hardly", () => {
+  const rng = seededRng(3, "origins");
+  const [series, length] = [30, 7];
+  const starts = Int32Array.from({ length: series + 1 }, (_, s) => s * length);
+  const forecasts = { mean: new Float64Array(4 * series), spread: new Float64Array(4 * series).fill(1) };
+  /** Share of the errors of a new origin inside the 80 % interval, and the mean width, over many panels. */
+  const covered = (shared: number): { share: number; width: number } => {
+    let [inside, width] = [0, 0];
+    for (let panel = 0; panel < 150; panel++) {
+      const shocks = Array.from({ length: length + 1 }, () => shared * rng.normal());
+      const error = (t: number): number => shocks[t] + Math.sqrt(1 - shared ** 2) * rng.normal();
+      const values = Float64Array.from({ length: series * length }, (_, i) => error(i % length));
+      const set = { count: series, starts, values } as SeriesSet;
+      const { whole } = calibrations(set, rollingWindows(set, 1, 1, 4), forecasts, [80]);
+      const { low, high } = whole.multiples(1, 80);
+      width += (high - low) / 150;
+      const fresh = Array.from({ length: series }, () => error(length));
+      inside += fresh.filter((one) => one >= low && one <= high).length / series / 150;
+    }
+    return { share: inside, width };
+  };
+  // The pool alone would hold about 70 % of the first: four origins say little of a fifth.
+  const alike = covered(0.8);
+  expect(alike.share).toBeGreaterThan(0.76);
+  const alone = covered(0);
+  expect(Math.abs(alone.share - 0.8)).toBeLessThan(0.05);
+  expect(alone.width).toBeLessThan(1.15 * 2.563);
 });
 
 test.each([

@@ -122,7 +122,12 @@ test("mean, std and histogram agree with plain arithmetic", async () => {
 
 test("the profile is the same for any number of threads", async () => {
   const sql = `SELECT 0 AS ${fileColumn}, i AS ${rowColumn}, sin(i) * 1e6 AS x, (i * 7919) % 1000 AS g, md5(i::VARCHAR) AS t FROM range(200000) AS r(i)`;
-  const limits = { countedDistinct: 50_000, exactQuantileRows: 100_000, sampleRows: 20_000 };
+  const limits = {
+    countedDistinct: 50_000,
+    exactQuantileRows: 100_000,
+    sampleRows: 20_000,
+    countedHashes: 20_000,
+  };
   const profiles = [];
   for (const threads of [1, 2, 4]) {
     const engine = await openDuckDb({ threads, memory: 1e9 });
@@ -136,6 +141,7 @@ test("the profile is the same for any number of threads", async () => {
   expect(Math.abs(sampled!.rows - 20_000)).toBeLessThan(200);
   expect(columns[1]).toMatchObject({ distinct: 1000, distinct_exact: true });
   expect(columns[2]).toMatchObject({ distinct_exact: false });
+  expect(Math.abs(columns[2].distinct / 200_000 - 1)).toBeLessThan(0.01);
   expect(columns[2].top).toBeUndefined();
   // A quantile from a twentieth of the rows: within half a percent of the range.
   expect(Math.abs((columns[0].quantiles!.p75 as number) - 1e6 * Math.SQRT1_2)).toBeLessThan(1e4);

@@ -1,17 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import type { SharedKernel } from "../../src/engine/pool.js";
 import { afterAll, describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import { plainAls, sharedAls, type AlsProblem, type AlsSolver } from "../../src/kernels/als.js";
 import { plainBpr, sharedBpr } from "../../src/kernels/bpr.js";
 import { rowStarts, transposed, type Csr } from "../../src/kernels/csr.js";
+import { sharedInverse, sharedInverseBytes } from "../../src/kernels/cholesky.js";
 import { openPool } from "../../src/kernels/pool.js";
 import { plainNearest, sharedNearest, type Likeness } from "../../src/kernels/similarity.js";
-import { plainSlim, sharedSlim } from "../../src/kernels/slim.js";
+import { plainSlim, sharedSlim, sharedSlimBytes } from "../../src/kernels/slim.js";
+import { factorTop, factorTopBytes, weightTop, weightTopBytes } from "../../src/kernels/top-rows.js";
 import { factorModel } from "../../src/learners/factor-model.js";
 import { listsOf } from "../../src/learners/list-batches.js";
-import { nearestRows, nearnessParams } from "../../src/learners/nearness.js";
+import { nearestOfOthers, nearestRows, nearnessParams } from "../../src/learners/nearness.js";
 import { neighbourModel } from "../../src/learners/neighbour-model.js";
 import type { Catalogue } from "../../src/learners/recommendations.js";
 import type { Scorer } from "../../src/learners/scorer.js";
@@ -218,6 +221,30 @@ describe("nearest rows", () => {
   });
 });
 
+test.each([
+  ["cosine", "none"],
+  ["asymmetric", "tf-idf"],
+  ["tversky", "bm25"],
+] as const)(
+  "%s with %s: a newcomer with the entries of a row has its neighbours, and that row",
+  async (similarity, weighting) => {
+    const matrix = matrixOf(8, 30, 40, 0.3);
+    const nearness = { similarity, weighting, k: 50, shrink: 2, alpha: 0.7, beta: 0.4 };
+    const rows = await nearestRows(matrix, nearness, run);
+    const others = nearestOfOthers(matrix, nearness);
+    for (const row of [0, 7, 29]) {
+      const [from, to] = [matrix.starts[row], matrix.starts[row + 1]];
+      const found = others(matrix.columns.subarray(from, to), matrix.values!.subarray(from, to));
+      expect(found[0].similarity).toBeGreaterThan(0);
+      const near = new Map(found.map((other) => [other.row, other.similarity]));
+      expect(near.delete(row)).toBe(true);
+      expect(near.size).toBe(rows.starts[row + 1] - rows.starts[row]);
+      for (let q = rows.starts[row]; q < rows.starts[row + 1]; q++)
+        expect(near.get(rows.columns[q])).toBeCloseTo(rows.values![q], 5);
+    }
+  },
+);
+
 describe("slim", () => {
   const problem = { matrix: matrixOf(5, 60, 40, 0.25), l2: 3, l1: 1, tolerance: 1e-9, epochs: 500 };
   test.each([12, 100])(
@@ -314,6 +341,38 @@ describe("lists by the kernel", () => {
     expect(plain[0][0]).toHaveLength(includeSeen ? 7 : 5);
     for (const pool of pools.slice(0, 2)) expect(await lists(scorer!, pool, includeSeen)).toEqual(plain);
   });
+});
+
+test("kernels take the memory that their formulas say, and no more", async () => {
+  const matrix = matrixOf(9, 200, 400, 0.1);
+  const { threads } = pools[2];
+  /** Whether the memory never had to grow. */
+  const enough = async (name: string, bytes: number, work: (kernel: SharedKernel) => unknown) => {
+    const kernel = (await pools[2].kernel(name, bytes))!;
+    const before = kernel.memory.buffer.byteLength;
+    await work({ ...kernel, close: () => undefined });
+    expect(kernel.memory.buffer.byteLength, name).toBe(before);
+    kernel.close();
+  };
+  await enough("cholesky", sharedInverseBytes(400, matrix.columns.length, 200, threads), (kernel) =>
+    sharedInverse(kernel, matrix, transposed(matrix), 5),
+  );
+  const slim = { matrix, l2: 3, l1: 1, k: 390, tolerance: 1e-4, epochs: 9 };
+  await enough("slim", sharedSlimBytes(slim, threads), (kernel) => sharedSlim(kernel, slim));
+  const problem = { seen: matrix, includeSeen: false, k: 10, tie: new Int32Array(400) };
+  const members = Int32Array.from({ length: 200 }, (_, user) => user);
+  const factors = {
+    width: 40,
+    users: new Float32Array(8000).fill(1),
+    items: new Float32Array(16_000).fill(1),
+  };
+  await enough("top-rows", factorTopBytes(factors, problem, threads), (kernel) =>
+    factorTop(kernel, factors, problem).of(members),
+  );
+  const weights = new Float32Array(160_000).fill(1);
+  await enough("top-rows", weightTopBytes(weights, problem, threads), (kernel) =>
+    weightTop(kernel, weights, problem).of(members),
+  );
 });
 
 interface Reference {

@@ -91,7 +91,7 @@ test("what gives the target away is warned of, whatever its shape", async () => 
     "a feature looks like an id, a value for every row: order (",
     "a feature has one value in nearly every row and can teach little: currency",
     "chargeback_at is later than at in 110 of 400 rows",
-    "left out, for their texts differ in nearly every row: email",
+    "left out, for they differ in nearly every row: email",
   ])
     expect(stderr).toContain(warning);
   expect(stderr).not.toContain("amount");
@@ -100,15 +100,15 @@ test("what gives the target away is warned of, whatever its shape", async () => 
 test("300 features of which 290 are empty, constants, and few numbers for a target", async () => {
   const wide = file(
     "wide.csv",
-    `${Array.from({ length: 300 }, (_, c) => `c${c}`).join(",")},same,y`,
-    (i) =>
-      `${Array.from({ length: 300 }, (_, c) => (c < 10 ? (i * (c + 3)) % 13 : "")).join(",")},1,${i % 3}`,
+    `${Array.from({ length: 300 }, (_, c) => `c${c}`).join(",")},y`,
+    (i) => `${Array.from({ length: 300 }, (_, c) => (c < 10 ? (i * (c + 3)) % 13 : "")).join(",")},${i % 3}`,
   );
   const done = await runCli(["train", "logistic", wide, "--target", "y", "-o", model, "--json"]);
-  expect([done.code, done.json<{ features: string[] }>().features.length]).toEqual([0, 301]);
+  expect([done.code, done.json<{ features: string[] }>().features.length]).toEqual([0, 300]);
   expect(done.stderr).toMatch(/one value in nearly every row and can teach little: c10, .* more/);
+  const same = file("same.csv", "same,y", (i) => `1,${i % 3}`);
   const constant = await runCli([
-    ...["train", "gbdt", wide, "--target", "y", "--features", "same", "-o", model, "--param", "trees=5"],
+    ...["train", "gbdt", same, "--target", "y", "-o", model, "--param", "trees=5"],
   ]);
   expect([constant.code, constant.stderr]).toEqual([0, expect.stringContaining("can teach little: same")]);
   expect(constant.stderr).toContain("if they are classes: --task classification");

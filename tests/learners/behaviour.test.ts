@@ -361,3 +361,33 @@ describe("features and targets", () => {
     expect((await refusal(trained("kmeans", await given({ spend: [1] }), { roles: {} }))).kind).toBe("data");
   });
 });
+
+test("with patience a learner trains as long as held-out items get better, then so long on all rows", async () => {
+  const engine = await run.engine();
+  const rows = Array.from({ length: 40 }, (_, user) =>
+    Array.from({ length: 20 }, (_, item) => ({ user, item })).filter(
+      ({ item }) => (item + user) % 2 === 0 && (item * 7 + user) % 5 > 0,
+    ),
+  ).flat();
+  const table = await relationFrom(engine, {
+    user: rows.map((row) => row.user),
+    item: rows.map((row) => row.item),
+  });
+  for (const name of ["als", "bpr", "fm"]) {
+    const train = async (params: Record<string, number>) =>
+      trainModel(
+        await learnerNamed(name),
+        table,
+        { roles: { user: "user", item: "item" }, params: { factors: 4, ...params } },
+        run,
+      );
+    const stopped = await train({ epochs: 30, patience: 2 });
+    const { epochs } = stopped.card.about as { epochs: number };
+    expect(stopped.card.about).toMatchObject({ "validation users": 40 });
+    expect(epochs).toBeLessThanOrEqual(30);
+    const asLong = await train({ epochs });
+    expect(await rowsOf(await stopped.predict(undefined, {}, run))).toEqual(
+      await rowsOf(await asLong.predict(undefined, {}, run)),
+    );
+  }
+});

@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { outOfFold } from "../../src/learners/cross-validation.js";
 import { dealt, foldRow, type FoldAsk } from "../../src/learners/folds.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import type { Relation } from "../../src/table/relation.js";
+import { root } from "../support/run-cli.js";
 import { testRun } from "../support/test-run.js";
 import { relationFrom, rowsOf } from "./rows.js";
 import { sampleAsk, sampleTable } from "./sample.js";
@@ -64,6 +67,60 @@ test("folds in the order of time learn from what is earlier than the gap; moment
     }
     expect(parts[3].train.length).toBeGreaterThan(parts[0].train.length);
   }
+});
+
+// scikit-learn; version and script stand in the file.
+const reference = JSON.parse(
+  readFileSync(join(root, "tests/parity/fixtures/folds-sklearn.json"), "utf8"),
+) as {
+  day: number[];
+  time: { gap: number; train: number[]; test: number[] }[];
+  label: string[];
+  stratified: number[][];
+};
+
+test("folds of a row a day are those of scikit-learn's TimeSeriesSplit, with and without a gap", async () => {
+  const start = Date.UTC(2024, 0, 1);
+  const rows = await relationFrom(
+    await run.engine(),
+    {
+      number: reference.day.map((_, i) => i),
+      at: reference.day.map((day) => new Date(start + day * 86_400_000).toISOString().slice(0, 10)),
+    },
+    { at: "DATE" },
+  );
+  const numbers = (part: Record<string, unknown>[]): number[] =>
+    part.map(({ number }) => Number(number)).sort((a, b) => a - b);
+  for (const gap of [0, 3]) {
+    const parts = await folds({ folds: 5, time: "at", gap: gap === 0 ? undefined : `${gap}d` }, rows);
+    const wanted = reference.time.filter((fold) => fold.gap === gap);
+    expect(parts.map(({ train, held }) => ({ gap, train: numbers(train), test: numbers(held) }))).toEqual(
+      wanted,
+    );
+  }
+});
+
+test("stratified folds hold as many rows of every class as scikit-learn's StratifiedKFold", async () => {
+  const rows = await relationFrom(await run.engine(), { label: reference.label });
+  const parts = await folds({ folds: 5, stratum: "label" }, rows);
+  const counts = ["a", "b", "c"].map((name) =>
+    parts.map(({ held }) => held.filter(({ label }) => label === name).length).sort((a, b) => a - b),
+  );
+  expect(counts).toEqual(reference.stratified);
+});
+
+test("folds within a fold hold none of the rows that it is measured on", async () => {
+  const outer = await dealt(table, { folds: 3, stratum: "bought" }, run);
+  for (const { train, held } of outer.folds) {
+    const measured = new Set((await rowsOf(held)).map((row) => row[foldRow]));
+    const own = `SELECT ${foldRow} AS place, * EXCLUDE (${foldRow}) FROM (${train.sql})`;
+    const schema = [...train.schema, { name: "place", type: "BIGINT" }];
+    const inner = await folds({ folds: 3, stratum: "bought" }, { ...train, sql: own, schema });
+    for (const part of inner)
+      for (const { place } of [...part.train, ...part.held]) expect(measured.has(place)).toBe(false);
+    expect(inner.reduce((sum, part) => sum + part.held.length, 0)).toBe(150 - measured.size);
+  }
+  await outer.drop();
 });
 
 test("what cannot be dealt is refused", async () => {

@@ -106,6 +106,10 @@ test("texts that differ in every row are left out with a word, unless they are n
   expect(run.warnings.at(-1)).toContain("differ in nearly every row: customer");
   expect((await read(columns, {}, true)).names).toEqual(["customer", "x"]);
   expect((await read({ customer: columns.customer })).names).toEqual(["customer"]);
+  const numbers = { policyNumber: rows, paymentNo: rows.map((i) => i % 9), amount: rows, casino: rows };
+  const types = Object.fromEntries(Object.keys(numbers).map((name) => [name, "BIGINT"]));
+  expect((await read(numbers, types)).names).toEqual(["paymentNo", "amount", "casino"]);
+  expect(run.warnings.at(-1)).toContain("differ in every row: policyNumber");
 });
 
 test("a model of dates and written numbers predicts, saved and by stream, and keeps columns as they were", async () => {

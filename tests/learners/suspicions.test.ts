@@ -61,15 +61,15 @@ test("ids and columns of one value are named, prices with many values are not", 
   const found = await said(
     await table(
       {
-        order_id: rows,
+        order: rows,
         version: rows.map((i) => (i === 3 ? 2 : 1)),
         empty: rows.map(() => null),
       },
-      { order_id: "BIGINT", version: "INTEGER" },
+      { order: "BIGINT", version: "INTEGER" },
     ),
   );
   expect(found).toEqual([
-    "a feature looks like an id, a value for every row: order_id (--features -order_id)",
+    "a feature looks like an id, a value for every row: order (--features -order)",
     expect.stringContaining("one value in nearly every row and can teach little: empty"),
   ]);
 });

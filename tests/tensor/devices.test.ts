@@ -6,6 +6,7 @@ import { seededRng } from "../../src/core/rng.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import { trainModel } from "../../src/learners/training.js";
 import { openTable } from "../../src/table/open.js";
+import { tooOld } from "../../src/tensor/nvidia-driver.js";
 import { tf } from "../../src/tensor/tf.js";
 import { startWebGpu } from "../../src/tensor/webgpu.js";
 import { runCli } from "../support/run-cli.js";
@@ -69,6 +70,19 @@ describe("a device that was named", () => {
     expect(code).toBe(5);
     expect(stderr).toMatch(/error: WebGPU (finds no graphics adapter here|is not installed)/);
   });
+});
+
+test("a driver that is too old is named with the one that is needed", () => {
+  const told = (version: string): string =>
+    `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  Wed Oct 31 2018\nGCC version:  gcc 12.2.0`;
+  expect(tooOld("cuda", told("410.79"))).toBe(
+    "the NVIDIA driver 410.79 is too old: CUDA 11.2 needs 450.80 or later",
+  );
+  expect(tooOld("cuda", told("450.66"))).toContain("450.80");
+  expect(tooOld("webgpu", told("384.130"))).toContain("Vulkan 1.1 needs 390.00");
+  for (const version of ["450.80.02", "580.159.04"]) expect(tooOld("cuda", told(version))).toBeUndefined();
+  expect(tooOld("webgpu", told("410.79"))).toBeUndefined();
+  expect(tooOld("webgpu", undefined)).toBeUndefined();
 });
 
 test("auto says what it took, and why nothing better", async () => {

@@ -8,6 +8,15 @@ import { allocate, type Claim, type Limits } from "./allocate.js";
 import { newsvendorCost } from "./base-stock.js";
 import { stockPolicy, type Goal, type PolicyName, type Product, type StockPolicy } from "./policy.js";
 import { readProducts, type Products } from "./products.js";
+import {
+  economicQuantity,
+  paidFor,
+  raisedToBreak,
+  readDiscounts,
+  type DiscountKind,
+  type PriceList,
+} from "./discounts.js";
+import { readPaths } from "./future-paths.js";
 import { due, packed, simulate, type Outcome } from "./simulate.js";
 
 export interface InventoryAsk extends Limits {
@@ -25,6 +34,10 @@ export interface InventoryAsk extends Limits {
   params: Readonly<Record<string, unknown>>;
   /** Sample paths of the simulation. */
   paths: number;
+  /** Possible futures of the forecast's run, which the simulation then plays on (future-paths.ts). */
+  futures?: Relation;
+  /** Prices that fall with the quantity (discounts.ts). */
+  discounts?: { breaks: Relation; kind: DiscountKind };
 }
 
 /** What held an order where it is. */
@@ -34,6 +47,7 @@ export const constraints = [
   "max_order",
   "pack_size",
   "shelf_life",
+  "discount",
   "budget",
   "capacity",
 ] as const;
@@ -75,7 +89,15 @@ export async function decideInventory(
   const products = await readProducts(forecast, stock, ask.params, ask.model, normalQuantile);
   run.progress.done(`${products.count} products`);
   const calendar = await orderCalendar(forecast, products, ask);
-  const plans = await plansOf(forecast, products, calendar, ask);
+  const prices = ask.discounts
+    ? await readDiscounts(ask.discounts.breaks, products, ask.discounts.kind)
+    : undefined;
+  // The dearest price is what a unit costs where nothing else is said.
+  prices?.forEach((list, i) => {
+    if (list && Number.isNaN(products.values.unit_cost[i])) products.values.unit_cost[i] = list.costs[0];
+  });
+  const futures = ask.futures && (await readPaths(ask.futures, products, ask.model));
+  const plans = await plansOf(forecast, products, calendar, prices, ask);
   const limited = await withinLimits(plans, products, ask);
   run.progress.stage("simulating");
   const outcomes: Outcome[] = [];
@@ -88,8 +110,10 @@ export async function decideInventory(
     }
     const start = { ...startOf(products, i), order: plan.order };
     const never = { ...plan.policy, point: -Infinity, level: -Infinity };
+    const paths = futures?.count ?? ask.paths;
+    const own = futures?.demand.subarray(i * paths * products.horizon, (i + 1) * paths * products.horizon);
     outcomes.push(
-      simulate(ask.policy, plan.product, plan.policy, start, ask.paths, run.rng(`inventory ${i}`)),
+      simulate(ask.policy, plan.product, plan.policy, start, paths, run.rng(`inventory ${i}`), own),
     );
     idle.push(
       simulate(
@@ -97,8 +121,9 @@ export async function decideInventory(
         plan.product,
         never,
         { ...start, order: 0 },
-        Math.min(50, ask.paths),
+        Math.min(50, paths),
         run.rng(`inventory ${i}`),
+        own,
       ),
     );
   }
@@ -150,12 +175,15 @@ interface Plan {
   constraint: Constraint;
   /** Whether its money is known. */
   priced: boolean;
+  /** Prices that fall with the quantity. */
+  prices?: PriceList;
 }
 
 async function plansOf(
   forecast: Relation,
   products: Products,
   calendar: Calendar,
+  prices: readonly (PriceList | undefined)[] | undefined,
   ask: InventoryAsk,
 ): Promise<Plan[]> {
   const { values, horizon, count } = products;
@@ -182,7 +210,7 @@ async function plansOf(
         try: `shopai forecast --horizon ${Math.ceil(Math.max(...late.map((i) => calendar.wait + values.lead_time[i] + (calendar.gap ?? values.review[i]))))}`,
       },
     );
-  return Array.from({ length: count }, (_, i) => planOf(products, i, calendar, ask));
+  return Array.from({ length: count }, (_, i) => planOf(products, i, calendar, prices?.[i], ask));
 }
 
 async function names(
@@ -201,6 +229,7 @@ function planOf(
   { values, means, deviations, horizon }: Products,
   i: number,
   calendar: Calendar,
+  prices: PriceList | undefined,
   ask: InventoryAsk,
 ): Plan {
   const [unitCost, price] = [values.unit_cost[i], values.price[i]];
@@ -232,6 +261,10 @@ function planOf(
     unitCost: Number.isNaN(unitCost) ? 0 : unitCost,
     shelfLife: values.shelf_life[i],
   };
+  const rate = product.demand.means.reduce((sum, mean) => sum + mean, 0) / horizon;
+  const holdingRate = ask.holdingRate / calendar.periodsPerYear;
+  if (prices && product.orderCost > 0 && rate > 0 && holdingRate > 0)
+    product.lot = economicQuantity(prices, product.orderCost, rate, holdingRate);
   const policy = stockPolicy(
     ask.policy,
     product,
@@ -239,7 +272,10 @@ function planOf(
   );
   const position = values.on_hand[i] + values.on_order[i] - values.backorders[i];
   const wanted = due(policy, position, 0, ask.policy);
-  return { product, policy, position, priced, ...held(wanted, policy, values, i) };
+  const plan: Plan = { product, policy, position, priced, prices, ...held(wanted, policy, values, i) };
+  if (!prices || policy.perishable) return plan;
+  const raised = held(raisedToBreak(plan.order, prices, rate, holdingRate), policy, values, i);
+  return raised.order > plan.order ? { ...plan, order: raised.order, constraint: "discount" } : plan;
 }
 
 function goalOf(own: number, { service, fillRate }: InventoryAsk): Goal {
@@ -275,6 +311,10 @@ const startOf = ({ values }: Products, i: number) => ({
   packSize: values.pack_size[i],
 });
 
+/** Money that an order costs; NaN where unit costs are not known. */
+const paid = ({ order, prices }: Plan, unitCost: number): number =>
+  prices ? paidFor(order, prices) : order * unitCost;
+
 /** Shares out what is scarce; says which limits bind. */
 async function withinLimits(
   plans: Plan[],
@@ -283,12 +323,13 @@ async function withinLimits(
 ): Promise<Constraint[]> {
   const total = (of: (i: number) => number): number =>
     plans.reduce((sum, { order }, i) => sum + order * of(i), 0);
+  const spend = plans.reduce((sum, plan, i) => sum + paid(plan, values.unit_cost[i]), 0);
   const tight: Constraint[] = [];
   if (budget !== undefined && values.unit_cost.some(Number.isNaN))
     throw new ShopaiError("data", "a budget needs the unit_cost of every product", {
       try: "a column unit_cost in the stock table, or --param unit_cost=1",
     });
-  if (budget !== undefined && total((i) => values.unit_cost[i]) > budget) tight.push("budget");
+  if (budget !== undefined && spend > budget) tight.push("budget");
   if (capacity !== undefined && total((i) => values.volume[i]) > capacity) tight.push("capacity");
   if (tight.length === 0) return tight;
   const asking = plans.flatMap((plan, i) => (plan.order > 0 ? [i] : []));
@@ -302,7 +343,8 @@ async function withinLimits(
       minOrder: values.min_order[i],
       packSize: values.pack_size[i],
       orderCost: product.orderCost,
-      unitCost: product.unitCost,
+      // A smaller order may lose its discount.
+      unitCost: plans[i].prices?.costs[0] ?? product.unitCost,
       volume: values.volume[i],
     };
   });
@@ -343,10 +385,7 @@ async function outputTable(
       ["order_up_to", f64(({ policy }) => policy.level)],
       ["position", f64(({ position }) => position)],
       ["order_units", f64(({ order }) => order)],
-      [
-        "order_value",
-        f64(({ order, product }, i) => (Number.isNaN(values.unit_cost[i]) ? NaN : order * product.unitCost)),
-      ],
+      ["order_value", f64((plan, i) => paid(plan, values.unit_cost[i]))],
       [
         "constraint",
         {
@@ -434,7 +473,7 @@ function summary(
     products: count,
     orders: plans.filter(({ order }) => order > 0).length,
     units: total((i) => plans[i].order),
-    spend: values.unit_cost.some(Number.isNaN) ? null : total((i) => plans[i].order * values.unit_cost[i]),
+    spend: values.unit_cost.some(Number.isNaN) ? null : total((i) => paid(plans[i], values.unit_cost[i])),
     expected_cost: priced ? expected : null,
     cost_interval: priced
       ? [expected - 1.96 * Math.sqrt(variance), expected + 1.96 * Math.sqrt(variance)]

@@ -142,7 +142,12 @@ function treeOf(nodes: readonly ServiceNode[]): Tree {
     near.delete(leaf);
     if (towards !== undefined) near.get(towards)!.delete(leaf);
   }
-  if (inwards.length < nodes.length || inwards.filter(({ towards }) => towards === undefined).length !== 1)
+  const arcs = nodes.reduce((sum, { to }) => sum + to.length, 0);
+  if (
+    arcs !== nodes.length - 1 ||
+    inwards.length < nodes.length ||
+    inwards.filter(({ towards }) => towards === undefined).length !== 1
+  )
     throw new RangeError("the stocks and their deliveries do not make one tree");
   return { node: (name) => byName.get(name)!, suppliers: ({ name }) => suppliers.get(name)!, inwards };
 }

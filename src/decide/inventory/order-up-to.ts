@@ -1,3 +1,4 @@
+import { power } from "../../core/power.js";
 import { newsvendor, newsvendorCost, type UnitCosts } from "./base-stock.js";
 import type { Demand } from "./demand.js";
 
@@ -71,7 +72,8 @@ export function orderUpToByPower(
   order: number,
 ): OrderUpToPolicy {
   const { mean, deviation } = demand;
-  const quantity = 1.3 * mean ** 0.494 * (order / holding) ** 0.506 * (1 + (deviation / mean) ** 2) ** 0.116;
+  const quantity =
+    1.3 * power(mean, 0.494) * power(order / holding, 0.506) * power(1 + (deviation / mean) ** 2, 0.116);
   const z = Math.sqrt((quantity / deviation) * (holding / penalty));
   const point = 0.973 * mean + deviation * (0.183 / z + 1.063 - 2.192 * z);
   return { point, level: point + quantity };

@@ -25,6 +25,8 @@ export interface Product {
   orderCost: number;
   unitCost: number;
   shelfLife: number;
+  /** The quantity that discounts make cheapest, where there are any. */
+  lot?: number;
 }
 
 /** How far to order, and when. */
@@ -86,7 +88,7 @@ function levelFor(goal: Goal, window: Demand, costs: UnitCosts, cycle: number): 
 }
 
 function batchOf(
-  { demand, holding, penalty, orderCost, review }: Product,
+  { demand, holding, penalty, orderCost, review, lot = 0 }: Product,
   window: Demand,
   cycle: number,
   goal: Goal,
@@ -94,9 +96,9 @@ function batchOf(
   const rate = demand.means.reduce((sum, mean) => sum + mean, 0) / demand.means.length;
   const costs = { order: orderCost, holding, penalty, rate };
   const economic = orderCost > 0 && holding > 0 && rate > 0 ? economicOrder(costs).quantity : 0;
-  const quantity = Math.max(1, cycle, economic);
+  const quantity = Math.max(1, cycle, economic, lot);
   // A penalty below what the quantity costs to hold would set the point at nothing.
-  if (goal.kind === "cost" && economic > cycle && economic * holding < penalty * rate) {
+  if (goal.kind === "cost" && lot === 0 && economic > cycle && economic * holding < penalty * rate) {
     const found = reorderByInventoryLevel(window, costs);
     return { point: Math.max(0, found.point), quantity: Math.max(1, cycle, found.quantity) };
   }

@@ -27,6 +27,8 @@ export interface Outcome {
 /**
  * Plays a policy on sample paths of demand: correlated as the forecast's errors are (see `carryOver`), each period with
  * the forecast's mean and deviation; demand that is not met waits; lead times vary.
+ *
+ * @param futures demand of whole paths to play on instead, paths x horizon
  */
 export function simulate(
   name: PolicyName,
@@ -35,6 +37,7 @@ export function simulate(
   start: Start,
   paths: number,
   rng: Rng,
+  futures?: Float64Array,
 ): Outcome {
   const { demand, leadTime, leadTimeDeviation, wait, review, holding, penalty, orderCost } = product;
   const horizon = demand.means.length;
@@ -69,7 +72,9 @@ export function simulate(
       const shock = rng.normal();
       const z = (shock + walk) / Math.sqrt(1 + h * alpha ** 2);
       walk += alpha * shock;
-      const units = Math.max(0, periods[h].quantile(Math.min(1 - 1e-12, Math.max(1e-12, normalCdf(z)))));
+      const units = futures
+        ? futures[path * horizon + h]
+        : Math.max(0, periods[h].quantile(Math.min(1 - 1e-12, Math.max(1e-12, normalCdf(z)))));
       const now = Math.min(units, Math.max(0, stock));
       wanted += units;
       met += now;

@@ -1,8 +1,9 @@
+import { power } from "../../core/power.js";
 import type { EtsFit } from "./fit.js";
 
 /** Phi + phi^2 + ... + phi^h: how far a damped slope has carried after h periods. */
 function carried(phi: number, h: number): number {
-  return phi === 1 ? h : (phi * (1 - phi ** h)) / (1 - phi);
+  return phi === 1 ? h : (phi * (1 - power(phi, h))) / (1 - phi);
 }
 
 /** Point forecasts (Hyndman, Koehler, Ord & Snyder 2008, table 2.1): what the states give without errors. */

@@ -7,12 +7,14 @@ import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../reco
 import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
 import { cutsOf, cutVoices, fittedMembers } from "./hybrid.js";
 import { loadMembers, preparing, saveMembers, type Member } from "./parts.js";
-import { fitRanker, rankerScore, type Query, type Ranker } from "./ranker.js";
+import type { Query } from "./ranker.js";
+import { candidateScores, fitRanking, loadRanking, saveRanking, type Ranking } from "./ranking.js";
 import { fuse, voiceOf, type Voice } from "./voices.js";
 
 /**
  * Recall, then ranking. Every part recalls its best items; a ranker that was learned orders their union by
- * what the parts say of an item, how popular it is and how active the user is.
+ * what the parts say of an item, how popular it is and how active the user is: linear, or LambdaMART trees that see the
+ * linear ranker's score beside.
  *
  * The ranker learns on validation cuts: the parts are fitted without the held-out pairs, so what they say of
  * those is what they will say of what users do next. Then the parts are fitted on all rows.
@@ -22,7 +24,7 @@ export default defineLearner({
   task: "recommendation",
   summary: "several recommenders recall candidates, a learned ranker orders them",
   source:
-    "Covington, Adams & Sargin (2016), Deep Neural Networks for YouTube Recommendations, RecSys (recall, ranking); Cao et al. (2007), Learning to Rank, ICML (the ranker's loss, eq. 3 of its top-one case)",
+    "Covington, Adams & Sargin (2016), Deep Neural Networks for YouTube Recommendations, RecSys (recall, ranking); Cao et al. (2007), Learning to Rank, ICML (the linear ranker's loss, eq. 3 of its top-one case); Burges (2010), From RankNet to LambdaRank to LambdaMART, MSR-TR-2010-82 (trees)",
   roles: { user: "required", item: "required", rating: "optional", time: "optional", segment: "optional" },
   features: false,
   parts: ["ease", "item-knn", "popularity"],
@@ -35,10 +37,33 @@ export default defineLearner({
       help: "items that every part recalls",
       search: [50, 500],
     }),
+    ranker: choice({
+      default: "linear",
+      choices: ["linear", "trees"],
+      help: "what orders the candidates: a linear ranker, or boosted trees (LambdaMART) on top of it",
+      search: ["linear", "trees"],
+    }),
+    trees: int({
+      default: 100,
+      min: 1,
+      max: 10_000,
+      help: "trees of ranker=trees",
+      search: [20, 300],
+      log: true,
+    }),
+    depth: int({ default: 4, min: 1, max: 16, help: "most levels of splits of a tree", search: [2, 6] }),
+    eta: real({
+      default: 0.05,
+      min: 0.001,
+      max: 1,
+      help: "learning rate of the trees",
+      search: [0.01, 0.2],
+      log: true,
+    }),
     lambda: real({
       default: 1,
       min: 1e-9,
-      help: "L2 penalty of the ranker's weights",
+      help: "L2 penalty of the linear ranker's weights",
       search: [0.01, 100],
       log: true,
     }),
@@ -85,28 +110,31 @@ export default defineLearner({
         },
       );
     run.progress.stage("two-stage: ranker");
-    const ranker = await fitRanker(usable, names.length, params.lambda, run);
+    const { trees, depth, eta } = params;
+    const boosting =
+      params.ranker === "trees" ? { trees, depth, eta, top: 10, child_weight: 0.1, columns: 0.7 } : undefined;
+    const ranking = await fitRanking(usable, names, params.lambda, boosting, run);
     run.progress.done();
     const members = await fittedMembers(parts, data, run);
-    return fitted(catalogue, members, ranker, params.recall, {
+    return fitted(catalogue, members, ranking, params.recall, {
       "lists learned from": usable.length,
       "validation cuts": cuts,
       "recall of the candidates": recallOf(queries),
-      "ranker loss": ranker.loss,
-      weights: Object.fromEntries(names.map((name, f) => [name, ranker.weights[f]])),
+      "ranker loss": ranking.linear.loss,
+      weights: Object.fromEntries(names.map((name, f) => [name, ranking.linear.weights[f]])),
     });
   },
   async load(folder) {
     const catalogue = loadCatalogue(folder);
     const members = await loadMembers(folder);
     const count = featureNames(members.map(({ name }) => name)).length;
-    const ranker: Ranker = {
-      weights: folder.array("ranker-weights", "f64", [count]),
-      means: folder.array("ranker-means", "f64", [count]),
-      scales: folder.array("ranker-scales", "f64", [count]),
-      loss: 0,
-    };
-    return fitted(catalogue, members, ranker, folder.card.params.recall as number, folder.card.about);
+    return fitted(
+      catalogue,
+      members,
+      loadRanking(folder, count),
+      folder.card.params.recall as number,
+      folder.card.about,
+    );
   },
 });
 
@@ -121,6 +149,8 @@ function featureNames(parts: readonly string[]): string[] {
     "log popularity",
     "log popularity x activity",
     "parts that recall it",
+    "activity",
+    "log popularity of what the user had",
   ];
 }
 
@@ -144,9 +174,11 @@ function recaller(
   const best = voices.map(() => new Int32Array(Math.min(depth, size)));
   const votes = new Uint8Array(size);
   const place = voices.map(() => new Int32Array(size));
-  const width = 3 * voices.length + 3;
+  const width = 3 * voices.length + 5;
   return (profile) => {
     const activity = Math.log1p(profile.items.length);
+    let usual = 0;
+    for (const item of profile.items) usual += logPopularity[item] / profile.items.length;
     const chosen: number[] = [];
     voices.forEach((voice, v) => {
       place[v].fill(-1);
@@ -172,7 +204,9 @@ function recaller(
       }
       features[f++] = logPopularity[item];
       features[f++] = logPopularity[item] * activity;
-      features[f] = votes[item];
+      features[f++] = votes[item];
+      features[f++] = activity;
+      features[f] = usual;
     });
     for (const item of items) votes[item] = 0;
     return { items, features };
@@ -182,7 +216,7 @@ function recaller(
 function fitted(
   catalogue: Catalogue,
   members: readonly Member[],
-  ranker: Ranker,
+  ranking: Ranking,
   depth: number,
   about: Record<string, unknown>,
 ): Fitted {
@@ -193,7 +227,8 @@ function fitted(
       // What no part recalls is no candidate, however large k is.
       into.fill(-Infinity);
       const { items, features } = recall(profile);
-      items.forEach((item, c) => (into[item] = rankerScore(ranker, features, c)));
+      const scores = candidateScores(ranking, features);
+      items.forEach((item, c) => (into[item] = scores[c]));
     },
     similar(item, into) {
       into.fill(0);
@@ -211,7 +246,7 @@ function fitted(
       const parts = new Float64Array(count);
       into.fill(0, 0, count);
       voices.forEach((voice, v) => {
-        const weight = Math.max(0, ranker.weights[3 * v]);
+        const weight = Math.max(0, ranking.linear.weights[3 * v]);
         if (!voice.shares || weight === 0) return;
         voice.shares(profile, item, parts);
         const most = parts.reduce((sum, part) => sum + Math.abs(part), 0);
@@ -221,9 +256,7 @@ function fitted(
   });
   const whole = voices.some((voice) => voice.folds) ? scorer : { ...scorer, profile: undefined };
   const result = recommender(catalogue, whole, (folder) => {
-    folder.array("ranker-weights", ranker.weights);
-    folder.array("ranker-means", ranker.means);
-    folder.array("ranker-scales", ranker.scales);
+    saveRanking(folder, ranking);
     saveMembers(folder, members, catalogue);
   });
   return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };

@@ -1,15 +1,17 @@
 import type { Run } from "../../engine/run.js";
 import { foldInPairs } from "../../kernels/bpr.js";
-import { withoutZeros } from "../../kernels/csr.js";
-import { fmTrainer } from "../../kernels/fm.js";
+import { withoutZeros, type Csr } from "../../kernels/csr.js";
+import { fmTrainer, type FmProblem } from "../../kernels/fm.js";
 import { breathe } from "../breathe.js";
 import { readItemsTable } from "../content/items-table.js";
 import { itemVectors } from "../content/vectors.js";
+import { patienceParam, stoppedEarly, type Look } from "../early-stopping.js";
 import { factorModel, loadFactors, type Factors } from "../factor-model.js";
 import { readInteractions, type Interactions } from "../interactions.js";
 import { defineLearner, int, real, type Fitted, type TrainingData } from "../learner.js";
 import { encodedSide, sideFeatures, type SideFeatures } from "../neural/side-features.js";
 import { levelsParam } from "../neural/tabular.js";
+import type { ParamsOf } from "../params.js";
 import { catalogueOf, type Catalogue } from "../recommendations.js";
 import { beside, ownTerms, termsOfColumns, type Terms } from "./terms.js";
 
@@ -51,6 +53,7 @@ const params = {
     min: 1,
     help: "most words, categories and bands of the table of items kept, those of most items",
   }),
+  patience: patienceParam,
 } as const;
 
 /**
@@ -70,46 +73,37 @@ export default defineLearner({
   features: "optional",
   items: true,
   params,
-  async fit(data, { factors, eta, lambda, epochs, levels, terms }, run) {
+  async fit(data, params, run) {
     const interactions = await readInteractions(data, run);
     const { users, items } = interactions;
+    const catalogue = catalogueOf(data, interactions);
     const matrix = withoutZeros(interactions.matrix);
-    const sides = await sideFeatures(data, users, items, levels, run);
-    const trainer = fmTrainer({
-      matrix,
+    const sides = await sideFeatures(data, users, items, params.levels, run);
+    const terms: FmTerms = {
       userTerms: beside([ownTerms(users.length), ...columnTerms(sides.user)]),
       itemTerms: beside([
         ownTerms(items.length),
         ...columnTerms(sides.item),
-        ...(await tableTerms(data, interactions, terms, run)),
+        ...(await tableTerms(data, interactions, params.terms, run)),
       ]),
-      factors,
-      rate: eta,
-      penalty: lambda,
-      rng: run.rng("fm"),
-    });
-    run.progress.stage(`fm: ${factors} factors`);
-    let right = NaN;
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      right = trainer.epoch();
-      run.progress.update(epoch + 1, epochs, "epochs");
-      await breathe(run);
-    }
-    run.progress.done();
+    };
+    const stopped = await stoppedEarly(
+      catalogue,
+      matrix,
+      params,
+      (rest, look) => stepped(rest, terms, params, run, look),
+      run,
+    );
+    const epochs = stopped?.epochs ?? params.epochs;
+    const { factors, right, userTerms } = await stepped(matrix, terms, { ...params, epochs }, run);
     const newcomers = sides.user && {
       names: sides.user.names,
       encoding: sides.user.encoding,
-      // Terms of the user column's levels come first.
-      factors: trainer.userTerms.slice(users.length * factors),
+      // Those of the users themselves come first.
+      factors: userTerms.slice(users.length * params.factors),
     };
-    const about = Number.isNaN(right) ? {} : { pairs_right: right };
-    return fitted(
-      catalogueOf(data, interactions),
-      { width: factors, ...trainer.vectors() },
-      newcomers,
-      { eta, lambda },
-      about,
-    );
+    const about = { ...stopped?.about, ...(Number.isNaN(right) ? {} : { pairs_right: right }) };
+    return fitted(catalogue, factors, newcomers, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
@@ -119,6 +113,36 @@ export default defineLearner({
     return fitted(catalogue, factors, newcomers ?? undefined, { eta, lambda }, {});
   },
 });
+
+type FmTerms = Pick<FmProblem, "userTerms" | "itemTerms">;
+
+async function stepped(
+  matrix: Csr,
+  terms: FmTerms,
+  { factors, eta, lambda, epochs }: ParamsOf<typeof params>,
+  run: Run,
+  look?: Look,
+): Promise<{ factors: Factors; right: number; userTerms: Float32Array }> {
+  const trainer = fmTrainer({
+    ...terms,
+    matrix,
+    factors,
+    rate: eta,
+    penalty: lambda,
+    rng: run.rng("fm"),
+  });
+  run.progress.stage(`fm: ${factors} factors`);
+  const found = (): Factors => ({ width: factors, ...trainer.vectors() });
+  let right = NaN;
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    right = trainer.epoch();
+    run.progress.update(epoch, epochs, "epochs");
+    await breathe(run);
+    if (look && !(await look(epoch, found))) break;
+  }
+  run.progress.done();
+  return { factors: found(), right, userTerms: trainer.userTerms };
+}
 
 const columnTerms = (side: SideFeatures | undefined): Terms[] =>
   side ? [termsOfColumns(side.rows, side.encoding)] : [];

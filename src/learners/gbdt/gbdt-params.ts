@@ -22,7 +22,13 @@ export const params = {
     help: "grow trees level by level, or the best leaf first",
     search: ["depth", "leaf"],
   }),
-  depth: int({ default: 5, min: 1, max: 64, help: "most levels of splits", search: [3, 10] }),
+  depth: int({
+    default: 0,
+    min: 0,
+    max: 64,
+    help: "most levels of splits; 0: 4 for up to 5,000 rows, else 5",
+    search: [3, 10],
+  }),
   leaves: int({
     default: 0,
     min: 0,

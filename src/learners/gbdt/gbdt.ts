@@ -158,6 +158,8 @@ function objectiveFor({ task, classes, positive }: TrainingData, { objective }: 
   return "multiclass";
 }
 
+/** Up to so many rows, trees are a level shallower by default. */
+const shallowRows = 5000;
 /** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
 const fewRows = 50_000;
 /** Folds of few rows; of many, one of twice as many tells the number of rounds. */
@@ -294,7 +296,7 @@ function boostParams(
   return {
     trees: params.trees,
     eta: params.eta,
-    depth: params.depth,
+    depth: params.depth || (data.rows <= shallowRows ? 4 : 5),
     leaves: params.leaves || (leafWise ? 31 : Infinity),
     grow: params.grow,
     rules: {

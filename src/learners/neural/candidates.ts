@@ -1,3 +1,4 @@
+import { power } from "../../core/power.js";
 import type { Rng } from "../../core/rng.js";
 
 /** Items that a step tells its targets apart from. */
@@ -28,7 +29,7 @@ export function sampledCandidates(
   const everything = Int32Array.from(counts, (_, item) => item);
   const none = new Float32Array(items);
   const place = new Int32Array(items).fill(-1);
-  const byChance = (1 - 1 / items) ** negatives;
+  const byChance = power(1 - 1 / items, negatives);
   return (targets, rng) => {
     if (all) return { ids: everything, target: targets, shift: none };
     const ids: number[] = [];
@@ -39,7 +40,7 @@ export function sampledCandidates(
     for (let i = 0; i < negatives; i++) take(rng.integer(items));
     const target = targets.map((item) => place[item]);
     const shift = Float32Array.from(ids, (item) => {
-      const absent = byChance * (1 - counts[item] / total) ** targets.length;
+      const absent = byChance * power(1 - counts[item] / total, targets.length);
       return -Math.log(1 - absent);
     });
     for (const item of ids) place[item] = -1;

@@ -1,3 +1,4 @@
+import { power } from "../../core/power.js";
 import type { Rng } from "../../core/rng.js";
 import type { ParamValue } from "../params.js";
 import { drawn, placeOf, valueAt, type Axis, type Params } from "./space.js";
@@ -59,7 +60,7 @@ function parzen(axes: readonly Axis[], points: readonly Params[]): Parzen {
     ),
   );
   const narrowest = 1 / Math.min(100, 2 + points.length);
-  const width = magnitude * Math.max(1, points.length) ** (-1 / (axes.length + 4));
+  const width = magnitude * power(Math.max(1, points.length), -1 / (axes.length + 4));
   return {
     centers: [...centers, new Float64Array(axes.length).fill(0.5)],
     width: Math.max(narrowest, width),
