@@ -1,5 +1,6 @@
 // Boosted trees beside XGBoost and LightGBM: 100 trees, depth 6 (or 63 leaves), eta 0.1, 255 bins, 20 columns,
-// two threads each, reading and binning included. Interleaved; medians; ratios of wall time and of CPU time.
+// two threads each. Ours reads Parquet and bins; theirs bin arrays in memory. A round draws new rows and runs all tools one after
+// the other; medians of wall and CPU time, their ratios, the mean AUC with its difference to ours and that one's standard error.
 // Usage: node bench/tabular.mjs [rounds] [tables…]; SHOPAI_PYTHON is a Python with xgboost, lightgbm, pandas, pyarrow.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const python = process.env.SHOPAI_PYTHON ?? "python3";
-const rounds = Number(process.argv[2] ?? 3);
+const rounds = Number(process.argv[2] ?? 5);
 const tables = { "5k": [5_000, 0], "200k": [200_000, 0], "500k-k": [500_000, 10], "1M": [1_000_000, 0] };
 const wanted = process.argv.slice(3).length > 0 ? process.argv.slice(3) : Object.keys(tables);
 const threads = 2;
@@ -61,6 +62,7 @@ const cpu = () => { const { user, system } = process.cpuUsage(); return (user + 
 const before = [performance.now(), cpu()];
 const model = await trainModel(gbdt, table, { roles: { target: "y" }, params }, run);
 const found = { seconds: (performance.now() - before[0]) / 1000, cpu: cpu() - before[1] };
+found.peak_mb = process.resourceUsage().maxRSS / 1024;
 const rows = await openTable(engine, [folder + "/" + held + ".parquet"], {});
 const asks = columnAsks(model.trees.columns);
 const frame = await frameOf(rows, asks);
@@ -78,12 +80,21 @@ let ranks = 0, positive = 0;
 order.forEach((r, i) => { if (truth[r] === 1) { ranks += i + 1; positive++; } });
 found.auc = (ranks - (positive * (positive + 1)) / 2) / (positive * (truth.length - positive));
 found.held = truth.length;
-found.peak_mb = process.resourceUsage().maxRSS / 1024;
 console.log(JSON.stringify(found));
 await pool.close();
 await engine.close();
 `;
 
+const ours = (grow, name, held, count) =>
+  JSON.parse(run(process.execPath, [fileURLToPath(bundle), grow, name, held, folder, String(count)]).stdout);
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Mean difference of AUC, ours less theirs, on the same rows, and its standard error. */
+function difference(list, own) {
+  if (list === own || list.length < 2) return "";
+  const gaps = list.map(({ auc }, round) => own[round].auc - auc);
+  const spread = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean(gaps)) ** 2, 0) / (gaps.length - 1));
+  return `${mean(gaps).toFixed(4)} ± ${(spread / Math.sqrt(gaps.length)).toFixed(4)}`;
+}
 const median = (values) => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const middle = (list, key) => median(list.map((found) => found[key]));
 const ratio = (a, b) => `${(a / b).toFixed(2)}x`;
@@ -102,7 +113,7 @@ try {
   run(python, [peers, "data", folder, "held", "200000", "7", "0"]);
   run(python, [peers, "data", folder, "held-k", "200000", "7", "10"]);
   console.log(
-    "table  grow   tool      wall s  cpu s  binning  AUC     predict Mrows/s  peak MB   wall ratio  cpu ratio",
+    "table  grow   tool      wall s  cpu s  AUC     difference        predict Mrows/s  (ratio)  peak MB (ratio)  wall ratio  cpu ratio",
   );
   for (const name of wanted) {
     const [rows, categories] = tables[name];
@@ -111,34 +122,45 @@ try {
       for (let round = 0; round < rounds; round++) {
         run(python, [peers, "data", folder, name, String(rows), String(round), String(categories)]);
         const held = categories > 0 ? "held-k" : "held";
-        found.shopai.push(
-          JSON.parse(
-            run(process.execPath, [fileURLToPath(bundle), grow, name, held, folder, String(threads)]).stdout,
-          ),
-        );
+        found.shopai.push(ours(grow, name, held, threads));
         for (const lib of ["xgboost", "lightgbm"])
           found[lib].push(peer("train", lib, grow, name, folder, String(threads)));
       }
       for (const [tool, list] of Object.entries(found)) {
-        const [wall, cpu] = [middle(list, "seconds"), middle(list, "cpu")];
-        const auc = list.reduce((sum, { auc }) => sum + auc, 0) / list.length;
+        const of = (key) => middle(list, key);
+        const own = (key) => middle(found.shopai, key);
+        const speed = list[0].held / of("predict") / 1e6;
         console.log(
           [
             name.padEnd(6),
             grow.padEnd(6),
             tool.padEnd(9),
-            wall.toFixed(2).padStart(6),
-            cpu.toFixed(2).padStart(6),
-            (list[0].binning === undefined ? "in wall" : middle(list, "binning").toFixed(2)).padStart(8),
-            auc.toFixed(4).padStart(7),
-            (list[0].held / middle(list, "predict") / 1e6).toFixed(2).padStart(12),
-            middle(list, "peak_mb").toFixed(0).padStart(12),
-            ratio(wall, middle(found.shopai, "seconds")).padStart(12),
-            ratio(cpu, middle(found.shopai, "cpu")).padStart(10),
+            of("seconds").toFixed(2).padStart(6),
+            of("cpu").toFixed(2).padStart(6),
+            mean(list.map(({ auc }) => auc))
+              .toFixed(4)
+              .padStart(7),
+            difference(list, found.shopai).padStart(17),
+            speed.toFixed(2).padStart(10),
+            ratio(of("predict"), own("predict")).padStart(8),
+            of("peak_mb").toFixed(0).padStart(11),
+            ratio(own("peak_mb"), of("peak_mb")).padStart(8),
+            ratio(of("seconds"), own("seconds")).padStart(12),
+            ratio(of("cpu"), own("cpu")).padStart(10),
           ].join(" "),
         );
       }
     }
+    if (rows < 100_000) continue;
+    const alone = [];
+    const both = [];
+    for (let round = 0; round < rounds; round++)
+      for (const [count, list] of [
+        [1, alone],
+        [2, both],
+      ])
+        list.push(ours("depth", name, categories > 0 ? "held-k" : "held", count).seconds);
+    console.log(`${name}: two threads are ${ratio(median(alone), median(both))} as fast as one`);
   }
   if (wanted.includes("1M")) {
     const whole = { shopai: [], xgboost: [] };
@@ -148,7 +170,7 @@ try {
     for (let round = 0; round < rounds; round++) {
       const data = join(folder, "1M.parquet");
       const model = join(folder, "model");
-      const ours = [
+      const train = [
         "train",
         "gbdt",
         data,
@@ -160,14 +182,14 @@ try {
         String(threads),
         "--quiet",
       ];
-      whole.shopai.push(run(process.execPath, [binary, ...ours, ...words]).seconds);
+      whole.shopai.push(run(process.execPath, [binary, ...train, ...words]).seconds);
       whole.xgboost.push(
         run(python, [peers, "whole", "xgboost", "depth", "1M", folder, String(threads)]).seconds,
       );
     }
-    const [ours, theirs] = [median(whole.shopai), median(whole.xgboost)];
+    const [own, theirs] = [median(whole.shopai), median(whole.xgboost)];
     console.log(
-      `whole process, 1M rows: shopai ${ours.toFixed(2)} s, Python and XGBoost ${theirs.toFixed(2)} s, ${ratio(theirs, ours)}`,
+      `whole process, 1M rows: shopai ${own.toFixed(2)} s, Python and XGBoost ${theirs.toFixed(2)} s, ${ratio(theirs, own)}`,
     );
   }
 } finally {

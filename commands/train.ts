@@ -131,6 +131,11 @@ const options = {
   group: option
     .text('with --fair: a column, or an SQL expression such as "age < 25"', { arg: "<column>" })
     .optional(),
+  init: option
+    .path("model to go on from, of the same learner, target and columns: gbdt adds trees to it", {
+      arg: "<model>",
+    })
+    .optional(),
   resume: option
     .flag("networks: go on from the checkpoint that a stopped training left beside the model")
     .default(false),
@@ -166,7 +171,7 @@ const train = defineCommand({
   options,
   reads: (o) => [
     ...o.in.slice(1),
-    ...[o.valid, o.items].filter((path) => path !== undefined),
+    ...[o.valid, o.items, o.init].filter((path) => path !== undefined),
     ...(o.parts ?? [])
       .map((part) => part.replace(/^[\w-]+=/, ""))
       .filter((part) => !learnerNames.includes(part)),
@@ -250,6 +255,7 @@ async function procedureOf(
     valid,
     parts: o.parts,
     items,
+    init: o.init,
   };
   const key = {
     version,
@@ -330,6 +336,16 @@ function refuseLonely(o: TrainOptions): void {
   const tuned = o.tuneBy ?? o.tuneMetric ?? o.tuneFolds;
   if (tuned !== undefined && o.tune === undefined)
     throw alone("--tune-by, --tune-metric and --tune-folds", "--tune");
+  const many = o.cv ?? o.tune ?? o.calibrate ?? o.threshold ?? o.alertsPerDay ?? o.fair;
+  if (o.init !== undefined && many !== undefined)
+    throw new ShopaiError(
+      "usage",
+      "a model that has seen the rows cannot be measured or tuned on parts of them",
+      {
+        where: "--init",
+        try: "leaving out --cv, --tune, --calibrate, thresholds and --fair, or --init",
+      },
+    );
   if (o.oof !== undefined && o.cv === undefined) throw alone("--oof", "--cv");
   if (o.keep !== undefined && o.oof === undefined) throw alone("--keep", "--oof");
   if (o.fair !== undefined && o.group === undefined) throw alone("--fair", "--group");

@@ -57,12 +57,14 @@ export async function* readFrames(
   asks: readonly NumberAsk[],
   rows: number,
 ): AsyncGenerator<Frame> {
-  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS DOUBLE)`);
+  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
   const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
-  const room = asks.map(() => new Float64Array(rows));
+  const room = asks.map((ask) => (ask.as === "f32" ? new Float32Array(rows) : new Float64Array(rows)));
+  const column = (i: number, count: number): Column =>
+    ({ kind: asks[i].as, values: room[i].subarray(0, count) }) as Column;
   const frame = (count: number): Frame => ({
     rows: count,
-    columns: new Map(asks.map((ask, i) => [ask.name, { kind: "f64", values: room[i].subarray(0, count) }])),
+    columns: new Map(asks.map((ask, i) => [ask.name, column(i, count)])),
   });
   let filled = 0;
   for (;;) {
@@ -73,7 +75,7 @@ export async function* readFrames(
       filled = 0;
     }
     for (let i = 0; i < room.length; i++) {
-      const vector = chunk.getColumnVector(i) as DuckDBVector & { items: Float64Array };
+      const vector = chunk.getColumnVector(i) as DuckDBVector & { items: Float64Array | Float32Array };
       room[i].set(vector.items.subarray(0, chunk.rowCount), filled);
       const bits = validBits(vector);
       if (!bits) continue;

@@ -24,7 +24,7 @@ export interface ColumnAsk {
 
 /** A column wanted as numbers. */
 export interface NumberAsk extends ColumnAsk {
-  as: "f64";
+  as: "f64" | "f32";
 }
 
 /** The values of a column that was asked for as f64. */

@@ -1,22 +1,27 @@
 /**
  * Scores of rows by an ensemble of trees: the fast twin of `rawScore` in src/learners/gbdt/trees.ts, the same sums in
- * the same order. A node is eight bytes: its threshold, the place of its value in a row (16 bits), and how far on its
- * left child is (16 bits; the right one follows it). Leaves point at themselves and look at a value below everything.
+ * the same order. A node is sixteen bytes: its threshold; where the values of its column lie among those of a block of
+ * rows; the address of its left child, which the right one follows; which categorical set it has, if any. Leaves are
+ * their own left child and look at a value below everything.
  */
 
+/** Rows of a block: their values of one column lie side by side. */
+const BLOCK: u32 = 64;
+/** Bytes of a block's values of one column. */
+const SLOT: u32 = BLOCK * 4;
+
 let columns: u32 = 0;
-let rowBytes: u32 = 0;
 let scratch: u32 = 0;
 
 export function setup(thread: u32, threads: u32, columnCount: u32, scratchAt: u32, scratchBytes: u32): void {
   columns = columnCount;
-  rowBytes = (2 * columnCount + 1) * 4;
   scratch = scratchAt + thread * scratchBytes;
 }
 
 /**
  * @param values   columns of float64, `room` each
  * @param trees    per tree 16 bytes: address of its root, depth, output, whether it has categorical splits
+ * @param tops     per tree 88 bytes: the nodes of its first three levels, the addresses of those of the fourth
  * @param leafValues float64 per node, in the order of `nodes`
  */
 export function score(
@@ -28,48 +33,48 @@ export function score(
   nodes: u32,
   leafValues: u32,
   sets: u32,
+  tops: u32,
   trees: u32,
   treeCount: u32,
   scores: u32,
   outputs: u32,
   counter: u32,
-  block: u32,
 ): void {
   for (;;) {
-    const from = atomic.add<u32>(counter, block);
+    const from = atomic.add<u32>(counter, BLOCK);
     if (from >= rows) return;
-    const count = min(block, rows - from);
+    const count = min(BLOCK, rows - from);
     gather(values + from * 8, room, count);
     for (let t: u32 = 0; t < treeCount; t++) {
       const tree = trees + t * 16;
       const to = scores + (from * outputs + load<u32>(tree, 8)) * 8;
       if (load<u32>(tree, 12))
         walkMixed(load<u32>(tree), load<u32>(tree, 4), count, nodes, leafValues, sets, to, outputs * 8);
-      else walk(load<u32>(tree), load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
+      else walk(tops + t * 88, load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
     }
   }
 }
 
-/** Rows of float32, rounded down, so that comparisons with float32 thresholds stay; missing as lowest, then as highest. */
+/** Values as float32, rounded down, so that comparisons with float32 thresholds stay; missing as lowest, then as highest. */
 export function gather(values: u32, room: u32, count: u32): void {
+  const high = columns * SLOT;
   for (let f: u32 = 0; f < columns; f++) {
     const column = values + f * room * 8;
-    let to = scratch + f * 4;
+    const to = scratch + f * SLOT;
     for (let i: u32 = 0; i < count; i++) {
       const x = load<f64>(column + i * 8);
       if (x == x) {
         let y = <f32>x;
         if (<f64>y > x) y = below(y);
-        store<f32>(to, y);
-        store<f32>(to + columns * 4, y);
+        store<f32>(to + i * 4, y);
+        store<f32>(to + i * 4 + high, y);
       } else {
-        store<f32>(to, -Infinity);
-        store<f32>(to + columns * 4, Infinity);
+        store<f32>(to + i * 4, -Infinity);
+        store<f32>(to + i * 4 + high, Infinity);
       }
-      to += rowBytes;
     }
   }
-  for (let i: u32 = 0; i < count; i++) store<f32>(scratch + i * rowBytes + columns * 8, -Infinity);
+  for (let i: u32 = 0; i < SLOT; i += 4) store<f32>(scratch + 2 * high + i, -Infinity);
 }
 
 /** The next float32 down. */
@@ -79,14 +84,12 @@ function below(y: f32): f32 {
   return reinterpret<f32>(bits > 0 ? bits - 1 : bits + 1);
 }
 
-function step(node: u32, row: u32): u32 {
-  const info = load<u32>(node, 4);
-  const right = <u32>!(load<f32>(row + ((info & 0xffff) << 2)) < load<f32>(node));
-  return node + (((info >>> 16) + right) << 3);
-}
-
+/**
+ * Eight rows at a time, so that one waits for memory while the others go on. The first three levels are seven
+ * comparisons of four rows each; `top` holds where their values lie, their thresholds, and the eight nodes that follow.
+ */
 export function walk(
-  root: u32,
+  top: u32,
   depth: u32,
   count: u32,
   nodes: u32,
@@ -95,42 +98,72 @@ export function walk(
   stepBytes: u32,
 ): void {
   let row = scratch;
-  let i: u32 = 0;
-  const width = rowBytes;
-  for (; i + 4 <= count; i += 4) {
-    let a = root;
-    let b = root;
-    let c = root;
-    let d = root;
-    const row1 = row + width;
-    const row2 = row1 + width;
-    const row3 = row2 + width;
-    for (let level: u32 = 0; level < depth; level++) {
-      a = step(a, row);
-      b = step(b, row1);
-      c = step(c, row2);
-      d = step(d, row3);
+  const under = top + 56;
+  const below = depth > 3 ? depth - 3 : 0;
+  // Rows beyond the last have old values: they are walked with and left out.
+  for (let i: u32 = 0; i < count; i += 8) {
+    const first = topOf(top, row);
+    const second = topOf(top, row + 16);
+    let a = load<u32>(under + i32x4.extract_lane(first, 0));
+    let b = load<u32>(under + i32x4.extract_lane(first, 1));
+    let c = load<u32>(under + i32x4.extract_lane(first, 2));
+    let d = load<u32>(under + i32x4.extract_lane(first, 3));
+    let e = load<u32>(under + i32x4.extract_lane(second, 0));
+    let f = load<u32>(under + i32x4.extract_lane(second, 1));
+    let g = load<u32>(under + i32x4.extract_lane(second, 2));
+    let h = load<u32>(under + i32x4.extract_lane(second, 3));
+    for (let level: u32 = 0; level < below; level++) {
+      a = load<u32>(a, 8) + ((<u32>(load<f32>(row + load<u32>(a, 4)) >= load<f32>(a))) << 4);
+      b = load<u32>(b, 8) + ((<u32>(load<f32>(row + load<u32>(b, 4), 4) >= load<f32>(b))) << 4);
+      c = load<u32>(c, 8) + ((<u32>(load<f32>(row + load<u32>(c, 4), 8) >= load<f32>(c))) << 4);
+      d = load<u32>(d, 8) + ((<u32>(load<f32>(row + load<u32>(d, 4), 12) >= load<f32>(d))) << 4);
+      e = load<u32>(e, 8) + ((<u32>(load<f32>(row + load<u32>(e, 4), 16) >= load<f32>(e))) << 4);
+      f = load<u32>(f, 8) + ((<u32>(load<f32>(row + load<u32>(f, 4), 20) >= load<f32>(f))) << 4);
+      g = load<u32>(g, 8) + ((<u32>(load<f32>(row + load<u32>(g, 4), 24) >= load<f32>(g))) << 4);
+      h = load<u32>(h, 8) + ((<u32>(load<f32>(row + load<u32>(h, 4), 28) >= load<f32>(h))) << 4);
     }
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (a - nodes)));
-    to += stepBytes;
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (b - nodes)));
-    to += stepBytes;
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (c - nodes)));
-    to += stepBytes;
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (d - nodes)));
-    to += stepBytes;
-    row = row3 + width;
-  }
-  for (; i < count; i++) {
-    let a = root;
-    for (let level: u32 = 0; level < depth; level++) a = step(a, row);
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (a - nodes)));
-    to += stepBytes;
-    row += width;
+    to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
+    if (i + 1 == count) return;
+    to = add(to, stepBytes, leafValues + ((b - nodes) >> 1));
+    if (i + 2 == count) return;
+    to = add(to, stepBytes, leafValues + ((c - nodes) >> 1));
+    if (i + 3 == count) return;
+    to = add(to, stepBytes, leafValues + ((d - nodes) >> 1));
+    if (i + 4 == count) return;
+    to = add(to, stepBytes, leafValues + ((e - nodes) >> 1));
+    if (i + 5 == count) return;
+    to = add(to, stepBytes, leafValues + ((f - nodes) >> 1));
+    if (i + 6 == count) return;
+    to = add(to, stepBytes, leafValues + ((g - nodes) >> 1));
+    if (i + 7 == count) return;
+    to = add(to, stepBytes, leafValues + ((h - nodes) >> 1));
+    row += 32;
   }
 }
 
-/** As `walk`, for trees in which the threshold of some nodes is NaN: theirs is a set of levels, in 16 bytes of `sets`. */
+/** Of four rows, four times the number of the node of the fourth level that they come to. */
+function topOf(top: u32, row: u32): v128 {
+  const right = f32x4.ge(v128.load(row + load<u32>(top)), v128.load32_splat(top, 4));
+  const second = v128.bitselect(compared(top + 16, row), compared(top + 8, row), right);
+  const third = v128.bitselect(
+    v128.bitselect(compared(top + 48, row), compared(top + 40, row), second),
+    v128.bitselect(compared(top + 32, row), compared(top + 24, row), second),
+    right,
+  );
+  const sum = i32x4.add(i32x4.add(i32x4.shl(right, 2), i32x4.shl(second, 1)), third);
+  return i32x4.shl(i32x4.neg(sum), 2);
+}
+
+function compared(node: u32, row: u32): v128 {
+  return f32x4.ge(v128.load(row + load<u32>(node)), v128.load32_splat(node, 4));
+}
+
+function add(to: u32, stepBytes: u32, value: u32): u32 {
+  store<f64>(to, load<f64>(to) + load<f64>(value));
+  return to + stepBytes;
+}
+
+/** As `walk`, for trees in which the threshold of some nodes is NaN: theirs is a set of levels, in 8 bytes of `sets`. */
 export function walkMixed(
   root: u32,
   depth: u32,
@@ -145,25 +178,23 @@ export function walkMixed(
   for (let i: u32 = 0; i < count; i++) {
     let node = root;
     for (let level: u32 = 0; level < depth; level++) {
-      const info = load<u32>(node, 4);
-      const far = info >>> 16;
-      if (far == 0) break;
-      const x = load<f32>(row + ((info & 0xffff) << 2));
+      const left = load<u32>(node, 8);
+      if (left == node) break;
+      const x = load<f32>(row + load<u32>(node, 4));
       const threshold = load<f32>(node);
       let right: u32;
-      if (threshold == threshold) right = <u32>!(x < threshold);
+      if (threshold == threshold) right = <u32>(x >= threshold);
       else {
-        const set = sets + (node - nodes) * 2;
+        const set = sets + load<u32>(node, 12) * 8;
         const code = <u32>max<f32>(x, 0);
         const word = code >>> 5;
         if (x < 0) right = 0;
         else if (x == Infinity || word >= load<u32>(set, 4)) right = 1;
         else right = 1 - ((load<u32>(load<u32>(set) + word * 4) >>> (code & 31)) & 1);
       }
-      node += (far + right) << 3;
+      node = left + (right << 4);
     }
-    store<f64>(to, load<f64>(to) + load<f64>(leafValues + (node - nodes)));
-    to += stepBytes;
-    row += rowBytes;
+    to = add(to, stepBytes, leafValues + ((node - nodes) >> 1));
+    row += 4;
   }
 }

@@ -73,6 +73,8 @@ export interface TrainingData extends Signature {
   readings?: readonly FeatureReading[];
   /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
   valid?: Relation;
+  /** Learners that go on from a model: that model, of the same columns and task. */
+  init?: Model;
   /** Learners with parts: the models to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
@@ -207,6 +209,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   params: T;
   /** A learner that works with others: those that it takes when `train --parts` names none. */
   parts?: readonly string[];
+  /** Whether it can go on from a model of its own (`train --init`). */
+  continues?: boolean;
   /** Whether it can use a table of items (`train --items`). */
   items?: boolean;
   /**

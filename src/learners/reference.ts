@@ -1,3 +1,4 @@
+import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
@@ -45,8 +46,9 @@ const sampleRows = 200_000;
 export const answerRows = 20_000;
 /** Values of a column that are counted apart. */
 const mostValues = 100;
-/** Columns of one query, so that memory is bounded for wide tables. */
+/** Columns of one query, and columns in memory, so that it is bounded for wide tables. */
 const columnsAtOnce = 32;
+const sortedAtOnce = 8;
 
 /** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
 export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
@@ -90,26 +92,47 @@ async function sketchesOf(
   sample: Relation,
   columns: readonly { name: string; type: string }[],
 ): Promise<Sketch[]> {
+  const { engine } = sample;
+  const table = engine.fresh("sketched");
+  const list = columns.map(({ name }) => ident(name)).join(", ");
+  await engine.run(`CREATE TABLE ${ident(table)} AS SELECT ${list} FROM (${sample.sql})`);
+  const staged = { ...sample, sql: `SELECT * FROM ${ident(table)}` };
+  const edges = await edgesOf(
+    staged,
+    columns.filter(({ type }) => isNumeric(type)).map(({ name }) => name),
+  );
   const frames: Sketch[] = [];
   for (const { name, type } of columns) {
     const about = { name, type, missing: 0, counts: [] };
+    const own = edges.get(name);
     frames.push(
-      isNumeric(type)
-        ? { ...about, kind: "numbers", edges: await edgesOf(sample, name) }
-        : { ...about, kind: "values", values: await valuesOf(sample, name) },
+      own
+        ? { ...about, kind: "numbers", edges: own }
+        : { ...about, kind: "values", values: await valuesOf(staged, name) },
     );
   }
+  await engine.run(`DROP TABLE ${ident(table)}`);
   return sketchesLike(rows, frames);
 }
 
-/** The percentiles of a column as they occur, without repetitions. */
-async function edgesOf(rows: Relation, name: string): Promise<number[]> {
-  const value = `${ident(name)}::DOUBLE`;
-  const shares = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
-  const [{ edges }] = await rows.engine.rows<{ edges: string | null }>(
-    `SELECT to_json(quantile_disc(${value}, [${shares.join(", ")}]))::VARCHAR AS edges FROM (${rows.sql}) WHERE isfinite(${value})`,
-  );
-  return [...new Set(JSON.parse(edges ?? "[]") as number[])].sort((a, b) => a - b);
+/** The percentiles of columns as they occur (quantile_disc), without repetitions. */
+async function edgesOf(rows: Relation, names: readonly string[]): Promise<Map<string, number[]>> {
+  const found = new Map<string, number[]>();
+  for (let at = 0; at < names.length; at += sortedAtOnce) {
+    const part = names.slice(at, at + sortedAtOnce);
+    const frame = await rows.engine.frame(
+      rows.sql,
+      part.map((name) => ({ name, as: "f64" })),
+    );
+    for (const name of part) {
+      const values = floats(frame, name).filter(Number.isFinite).sort();
+      const n = values.length;
+      const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
+      const edges = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
+      found.set(name, [...new Set(edges)]);
+    }
+  }
+  return found;
 }
 
 async function valuesOf(rows: Relation, name: string): Promise<string[]> {

@@ -3,7 +3,7 @@ import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import { scoped } from "../engine/scope.js";
 import { ident, literal } from "../engine/sql.js";
-import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { columnNamed, findColumn, isNumeric, kindOf, rowColumn, type Relation } from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import type { TrainingData } from "./learner.js";
 import { differs } from "./readings.js";
@@ -40,8 +40,11 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
       ? `(${ident(target!.name)}::VARCHAR = ${literal(positive)})::INTEGER`
       : "NULL::INTEGER";
   const list = features.map(({ name }, i) => `${ident(name)} AS f${i}`);
+  // Rows of a file have numbers: counting them anew would hold the whole table.
+  const numbered = relation.key.length === 1 && relation.key[0] === rowColumn;
+  const place = numbered ? ident(rowColumn) : `row_number() OVER (${order})`;
   await engine.run(
-    `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (SELECT *, row_number() OVER (${order}) AS shopai_place FROM (${relation.sql})) WHERE shopai_place % ${step} = 0`,
+    `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (SELECT *, ${place} AS shopai_place FROM (${relation.sql})) WHERE shopai_place % ${step} = 0`,
   );
   const found: string[] = [];
   const flat: string[] = [];

@@ -16,7 +16,7 @@ import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } f
 import { checkFeatures } from "./design-matrix.js";
 import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
-import { modelOf } from "./model.js";
+import { loadModel, modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
 import { readFeatures, readingsOf, readRows } from "./readings.js";
 
@@ -38,6 +38,8 @@ export interface TrainingAsk {
   parts?: readonly string[];
   /** For learners that use one: a table with a row per item. */
   items?: Relation;
+  /** For learners that go on from a model: its folder. */
+  init?: string;
   /** The predicate that chose the rows, for the card. */
   where?: string;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
@@ -66,7 +68,8 @@ export async function trainModel(
   const read = asRead(checked);
   const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
   const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
-  const data = { ...read, ...beside };
+  const init = ask.init === undefined ? undefined : await goneOnFrom(learner, checked, ask.init);
+  const data = { ...read, ...beside, init };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -140,6 +143,33 @@ export function asRead(data: TrainingData): TrainingData {
     valid: valid && readRows(valid, features, readings),
     features: readFeatures(features, readings),
   };
+}
+
+/** A model that is gone on from. @throws ShopaiError "usage" or "model" when it is of another learner, task or table */
+async function goneOnFrom(learner: Learner, data: TrainingData, path: string): Promise<Model> {
+  if (!learner.continues)
+    throw new ShopaiError("usage", `${learner.name} cannot go on from a model`, {
+      try: "leaving --init out, or train gbdt",
+    });
+  const model = await loadModel(path);
+  const { card } = model;
+  const names = (features: readonly Field[]): string => features.map(({ name }) => name).join(", ");
+  const differs =
+    card.learner !== learner.name
+      ? `it is a model of ${card.learner}`
+      : card.task !== data.task || card.classes?.join() !== data.classes?.join()
+        ? `it is for ${card.task}${card.classes ? ` of ${listed([...card.classes])}` : ""}, and this is ${data.task}${data.classes ? ` of ${listed([...data.classes])}` : ""}`
+        : card.positive !== data.positive
+          ? `its positive class is ${card.positive}, and here it is ${data.positive}`
+          : names(card.features) !== names(data.features)
+            ? `it was trained on ${names(card.features)}, and here the features are ${names(data.features)}`
+            : undefined;
+  if (differs !== undefined)
+    throw new ShopaiError("model", `cannot go on from the model: ${differs}`, {
+      where: path,
+      try: "a model of the same learner, target and columns",
+    });
+  return model;
 }
 
 /** Checks the rows against what the learner wants: roles, features, target, weights. */

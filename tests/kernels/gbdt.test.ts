@@ -4,13 +4,8 @@ import type { SharedKernel } from "../../src/engine/pool.js";
 import { plainGbdt } from "../../src/kernels/gbdt.js";
 import { openPool } from "../../src/kernels/pool.js";
 import { boost, rowFloats, type BoostParams } from "../../src/learners/gbdt/boost.js";
-import {
-  edgesOf,
-  layoutOf,
-  writeMeta,
-  type BinColumn,
-  type BinLayout,
-} from "../../src/learners/gbdt/bins.js";
+import { edgesOf, layoutOf, type BinColumn, type BinLayout } from "../../src/learners/gbdt/bins.js";
+import { Encoder, Stage } from "../../src/learners/gbdt/encoding.js";
 import { objectiveOf } from "../../src/learners/gbdt/objectives.js";
 import { rawScore, type TreeEnsemble } from "../../src/learners/gbdt/trees.js";
 
@@ -62,27 +57,14 @@ function drawn(rows: number, seed: number, oneHot = 4): Data {
 
 function encoded(kernel: SharedKernel, { rows, columns, layout }: Data): number {
   const at = kernel.alloc(rows * layout.stride + 16);
-  const stage = kernel.alloc(layout.stride * rows * 8);
-  const edges = kernel.alloc(layout.stride * 2048);
-  const counter = kernel.alloc(64);
-  const all = kernel.f64(edges, layout.stride * 256).fill(NaN);
-  layout.columns.forEach((column, f) => all.set(column.edges, f * 256));
-  columns.forEach((values, f) => kernel.f64(stage + f * rows * 8, rows).set(values));
-  kernel.u32(counter, 1)[0] = 0;
-  kernel.each(
-    "setup",
-    at,
+  const stage = new Stage(
+    kernel,
+    columns.map((_, f) => f === 2),
     layout.stride,
-    writeMeta(kernel, layout, undefined),
-    layout.histBytes,
-    0,
-    0,
-    0,
-    0,
-    counter,
-    4,
+    rows,
   );
-  kernel.each("encode", stage, rows, rows, at, edges);
+  columns.forEach((values, f) => stage.columns[f].set(values));
+  new Encoder(kernel, layout).encode(stage, rows, at);
   return at;
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
@@ -5,6 +6,7 @@ import { learnerNamed } from "../../src/learners/registry.js";
 import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import type { Learner, Model } from "../../src/learners/learner.js";
 import type { Relation } from "../../src/table/relation.js";
+import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
 import { relationFrom, rowsOf, type Values } from "./rows.js";
 
@@ -16,6 +18,7 @@ beforeAll(async () => {
   gbdt = await learnerNamed("gbdt");
 });
 
+const models = temporaryFolder();
 const rows = 400;
 const rng = seededRng(3, "gbdt rows");
 const x = Array.from({ length: rows }, () => rng.normal());
@@ -99,4 +102,117 @@ test("quantile regression leaves the asked share of the targets below", async ()
   const below = found.filter(({ prediction }, r) => noise[r] <= prediction).length / rows;
   expect(below).toBeGreaterThan(0.72);
   expect(below).toBeLessThan(0.88);
+});
+
+test("--init adds trees to a model, as if they had been grown at once", async () => {
+  const folder = join(models, "first");
+  const id = x.map((_, r) => `id-${r % 300}`);
+  const columns = { x, id, kind: x.map((_, r) => "abc"[r % 3]), y: yes };
+  const whole = { rows: 1, columns: 1, levels: 20 };
+  const { model: first, table } = await trained(columns, { params: { ...whole, trees: 8 } });
+  await first.save(folder);
+  const { model: both } = await trained(columns, { init: folder, params: { ...whole, trees: 12 } });
+  const { model: once } = await trained(columns, { params: { ...whole, trees: 20 } });
+  expect(both.trees!.trees.output.length).toBe(20);
+  expect(both.trees!.columns).toEqual(first.trees!.columns);
+  expect(both.trees!.trees.value.slice(0, 30)).toEqual(first.trees!.trees.value.slice(0, 30));
+  const added = await scores(both, table);
+  const wanted = await scores(once, table);
+  const old = await scores(first, table);
+  const loss = (found: number[]): number =>
+    found.reduce(
+      (sum, score, r) => sum - Math.log(yes[r] === both.card.positive ? score : 1 - score) / rows,
+      0,
+    );
+  // The order of statistics gives rows other values while they are learned from than later.
+  expect(Math.abs(loss(added) - loss(wanted))).toBeLessThan(0.05);
+  expect(loss(added)).toBeLessThan(loss(old));
+  const valid = await relationFrom(engine, columns);
+  const { model: watched } = await trained(columns, { init: folder, valid, params: { trees: 0, stop: 3 } });
+  expect(watched.trees!.trees.output.length).toBeGreaterThan(8);
+});
+
+test("--init refuses what it cannot go on from", async () => {
+  const folder = join(models, "other");
+  const { model } = await trained({ x, y: yes });
+  await model.save(folder);
+  const other = await errorOf(trained({ x, z: x, y: yes }, { init: folder }));
+  expect([other.kind, other.message]).toEqual(["model", expect.stringContaining("x, z")]);
+  const unsaid = await errorOf(trained({ x, y: yes }, { init: folder, params: { trees: 0 } }));
+  expect([unsaid.kind, unsaid.message]).toEqual(["usage", expect.stringContaining("how many rounds")]);
+  const forest = await learnerNamed("forest");
+  const table = await relationFrom(engine, { x, y: yes });
+  const unable = await errorOf(trainModel(forest, table, { roles: { target: "y" }, init: folder }, run));
+  expect(unable.kind).toBe("usage");
+});
+
+test("one-side sampling learns nearly as well from a third of the rows", async () => {
+  for (const grow of ["depth", "leaf"]) {
+    const params = { rows: 1, columns: 1, depth: 3, grow };
+    const { model: whole, table } = await trained({ x, y: yes }, { params });
+    const { model: some } = await trained(
+      { x, y: yes },
+      { params: { ...params, goss: 0.2, goss_rest: 0.13 } },
+    );
+    const a = await scores(whole, table);
+    const b = await scores(some, table);
+    expect(b).not.toEqual(a);
+    const apart = a.reduce((sum, score, r) => sum + Math.abs(score - b[r]), 0) / rows;
+    expect(apart).toBeLessThan(0.06);
+  }
+});
+
+test("weights of classes are weights of their rows", async () => {
+  const params = { rows: 1, columns: 1 };
+  const { model: named, table } = await trained(
+    { x, y: yes },
+    { params: { ...params, class_weights: "yes:3, no:0.5" } },
+  );
+  const weighted = await relationFrom(engine, { x, y: yes, w: yes.map((own) => (own === "yes" ? 3 : 0.5)) });
+  const byRow = await trainModel(
+    gbdt,
+    weighted,
+    { roles: { target: "y", weight: "w" }, params: { trees: 20, eta: 0.3, ...params } },
+    run,
+  );
+  expect(await scores(named, table)).toEqual(await scores(byRow, weighted));
+  for (const [given, words] of [
+    ["maybe:2", "maybe"],
+    ["yes", "yes:5"],
+  ]) {
+    const error = await errorOf(trained({ x, y: yes }, { params: { class_weights: given } }));
+    expect([error.kind, error.message]).toEqual(["usage", expect.stringContaining(words)]);
+  }
+});
+
+test("three hundred columns of which nearly all are empty: the others are learned from", async () => {
+  const empty = Object.fromEntries(Array.from({ length: 290 }, (_, i) => [`e${i}`, x.map(() => null)]));
+  const noise = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`n${i}`, x.map(() => rng.normal())]));
+  const params = { columns: 1, rows: 1, depth: 2, trees: 5 };
+  const { model } = await trained({ ...empty, ...noise, x, y: yes }, { params });
+  const { feature } = model.trees!.trees;
+  expect(model.trees!.columns[feature[0]].name).toBe("x");
+});
+
+test("a text of a hundred thousand levels is read, and unseen levels count as the mean", async () => {
+  const many = 100_000;
+  const levels = Array.from({ length: many }, (_, r) => `level ${r}`);
+  const value = Array.from({ length: many }, (_, r) => r % 2);
+  const table = await relationFrom(engine, {
+    id: levels,
+    x: value,
+    y: value.map((own) => (own ? "a" : "b")),
+  });
+  const params = { trees: 2, eta: 1, columns: 1, rows: 1, depth: 1 };
+  const ask = { roles: { target: "y" }, features: ["id", "x"], params };
+  const model = await trainModel(gbdt, table, ask, run);
+  expect(model.trees!.columns[0].kind).toBe("statistic");
+  const other = await relationFrom(engine, { id: ["new", null], x: [1, 0] });
+  for (const score of await scores(model, other)) expect(Number.isFinite(score)).toBe(true);
+});
+
+test("negative weights are refused", async () => {
+  const table = await relationFrom(engine, { x, w: x.map((_, r) => (r === 3 ? -1 : 1)), y: yes });
+  const error = await errorOf(trainModel(gbdt, table, { roles: { target: "y", weight: "w" } }, run));
+  expect([error.kind, error.message]).toEqual(["data", expect.stringContaining("negative")]);
 });

@@ -32,6 +32,9 @@ export interface BinLayout {
 /** More edges than a byte can count are never there; the search of the kernel wants 255, padded. */
 export const mostEdges = 254;
 
+/** Bytes of a row of so many columns: one each, rounded up to four. */
+export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
+
 export function layoutOf(columns: readonly BinColumn[], oneHot: number): BinLayout {
   const offsets = new Int32Array(columns.length);
   let bytes = 0;
@@ -43,7 +46,7 @@ export function layoutOf(columns: readonly BinColumn[], oneHot: number): BinLayo
   return {
     columns,
     oneHot,
-    stride: Math.ceil(columns.length / 4) * 4,
+    stride: strideOf(columns.length),
     histBytes: Math.ceil((bytes + 8) / 64) * 64,
     offsets,
   };
@@ -84,43 +87,42 @@ export function thresholdAfter(column: BinColumn, bin: number): number {
  * @param most   bins for present values, 2 to 255
  */
 export function edgesOf(sorted: Float64Array, most: number): Float64Array {
-  const values: number[] = [];
-  const counts: number[] = [];
-  for (let i = 0; i < sorted.length;) {
-    const value = sorted[i];
-    let next = i + 1;
-    while (next < sorted.length && sorted[next] === value) next++;
-    values.push(value);
-    counts.push(next - i);
-    i = next;
+  let distinct = 0;
+  for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) distinct++;
+  const values = new Float64Array(distinct);
+  const counts = new Int32Array(distinct);
+  for (let i = 0, v = -1; i < sorted.length; i++) {
+    if (i === 0 || sorted[i] !== sorted[i - 1]) values[++v] = sorted[i];
+    counts[v]++;
   }
-  if (values.length <= most)
-    return Float64Array.from(values.slice(1), (value, i) => between(values[i], value));
-  return quantileEdges(values, counts, sorted.length, most);
+  if (distinct > most) return quantileEdges(values, counts, sorted.length, most);
+  const edges = new Float64Array(Math.max(0, distinct - 1));
+  for (let v = 1; v < distinct; v++) edges[v - 1] = between(values[v - 1], values[v]);
+  return edges;
 }
 
-function quantileEdges(values: number[], counts: number[], total: number, most: number): Float64Array {
+function quantileEdges(values: Float64Array, counts: Int32Array, total: number, most: number): Float64Array {
   // Heavy values have bins of their own and leave the rest to the others.
   let bins = most;
   let left = total;
   const mean = total / most;
-  const heavy = counts.map((count) => count >= mean);
-  heavy.forEach((alone, i) => {
-    if (!alone) return;
-    bins--;
-    left -= counts[i];
-  });
+  for (const count of counts)
+    if (count >= mean) {
+      bins--;
+      left -= count;
+    }
   const edges: number[] = [];
   let size = left / Math.max(1, bins);
   let held = 0;
   for (let i = 0; i + 1 < values.length && edges.length < most - 1; i++) {
-    if (!heavy[i]) left -= counts[i];
+    const heavy = counts[i] >= mean;
+    if (!heavy) left -= counts[i];
     held += counts[i];
-    const full = heavy[i] || held >= size || (heavy[i + 1] && held >= Math.max(1, size / 2));
+    const full = heavy || held >= size || (counts[i + 1] >= mean && held >= Math.max(1, size / 2));
     if (!full) continue;
     edges.push(between(values[i], values[i + 1]));
     held = 0;
-    if (heavy[i]) continue;
+    if (heavy) continue;
     bins--;
     size = left / Math.max(1, bins);
   }

@@ -4,7 +4,9 @@ import type { BinLayout } from "./bins.js";
 import type { GrowAsk, Grown } from "./grow.js";
 import { growLeaves, LeafTables } from "./grow-leaves.js";
 import { deepestLevel, growLevels, LevelTables, levelSlots } from "./grow-levels.js";
-import type { Objective } from "./objectives.js";
+import { gradientSize, sampleOneSide, scalesFor } from "./gradients.js";
+import type { GradientAsk, Objective, PackAsk } from "./objectives.js";
+import { writeChildren } from "./split.js";
 import { TreeBuilder } from "./tree-builder.js";
 import type { TreeEnsemble } from "./trees.js";
 import { Workspace, type Scales, type SplitRules } from "./workspace.js";
@@ -26,6 +28,8 @@ export interface BoostParams {
   gamma: number;
   /** Share of the rows that each tree sees, drawn anew. */
   rowShare: number;
+  /** Rows by the size of their gradients, in place of `rowShare`. */
+  goss?: { top: number; rest: number };
   /** Share of the columns that each tree, and each node, may use. */
   treeColumns: number;
   nodeColumns: number;
@@ -34,6 +38,15 @@ export interface BoostParams {
   /** Trees without progress after which to stop; 0: never. */
   patience: number;
   seed: number;
+}
+
+/** Trees that are built on: what they give the rows, an array per output. */
+export interface Start {
+  scores: readonly Float64Array[];
+  /** Of the watched rows. */
+  watched?: readonly Float64Array[];
+  /** Trees that there are, so that others are drawn for the next. */
+  trees: number;
 }
 
 /** What decides when to stop: a loss after every round, smaller is better. */
@@ -73,6 +86,7 @@ export async function boost(
   params: BoostParams,
   watch?: Watch,
   tick?: (round: number, loss: number | undefined) => Promise<void> | undefined,
+  start?: Start,
 ): Promise<Boosted> {
   const { outputs } = objective;
   const mark = kernel.mark();
@@ -81,20 +95,31 @@ export async function boost(
     params.depth <= deepestLevel &&
     levelSlots(params.depth) * layout.histBytes <= 1 << 25;
   const slots = levels ? levelSlots(params.depth) : 1;
-  const workspace = new Workspace(kernel, layout, data.at, data.rows, slots, params.signs);
+  const workspace = new Workspace(
+    kernel,
+    layout,
+    data.at,
+    data.rows,
+    slots,
+    params.signs,
+    params.trees * outputs,
+  );
   const builder = new TreeBuilder(layout);
   const padded = Math.ceil(data.rows / block) * block;
   const scores = Array.from({ length: outputs }, (_, k) => {
     const at = rowFloats(kernel, data.rows);
-    kernel.f32(at, data.rows).fill(objective.base[k]);
+    if (start) kernel.f32(at, data.rows).set(start.scores[k]);
+    else kernel.f32(at, data.rows).fill(objective.base[k]);
     return at;
   });
   const g = rowFloats(kernel, data.rows);
   const h = rowFloats(kernel, data.rows);
-  const partials = kernel.alloc((padded / block) * 64);
   const tiles = Math.ceil(data.rows / workspace.tile);
+  const partials = kernel.alloc(Math.max((padded / block) * 64, tiles * 32));
   const sums = kernel.alloc(tiles * 8);
-  const sampled = params.rowShare < 1;
+  const { goss } = params;
+  const sampled = params.rowShare < 1 || goss !== undefined;
+  const past = start?.trees ?? 0;
   const list = levels ? 0 : kernel.alloc(data.rows * 8);
   const spare = levels ? 0 : kernel.alloc(data.rows * 8);
   const nodes = levels ? kernel.alloc(padded) : 0;
@@ -111,36 +136,28 @@ export async function boost(
   };
   const levelTables = levels ? new LevelTables(ask) : undefined;
   const leafTables = levels ? undefined : new LeafTables(ask);
-  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base);
+  const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base, start);
   const history: number[] = [];
+  const steps = new Float64Array(outputs);
   let best = 0;
 
   for (let round = 0; round < params.trees; round++) {
     objective.begin?.(scores);
     for (let k = 0; k < outputs; k++) {
-      objective.gradients({ workspace, k, scores, g, h, partials });
-      const scales = scalesOf(kernel, partials, padded / block, data.rows);
-      const seed = treeSeed(params.seed, round * outputs + k);
-      const keep = sampled ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
+      const seed = treeSeed(params.seed, past + round * outputs + k);
+      const keep = sampled && !goss ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
+      const histogram = levels || !sampled ? 1 : 0;
       ask.choice = new ColumnChoice(
         layout.columns.length,
-        `${params.seed} ${round} ${k}`,
+        `${params.seed} ${past / outputs + round} ${k}`,
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,
       );
-      workspace.phase(
-        "quantise",
-        data.rows,
-        g,
-        h,
-        scales.g,
-        scales.h,
-        seed,
-        keep,
-        nodes,
-        levels || !sampled ? 1 : 0,
-        sums,
-      );
+      const pack = { workspace, k, score: scores[k], g, h, partials, sums, seed, keep, nodes, histogram };
+      const scales =
+        objective.pack && !goss
+          ? objective.pack({ ...pack, step: steps[k] })
+          : packed(objective, { ...pack, scores }, data.rows, goss);
       const totals = totalsOf(kernel, sums, tiles);
       let grown: Grown;
       if (levels) {
@@ -149,7 +166,7 @@ export async function boost(
           scales,
           builder,
           totals,
-          { rows: data.rows, packed: g, nodes },
+          { rows: data.rows, packed: g, nodes, scores: objective.renew ? 0 : scores[k] },
           levelTables!,
         );
         grown = tree.grown;
@@ -160,9 +177,10 @@ export async function boost(
           rowsOf: rowsByNode(kernel, nodes, data.rows, tree.current.length),
           score: scores[k],
         });
-        const values = kernel.f32(levelTables!.values, 256);
-        tree.current.forEach((leaf, id) => (values[id] = builder.valueOf(leaf.node)));
-        workspace.phase("addByNode", data.rows, nodes, levelTables!.values, scores[k]);
+        if (!tree.added) {
+          levelTables!.setValues(tree.current, builder);
+          workspace.phase("addByNode", data.rows, nodes, levelTables!.values, scores[k]);
+        }
       } else {
         const listed = sampled ? drawnList(kernel, g, data.rows, list) : data.rows;
         if (!sampled) workspace.phase("listRows", data.rows, g, list);
@@ -184,6 +202,8 @@ export async function boost(
         if (sampled) walk(workspace, builder, grown, data, scores[k]);
         else addByList(workspace, builder, grown, list, leafTables!, scores[k]);
       }
+      steps[k] = 0;
+      for (const { node } of grown.leaves) steps[k] = Math.max(steps[k], Math.abs(builder.valueOf(node)));
       if (watched) walk(workspace, builder, grown, watch.rows!, watched[k]);
       builder.endTree(k);
     }
@@ -198,36 +218,42 @@ export async function boost(
     await tick?.(round + 1, loss);
   }
   kernel.release(mark);
-  return { trees: builder.ensemble(objective.base), history, best: watch ? best + 1 : params.trees };
+  // What is built on has the base.
+  const base = start ? new Float64Array(outputs) : objective.base;
+  return { trees: builder.ensemble(base), history, best: watch ? best + 1 : params.trees };
 }
 
 function treeSeed(seed: number, tree: number): number {
   return (Math.imul(seed ^ 0x2545f491, 0x9e3779b1) ^ Math.imul(tree + 1, 0x85ebca6b)) >>> 0;
 }
 
-/**
- * The largest scales for which no rounded gradient leaves 16 bits and no sum of them 32 bits. Hessians are
- * scaled by whole numbers, so that constant ones are counted exactly.
- */
-function scalesOf(kernel: SharedKernel, partials: number, blocks: number, rows: number): Scales {
-  const values = kernel.f32(partials, blocks * 16);
-  let sumG = 0;
-  let sumH = 0;
-  let mostG = 0;
-  let mostH = 0;
-  for (let b = 0; b < blocks * 16; b += 16)
-    for (let lane = b; lane < b + 4; lane++) {
-      sumG += values[lane];
-      sumH += values[lane + 4];
-      mostG = Math.max(mostG, values[lane + 8]);
-      mostH = Math.max(mostH, values[lane + 12]);
-    }
-  const g = Math.min(32000 / mostG, (2 ** 31 - 2 - rows) / (sumG * 1.01));
-  const h = Math.min(65000 / mostH, (2 ** 32 - 2 - rows) / (sumH * 1.01));
-  return {
-    g: Number.isFinite(g) ? Math.fround(g) : 1,
-    h: Number.isFinite(h) ? Math.fround(h > 1 ? Math.floor(h) : h) : 1,
-  };
+/** Gradients of an objective, rounded and packed; gives what they were multiplied by. */
+function packed(
+  objective: Objective,
+  {
+    workspace,
+    k,
+    scores,
+    g,
+    h,
+    partials,
+    seed,
+    keep,
+    nodes,
+    histogram,
+    sums,
+  }: GradientAsk & Omit<PackAsk, "step">,
+  rows: number,
+  goss: BoostParams["goss"],
+): Scales {
+  const { kernel } = workspace;
+  objective.gradients({ workspace, k, scores, g, h, partials });
+  const size = goss
+    ? sampleOneSide(kernel, rows, g, h, goss, seed)
+    : gradientSize(kernel, partials, Math.ceil(rows / block));
+  const scales = scalesFor(size, rows);
+  workspace.phase("quantise", rows, g, h, scales.g, scales.h, seed, keep, nodes, histogram, sums);
+  return scales;
 }
 
 /** Sums of what the tiles add up to. */
@@ -306,7 +332,7 @@ function addByList(
 function walk(
   workspace: Workspace,
   builder: TreeBuilder,
-  { first, leaves, lefts }: Grown,
+  { first, leaves, branches }: Grown,
   rows: BinnedRows,
   scores: number,
 ): void {
@@ -321,18 +347,24 @@ function walk(
     words[(leaf.node - first) * 4] = -1;
     values[(leaf.node - first) * 4 + 3] = builder.valueOf(leaf.node);
   }
-  for (const [node, { feature, table, left, right }] of lefts) {
-    words.set([feature, left - first, right - first], (node - first) * 4);
-    kernel.u8(tables + (node - first) * 256, 256).set(table);
+  for (const [node, { split, left, right }] of branches) {
+    words.set([split.feature, left - first, right - first], (node - first) * 4);
+    writeChildren(workspace.memory.u8, tables + (node - first) * 256, split, 1, 0);
   }
   workspace.phase("addByWalk", rows.at, rows.rows, tree, tables, scores);
   kernel.release(mark);
 }
 
-function watchScores(kernel: SharedKernel, watch: BinnedRows, base: Float64Array): number[] {
-  return Array.from(base, (value) => {
+function watchScores(
+  kernel: SharedKernel,
+  watch: BinnedRows,
+  base: Float64Array,
+  start: Start | undefined,
+): number[] {
+  return Array.from(base, (value, k) => {
     const at = rowFloats(kernel, watch.rows);
-    kernel.f32(at, watch.rows).fill(value);
+    if (start) kernel.f32(at, watch.rows).set(start.watched![k]);
+    else kernel.f32(at, watch.rows).fill(value);
     return at;
   });
 }

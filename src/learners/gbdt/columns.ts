@@ -24,9 +24,10 @@ export async function levelsOf(relation: Relation, name: string, most: number): 
 }
 
 /** SQL for a column of the trees as a number: NULL for what is missing or unseen. */
-export function columnSql(column: TreeColumn): string {
+export function columnSql(column: TreeColumn, narrow = false): string {
   const name = ident(column.name);
-  return column.kind === "number" ? `${name}::DOUBLE` : codeSql(name, column.levels);
+  if (column.kind !== "number") return codeSql(name, column.levels);
+  return `${name}::${narrow ? "FLOAT" : "DOUBLE"}`;
 }
 
 /** SQL for the index of a text among levels, NULL for others. */

@@ -12,14 +12,12 @@ import {
   type TrainingData,
 } from "../learner.js";
 import type { ParamsOf } from "../params.js";
-import { predictRows } from "../row-predictions.js";
 import { boost } from "./boost.js";
 import { mostLevels } from "./columns.js";
 import { meanOfTargets } from "./forest-objective.js";
-import { treeExplainer } from "./explain/tree-explainer.js";
-import { scoring } from "./predict.js";
+import { fittedTrees } from "./fitted-trees.js";
 import { readRows, type Reading } from "./reading.js";
-import { loadTrees, saveTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
+import { loadTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
 
 const params = {
   trees: int({
@@ -91,32 +89,15 @@ export default defineLearner({
   load: (folder) => fitted(folder.card, loadTrees(folder), folder.card.about),
 });
 
-function fitted(
-  { features, classes, positive, target }: Signature,
-  model: TreeModel,
-  about: Record<string, unknown>,
-): Fitted {
-  return {
-    about,
-    trees: model,
-    explainer: (run, background) => treeExplainer(model, run, { background }),
-    predict: (rows, ask, run) =>
-      scoring(model, rows!.memory?.rows, run, (score) =>
-        predictRows(
-          rows!,
-          features,
-          ask,
-          run,
-          (frame) => {
-            const values = score(frame);
-            if (!classes) return new Map([["prediction", { kind: "f64", values }]]);
-            return classScores(shares(values, model.trees.outputs), classes, positive);
-          },
-          classes ? { prediction: target!.type } : {},
-        ),
-      ),
-    save: (folder) => saveTrees(folder, model),
-  };
+function fitted(signature: Signature, model: TreeModel, about: Record<string, unknown>): Fitted {
+  const { classes, positive, target } = signature;
+  return fittedTrees(signature, model, about, {
+    types: classes ? { prediction: target!.type } : {},
+    columns: (values) =>
+      classes
+        ? classScores(shares(values, model.trees.outputs), classes, positive)
+        : new Map([["prediction", { kind: "f64", values }]]),
+  });
 }
 
 /** Means of trees as probabilities: within 0 and 1, and, for several classes, of sum 1. */

@@ -1,4 +1,5 @@
 import { Growth, type GrowAsk, type Grown, type Leaf } from "./grow.js";
+import { writeChildren } from "./split.js";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { Gather, Job, Scales } from "./workspace.js";
 
@@ -51,7 +52,6 @@ export function growLeaves(
   tables: LeafTables,
 ): { grown: Grown } {
   const { workspace } = ask;
-  const { kernel } = workspace;
   const growth = new Growth(ask, scales, builder, totals, rows.rows);
   const { root } = growth;
   root.hist = workspace.takeHist();
@@ -72,8 +72,8 @@ export function growLeaves(
       continue;
     }
     open++;
-    const { left, right, table } = growth.split(leaf);
-    kernel.u8(tables.table, 256).set(table);
+    const { left, right } = growth.split(leaf);
+    writeChildren(workspace.memory.u8, tables.table, leaf.split, 1, 0);
     const [small, large] = left.H <= right.H ? [left, right] : [right, left];
     const room = open < ask.leaves;
     const wanted = [small, large].map((child) => (room && growth.splittable(child) ? child : undefined));
@@ -85,14 +85,15 @@ export function growLeaves(
       rows.spare,
       leaf.start,
       leaf.count,
-      leaf.split!.feature,
+      leaf.split.feature,
       tables.table,
       tables.counts,
       side,
     );
     const tiles = Math.ceil(leaf.count / workspace.tile);
     let lefts = 0;
-    for (const count of kernel.u32(tables.counts, tiles)) lefts += count;
+    const { u32 } = workspace.memory;
+    for (let t = 0; t < tiles; t++) lefts += u32[tables.counts / 4 + t];
     left.start = leaf.start;
     left.count = lefts;
     right.start = leaf.start + lefts;

@@ -1,5 +1,6 @@
 import { Growth, type GrowAsk, type Grown, type Leaf } from "./grow.js";
 import type { TreeBuilder } from "./tree-builder.js";
+import { writeChildren } from "./split.js";
 import type { Job, Scales } from "./workspace.js";
 
 /** Rows carry the number of their node in a byte: that many nodes a level. */
@@ -16,6 +17,8 @@ export interface LevelRows {
   packed: number;
   /** A byte per row: its node. */
   nodes: number;
+  /** Scores to which the values of leaves are added on the last step down; 0: not on the way. */
+  scores: number;
 }
 
 /** Kernel memory for the tables of a level. */
@@ -25,12 +28,18 @@ export class LevelTables {
   readonly slots: number;
   readonly values: number;
 
-  constructor(ask: GrowAsk) {
+  constructor(private readonly ask: GrowAsk) {
     const { kernel } = ask.workspace;
     this.features = kernel.alloc(256 * 4);
     this.tables = kernel.alloc(256 * 256);
     this.slots = kernel.alloc(256 * 4);
     this.values = kernel.alloc(256 * 4);
+  }
+
+  /** Lays down the values of the leaves by their numbers. */
+  setValues(leaves: readonly Leaf[], builder: TreeBuilder): void {
+    const values = this.ask.workspace.kernel.f32(this.values, 256);
+    leaves.forEach(({ node }, id) => (values[id] = builder.valueOf(node)));
   }
 }
 
@@ -47,7 +56,7 @@ export function growLevels(
   totals: { G: number; H: number },
   rows: LevelRows,
   tables: LevelTables,
-): { grown: Grown; current: Leaf[] } {
+): { grown: Grown; current: Leaf[]; added: boolean } {
   const { workspace } = ask;
   const { kernel, layout } = workspace;
   const growth = new Growth(ask, scales, builder, totals, rows.rows);
@@ -61,6 +70,7 @@ export function growLevels(
   if (first.small) growth.take(root, first.small);
   let current: Leaf[] = [root];
   let open = 1;
+  let added = false;
   for (let level = 1; level <= ask.depth; level++) {
     const chosen = splitsOf(current, ask.leaves - open);
     if (chosen.size === 0) break;
@@ -70,20 +80,20 @@ export function growLevels(
     const features = kernel.u32(tables.features, 256);
     const slots = kernel.u32(tables.slots, 256).fill(noSlot);
     current.forEach((leaf, id) => {
-      const table = kernel.u8(tables.tables + id * 256, 256);
+      const table = tables.tables + id * 256;
       if (!chosen.has(leaf)) {
         if (leaf.hist) workspace.giveHist(leaf.hist);
         leaf.hist = 0;
         leaf.split = undefined;
         features[id] = 0;
-        table.fill(next.length);
+        workspace.memory.u8.fill(next.length, table, table + 256);
         next.push(leaf);
         return;
       }
       features[id] = leaf.split!.feature;
-      const { left, right, table: lefts } = growth.split(leaf);
+      const { left, right } = growth.split(leaf);
       const at = next.length;
-      for (let bin = 0; bin < 256; bin++) table[bin] = lefts[bin] ? at : at + 1;
+      writeChildren(workspace.memory.u8, table, leaf.split!, at, at + 1);
       next.push(left, right);
       const [small, large] = left.H <= right.H ? [left, right] : [right, left];
       const wanted = [small, large].map((child) => (growth.splittable(child) ? child : undefined));
@@ -99,6 +109,21 @@ export function growLevels(
         large: wanted[1],
       });
     });
+    added = rows.scores !== 0 && level === ask.depth;
+    if (added) {
+      tables.setValues(next, builder);
+      workspace.phase(
+        "addByRoute",
+        rows.rows,
+        rows.nodes,
+        tables.features,
+        tables.tables,
+        tables.values,
+        rows.scores,
+      );
+      current = next;
+      break;
+    }
     workspace.phase(
       "routeLevel",
       rows.rows,
@@ -117,7 +142,7 @@ export function growLevels(
   }
   for (const leaf of current) if (leaf.hist) workspace.giveHist(leaf.hist);
   growth.leaves.push(...current);
-  return { grown: growth.done(), current };
+  return { grown: growth.done(), current, added };
 }
 
 /** The leaves to split: all that can be, or the best of them while there is room for more leaves. */

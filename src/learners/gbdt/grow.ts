@@ -1,5 +1,5 @@
 import type { ColumnChoice } from "./column-choice.js";
-import { bestSplit, leftBins, nodeStep, type Split } from "./split.js";
+import { bestSplit, nodeStep, type Split } from "./split.js";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { Scales, Sought, SplitRules, Workspace } from "./workspace.js";
 
@@ -38,13 +38,13 @@ export interface Leaf extends Sought {
 export interface Grown {
   first: number;
   leaves: Leaf[];
-  lefts: Map<number, { feature: number; table: Uint8Array; left: number; right: number }>;
+  branches: Map<number, { split: Split; left: number; right: number }>;
 }
 
 /** The growing of one tree, apart from how rows find their nodes. */
 export class Growth {
   readonly leaves: Leaf[] = [];
-  readonly lefts: Grown["lefts"] = new Map();
+  readonly branches: Grown["branches"] = new Map();
   readonly root: Leaf;
   private readonly first: number;
 
@@ -55,7 +55,7 @@ export class Growth {
     totals: { G: number; H: number },
     rows: number,
   ) {
-    this.root = this.leafOf(totals, { depth: 0, low: -Infinity, high: Infinity, path: [], salt: 1 });
+    this.root = this.leafOf(totals, { low: -Infinity, high: Infinity }, 0, [], 1);
     this.root.count = rows;
     this.first = this.root.node;
   }
@@ -69,11 +69,11 @@ export class Growth {
   /** Takes the best of what the kernel answered for a leaf. */
   take(leaf: Leaf, answers: number): void {
     const { workspace, rules, gamma } = this.ask;
-    leaf.split = bestSplit(workspace.kernel, workspace.layout, answers, leaf, this.scales, rules, gamma);
+    leaf.split = bestSplit(workspace.memory, workspace.layout, answers, leaf, this.scales, rules, gamma);
   }
 
   /** Splits a leaf in two; which of them is the smaller is told by the hessian. */
-  split(leaf: Leaf): { left: Leaf; right: Leaf; table: Uint8Array } {
+  split(leaf: Leaf): { left: Leaf; right: Leaf } {
     const split = leaf.split!;
     const path = leaf.path.includes(split.feature) ? leaf.path : [...leaf.path, split.feature];
     const sums = { G: split.leftG, H: split.leftH };
@@ -81,39 +81,46 @@ export class Growth {
     const [boundsLeft, boundsRight] = this.bounds(leaf, split, sums, rest);
     if (!this.sawMissing(leaf, split)) split.missingLeft = sums.H >= rest.H;
     const depth = leaf.depth + 1;
-    const left = this.leafOf(sums, { ...boundsLeft, depth, path, salt: leaf.salt * 2 });
-    const right = this.leafOf(rest, { ...boundsRight, depth, path, salt: leaf.salt * 2 + 1 });
+    const left = this.leafOf(sums, boundsLeft, depth, path, leaf.salt * 2);
+    const right = this.leafOf(rest, boundsRight, depth, path, leaf.salt * 2 + 1);
     this.builder.split(leaf.node, split, left.node, right.node);
-    const table = leftBins(split);
-    this.lefts.set(leaf.node, { feature: split.feature, table, left: left.node, right: right.node });
-    return { left, right, table };
+    this.branches.set(leaf.node, { split, left: left.node, right: right.node });
+    return { left, right };
   }
 
   done(): Grown {
-    return { first: this.first, leaves: this.leaves, lefts: this.lefts };
+    return { first: this.first, leaves: this.leaves, branches: this.branches };
   }
 
   /** Where no row of the node lacks the value, missing values will follow the larger child. */
   private sawMissing(leaf: Leaf, split: Split): boolean {
     const { workspace } = this.ask;
-    const bin = workspace.kernel.u32(leaf.hist + workspace.layout.offsets[split.feature], 2);
-    return bin[0] !== 0 || bin[1] !== 0;
+    const { u32 } = workspace.memory;
+    const bin = (leaf.hist + workspace.layout.offsets[split.feature]) >>> 2;
+    return u32[bin] !== 0 || u32[bin + 1] !== 0;
   }
 
   private leafOf(
     { G, H }: { G: number; H: number },
-    about: { depth: number; low: number; high: number; path: readonly number[]; salt: number },
+    { low, high }: { low: number; high: number },
+    depth: number,
+    path: readonly number[],
+    salt: number,
   ): Leaf {
     const { rules, eta, choice } = this.ask;
     const g = G * (1 / this.scales.g);
     const h = H * (1 / this.scales.h);
-    const value = Math.fround(eta * nodeStep(g, h, rules, about.low, about.high));
+    const value = Math.fround(eta * nodeStep(g, h, rules, low, high));
     return {
-      ...about,
+      depth,
+      low,
+      high,
+      path,
+      salt,
       G,
       H,
       hist: 0,
-      allowed: choice.allowed(about.path, about.depth, about.salt),
+      allowed: choice.allowed(path, depth, salt),
       node: this.builder.leaf(value, h),
       start: 0,
       count: 0,
@@ -128,12 +135,8 @@ export class Growth {
     right: { G: number; H: number },
   ): { low: number; high: number }[] {
     const sign = this.ask.signs?.[split.feature] ?? 0;
+    if (sign === 0) return [leaf, leaf];
     const { low, high } = leaf;
-    if (sign === 0)
-      return [
-        { low, high },
-        { low, high },
-      ];
     const { rules } = this.ask;
     const stepOf = ({ G, H }: { G: number; H: number }): number =>
       nodeStep(G * (1 / this.scales.g), H * (1 / this.scales.h), rules, low, high);

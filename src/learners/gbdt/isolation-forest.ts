@@ -1,14 +1,14 @@
 import type { Rng } from "../../core/rng.js";
-import { frameOf } from "../../table/relation.js";
+import type { Run } from "../../engine/run.js";
 import { anomalyColumns, anomalyTypes, contamination, standOutFrom } from "../anomaly.js";
 import { breathe } from "../breathe.js";
 import { defineLearner, int, type Fitted, type Signature, type TrainingData } from "../learner.js";
-import { predictRows } from "../row-predictions.js";
-import { columnAsks, isNumber, levelsOf, mostLevels, treeValues } from "./columns.js";
-import { scoring } from "./predict.js";
+import { columnSql, isNumber, levelsOf, mostLevels } from "./columns.js";
+import { fittedTrees } from "./fitted-trees.js";
+import { scoresInOrder } from "./predict.js";
+import { inOrder } from "./streaming.js";
 import { TreeBuilder } from "./tree-builder.js";
-import { treeExplainer } from "./explain/tree-explainer.js";
-import { loadTrees, saveTrees, type TreeColumn, type TreeModel } from "./trees.js";
+import { loadTrees, type TreeColumn, type TreeModel } from "./trees.js";
 
 /**
  * Isolation forest: random splits part odd rows from the others early. A row's score is 2^(-path / c(n)) of its mean
@@ -36,24 +36,19 @@ export default defineLearner({
     contamination,
   },
   async fit(data, params, run) {
-    run.progress.stage("isolation-forest: reading");
     const columns = await columnsOf(data);
-    const frame = await frameOf(data.relation, columnAsks(columns));
-    run.progress.done(`${frame.rows} rows`);
-    run.progress.stage("isolation-forest: growing");
-    const values = treeValues(columns, frame);
-    const sample = Math.min(params.sample, frame.rows);
-    const builder = new TreeBuilder({ columns: [] });
+    const sample = Math.min(params.sample, data.rows);
     const rng = run.rng("isolation-forest");
-    const order = Uint32Array.from({ length: frame.rows }, (_, r) => r);
-    for (let tree = 0; tree < params.trees; tree++) {
-      // The first of a partial shuffle are a sample without replacement.
-      for (let i = 0; i < sample; i++) {
-        const j = i + rng.integer(frame.rows - i);
-        [order[i], order[j]] = [order[j], order[i]];
-      }
-      const depth = Math.ceil(Math.log2(sample));
-      grow(builder, columns, values, [...order.subarray(0, sample)], depth, rng, 1 / params.trees);
+    const drawn = Array.from({ length: params.trees }, () => someOf(data.rows, sample, rng));
+    run.progress.stage("isolation-forest: reading");
+    const { values, placeOf } = await valuesAt(data, columns, drawn, run);
+    run.progress.done(`${data.rows} rows`);
+    run.progress.stage("isolation-forest: growing");
+    const builder = new TreeBuilder({ columns: [] });
+    const depth = Math.ceil(Math.log2(sample));
+    for (const [tree, rows] of drawn.entries()) {
+      const places = rows.map((row) => placeOf.get(row)!);
+      grow(builder, columns, values, places, depth, rng, 1 / params.trees);
       builder.endTree(0);
       run.progress.update(tree + 1, params.trees, "trees");
       if (tree % 16 === 0) await breathe(run);
@@ -61,7 +56,7 @@ export default defineLearner({
     run.progress.done(`${params.trees} trees`);
     const trees = builder.ensemble(new Float64Array(1));
     const model: TreeModel = { columns, trees, link: "identity", objective: "isolation" };
-    const scores = await scoring(model, frame.rows, run, async (score) => isolation(score(frame), sample));
+    const scores = isolation(await scoresInOrder(model, data.relation, data.rows, run), sample);
     const threshold = standOutFrom(scores, params.contamination);
     return fitted(data, model, threshold, sample, { threshold, sample });
   },
@@ -72,30 +67,49 @@ export default defineLearner({
 });
 
 function fitted(
-  { features }: Signature,
+  signature: Signature,
   model: TreeModel,
   threshold: number,
   sample: number,
   about: Record<string, unknown>,
 ): Fitted {
-  return {
-    about,
-    trees: model,
+  return fittedTrees(signature, model, about, {
+    types: anomalyTypes,
     // Short paths stand out.
-    explainer: (run, background) => treeExplainer(model, run, { background, sign: -1 }),
-    predict: (rows, ask, run) =>
-      scoring(model, rows!.memory?.rows, run, (score) =>
-        predictRows(
-          rows!,
-          features,
-          ask,
-          run,
-          (frame) => anomalyColumns(isolation(score(frame), sample), threshold),
-          anomalyTypes,
-        ),
-      ),
-    save: (folder) => saveTrees(folder, model),
-  };
+    sign: -1,
+    columns: (paths) => anomalyColumns(isolation(paths, sample), threshold),
+  });
+}
+
+/** Different rows, by Floyd's algorithm: Bentley & Floyd (1987), Communications of the ACM 30(9). */
+function someOf(rows: number, count: number, rng: Rng): number[] {
+  const chosen = new Set<number>();
+  for (let last = rows - count; last < rows; last++) {
+    const drawn = rng.integer(last + 1);
+    chosen.add(chosen.has(drawn) ? last : drawn);
+  }
+  return [...chosen];
+}
+
+/** The values of the rows that some tree is grown on, column by column; no others are held. */
+async function valuesAt(
+  { relation }: TrainingData,
+  columns: readonly TreeColumn[],
+  drawn: readonly (readonly number[])[],
+  run: Run,
+): Promise<{ values: Float64Array[]; placeOf: Map<number, number> }> {
+  const wanted = Int32Array.from(new Set(drawn.flat())).sort();
+  const placeOf = new Map(Array.from(wanted, (row, place): [number, number] => [row, place]));
+  const values = columns.map(() => new Float64Array(wanted.length));
+  const expressions = new Map(columns.map((column, f) => [`f${f}`, { sql: columnSql(column) }]));
+  let next = 0;
+  await inOrder(relation, expressions, run, (found, from, count) => {
+    // Read anew, from the first row, where rows turn out not to come in order.
+    if (from === 0) next = 0;
+    for (; next < wanted.length && wanted[next] < from + count; next++)
+      values.forEach((column, f) => (column[next] = found.get(`f${f}`)![wanted[next] - from]));
+  });
+  return { values, placeOf };
 }
 
 async function columnsOf({ features, relation }: TrainingData): Promise<TreeColumn[]> {

@@ -1,10 +1,10 @@
 import type { SharedKernel } from "../../engine/pool.js";
-import { writeGradients } from "./gradients.js";
+import { scalesFor, writeGradients } from "./gradients.js";
 import type { Grown } from "./grow.js";
 import { lambdarank, type LambdarankParams, type Queries } from "./lambdarank.js";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { Link } from "./trees.js";
-import type { Workspace } from "./workspace.js";
+import type { Scales, Workspace } from "./workspace.js";
 
 /** Where an objective reads scores and leaves gradients: pointers into the kernel's memory. */
 export interface GradientAsk {
@@ -15,6 +15,29 @@ export interface GradientAsk {
   g: number;
   h: number;
   partials: number;
+}
+
+/** What a tree packs its gradients with, and where to. */
+export interface PackAsk {
+  workspace: Workspace;
+  k: number;
+  /** Raw scores of the output. */
+  score: number;
+  /** Packed gradients go there, room for hessians beside them, and for `partialBytes` of sums. */
+  g: number;
+  h: number;
+  partials: number;
+  /** Sums of every tile. */
+  sums: number;
+  seed: number;
+  /** Of 2^32: the share of the rows that are drawn. */
+  keep: number;
+  /** A byte per row that becomes 0; 0: none. */
+  nodes: number;
+  /** 1 to add the histogram of the root. */
+  histogram: number;
+  /** The most that the last tree of the output changed a score. */
+  step: number;
 }
 
 export interface RenewAsk {
@@ -36,6 +59,8 @@ export interface Objective {
   begin?(scores: readonly number[]): void;
   /** Writes gradients, hessians, and per block of 4,096 rows in four lanes: sums of |g| and h, largest |g| and h. */
   gradients(ask: GradientAsk): void;
+  /** In place of `gradients`, where all rows count: packs them at once, and gives what they were multiplied by. */
+  pack?(ask: PackAsk): Scales;
   /** Sets better values of the leaves than the second-order step. */
   renew?(ask: RenewAsk): void;
   /** Mean loss of raw scores, an array per output, on rows. */
@@ -72,8 +97,9 @@ export const objectiveNames = [
   "lambdarank",
 ] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];
+export type Chosen = Exclude<ObjectiveName, "auto">;
 
-export const linkOf: Record<Exclude<ObjectiveName, "auto">, Link> = {
+export const linkOf: Record<Chosen, Link> = {
   binary: "logistic",
   multiclass: "softmax",
   squared: "identity",
@@ -96,7 +122,7 @@ export interface ObjectiveParams extends LambdarankParams {
 }
 
 export function objectiveOf(
-  name: Exclude<ObjectiveName, "auto">,
+  name: Chosen,
   data: Labelled,
   classes: number,
   params: ObjectiveParams,
@@ -165,15 +191,71 @@ export function objectiveOf(
 
 const one = (): number => 1;
 
-/** Logistic loss; labels 0 and 1. */
+/**
+ * Logistic loss; labels 0 and 1. Gradients are packed as they are made, by scales from bounds: the slope of p is at most
+ * 1/4 and that of p (1 - p) at most sqrt(3)/18, so that sums grow by no more than that times the step of the last tree.
+ */
 function binary(data: Labelled): Objective {
-  const { rows, labelsAt, weightsAt } = data;
+  const { kernel, rows, labels, labelsAt, weights, weightsAt } = data;
   const p = Math.min(1 - 1e-9, Math.max(1e-9, mean(data)));
+  const base = Math.fround(Math.log(p / (1 - p)));
+  let total = 0;
+  let most = 0;
+  for (let r = 0; r < rows; r++) {
+    const weight = weights ? weights[r] : 1;
+    total += weight;
+    if (weight > most) most = weight;
+  }
+  let sums: { g: number; h: number } | undefined;
   return {
     outputs: 1,
-    base: Float64Array.of(Math.fround(Math.log(p / (1 - p)))),
-    gradients({ workspace, scores, g, h, partials }) {
-      workspace.phase("binaryGradients", rows, scores[0], labelsAt, weightsAt, g, h, partials);
+    base: Float64Array.of(base),
+    pack({ workspace, score, g, partials, sums: sumsAt, seed, keep, nodes, histogram, step }) {
+      sums ??= sumsAt0(kernel.f32(score, rows));
+      const scales = scalesFor(
+        {
+          sumG: Math.min(total, sums.g + (total * step) / 4),
+          sumH: Math.min(total / 4, sums.h + total * step * 0.0963),
+          mostG: most,
+          mostH: most / 4,
+        },
+        rows,
+      );
+      workspace.phase(
+        "packBinary",
+        rows,
+        score,
+        labelsAt,
+        weightsAt,
+        g,
+        scales.g,
+        scales.h,
+        seed,
+        keep,
+        nodes,
+        histogram,
+        sumsAt,
+        partials,
+      );
+      const tiles = Math.ceil(rows / workspace.tile);
+      const lanes = kernel.f32(partials, tiles * 8);
+      sums = { g: 0, h: 0 };
+      for (let lane = 0; lane < lanes.length; lane++) sums[lane & 4 ? "h" : "g"] += lanes[lane];
+      return scales;
+    },
+    gradients({ scores, g, h, partials }) {
+      const score = kernel.f32(scores[0], rows);
+      const chances = Float64Array.from(score, (s) => 1 / (1 + Math.exp(-s)));
+      writeGradients(
+        kernel,
+        rows,
+        g,
+        h,
+        partials,
+        weights,
+        (r) => chances[r] - labels[r],
+        (r) => Math.max(chances[r] * (1 - chances[r]), 1e-16),
+      );
     },
     loss: ([scores], { labels, weights }) =>
       meanLoss(labels.length, weights, (r) => {
@@ -181,6 +263,18 @@ function binary(data: Labelled): Objective {
         return signed > 0 ? Math.log1p(Math.exp(-signed)) : Math.log1p(Math.exp(signed)) - signed;
       }),
   };
+
+  /** Sums of |gradient| and hessian before the first tree. */
+  function sumsAt0(scores: Float32Array): { g: number; h: number } {
+    const found = { g: 0, h: 0 };
+    for (let r = 0; r < rows; r++) {
+      const chance = scores[r] === base ? p : 1 / (1 + Math.exp(-scores[r]));
+      const weight = weights ? weights[r] : 1;
+      found.g += weight * Math.abs(chance - labels[r]);
+      found.h += weight * chance * (1 - chance);
+    }
+    return found;
+  }
 }
 
 /** Softmax loss over one output per class; labels are class numbers. Friedman, Hastie & Tibshirani (2000). */

@@ -1,35 +1,42 @@
 import type { Frame } from "../../engine/frame.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
-import { treeValues } from "./columns.js";
-import { rawScore, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
+import type { Relation } from "../../table/relation.js";
+import { columnSql, treeValues } from "./columns.js";
+import { inOrder, type Expression } from "./streaming.js";
+import { MemoryViews } from "./workspace.js";
+import { rawScore, treeCount, type TreeColumn, type TreeEnsemble, type TreeModel } from "./trees.js";
 
 /** Raw scores of the rows of a frame, rows x outputs. */
 export type Scorer = (frame: Frame) => Float64Array;
 
-/** Rows that one thread takes at a time: few enough for their values to stay in the cache. */
+/** Rows that one thread takes at a time: few enough for their values to stay in the cache. As in the kernel. */
 const block = 64;
-/** Bytes of values that are handed to the kernel at once. */
-const stageBytes = 1 << 26;
+const nodeBytes = 16;
+const topBytes = 88;
+/** Bytes of values that are handed to the kernel at once: what a cache holds. */
+const stageBytes = 1 << 21;
 
 /** Rows from which laying a model out for the kernel pays. */
 const manyRows = 1000;
 
+/** Raw scores of rows whose values are at hand, column by column as trees see them, rows x outputs. */
+export type ValuesScorer = (values: readonly Float64Array[], rows: number) => Float64Array;
+
 /**
  * Lends work the fastest way to score rows by a model: the kernel, where there is one, there are rows enough, and the
- * trees fit its nodes (thresholds that are float32, fewer than 65,536 nodes a tree, at most 32,767 columns), else
- * row by row.
+ * thresholds of the trees are float32, else row by row.
  *
  * @param rows how many there are to score, where that is known
  */
-export async function scoring<T>(
+export async function scoringValues<T>(
   model: TreeModel,
   rows: number | undefined,
   run: Run,
-  work: (score: Scorer) => Promise<T>,
+  work: (score: ValuesScorer) => Promise<T>,
 ): Promise<T> {
-  const plain: Scorer = (frame) => rawScores(model, frame);
-  if ((rows !== undefined && rows < manyRows) || !fits(model.trees, model.columns.length)) return work(plain);
+  const plain: ValuesScorer = (values, count) => plainScores(model, values, count);
+  if ((rows !== undefined && rows < manyRows) || !fits(model.trees)) return work(plain);
   const kernel = await run.pool.kernel("score-trees");
   if (!kernel) return work(plain);
   try {
@@ -39,25 +46,67 @@ export async function scoring<T>(
   }
 }
 
-function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scorer {
+/** The same for frames. */
+export function scoring<T>(
+  model: TreeModel,
+  rows: number | undefined,
+  run: Run,
+  work: (score: Scorer) => Promise<T>,
+): Promise<T> {
+  return scoringValues(model, rows, run, (score) =>
+    work((frame) => score(treeValues(model.columns, frame), frame.rows)),
+  );
+}
+
+/**
+ * Raw scores of the rows of a relation in the order of its key, rows x outputs; its values are never all in memory.
+ *
+ * @param given values of columns that are not read: those of statistics
+ */
+export function scoresInOrder(
+  model: TreeModel,
+  relation: Relation,
+  rows: number,
+  run: Run,
+  given: (column: TreeColumn) => Float32Array | undefined = () => undefined,
+): Promise<Float64Array> {
+  const { columns, trees } = model;
+  const expressions = new Map<string, Expression>();
+  columns.forEach((column, f) => {
+    if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column) });
+  });
+  const all = new Float64Array(rows * trees.outputs);
+  return scoringValues(model, rows, run, async (score) => {
+    await inOrder(relation, expressions, run, (found, from, count) => {
+      const values = columns.map((column, f) => {
+        const own = given(column)?.subarray(from, from + count);
+        return own ? Float64Array.from(own) : (found.get(`f${f}`) as Float64Array);
+      });
+      all.set(score(values, count), from * trees.outputs);
+    });
+    return all;
+  });
+}
+
+function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): ValuesScorer {
   const packed = pack(kernel, trees, columns.length);
-  const room = Math.max(block, Math.min(1 << 17, Math.floor(stageBytes / (8 * columns.length))));
+  const room = Math.max(1024, Math.floor(stageBytes / (8 * columns.length)));
   const stage = kernel.alloc(columns.length * room * 8);
   const scores = kernel.alloc(room * trees.outputs * 8);
   const counter = kernel.alloc(64);
   const scratchBytes = (2 * columns.length + 1) * 4 * block + 64;
   const scratch = kernel.alloc(scratchBytes * kernel.threads);
   kernel.each("setup", columns.length, scratch, scratchBytes);
-  return (frame) => {
-    const values = treeValues(columns, frame);
-    const all = new Float64Array(frame.rows * trees.outputs);
-    for (let from = 0; from < frame.rows; from += room) {
-      const rows = Math.min(room, frame.rows - from);
+  return (values, total) => {
+    const all = new Float64Array(total * trees.outputs);
+    for (let from = 0; from < total; from += room) {
+      const rows = Math.min(room, total - from);
       values.forEach((column, f) => {
         kernel.f64(stage + f * room * 8, rows).set(column.subarray(from, from + rows));
       });
       const out = kernel.f64(scores, rows * trees.outputs);
-      for (let i = 0; i < out.length; i++) out[i] = trees.base[i % trees.outputs];
+      if (trees.outputs === 1) out.fill(trees.base[0]);
+      else for (let i = 0; i < out.length; i++) out[i] = trees.base[i % trees.outputs];
       kernel.u32(counter, 1)[0] = 0;
       kernel.each(
         "score",
@@ -67,12 +116,12 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scor
         packed.nodes,
         packed.values,
         packed.sets,
+        packed.tops,
         packed.heads,
         treeCount(trees),
         scores,
         trees.outputs,
         counter,
-        block,
       );
       all.set(out, from * trees.outputs);
     }
@@ -81,44 +130,57 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Scor
 }
 
 /** Raw scores of the rows of a frame, rows x outputs, in plain JavaScript. */
-export function rawScores({ columns, trees }: TreeModel, frame: Frame): Float64Array {
-  const values = treeValues(columns, frame);
+export function rawScores(model: TreeModel, frame: Frame): Float64Array {
+  return plainScores(model, treeValues(model.columns, frame), frame.rows);
+}
+
+function plainScores(
+  { columns, trees }: TreeModel,
+  values: readonly Float64Array[],
+  rows: number,
+): Float64Array {
   const row = new Float64Array(columns.length);
-  const scores = new Float64Array(frame.rows * trees.outputs);
-  for (let r = 0; r < frame.rows; r++) {
+  const scores = new Float64Array(rows * trees.outputs);
+  for (let r = 0; r < rows; r++) {
     for (let f = 0; f < row.length; f++) row[f] = values[f][r];
     rawScore(trees, row, 0, scores.subarray(r * trees.outputs, (r + 1) * trees.outputs));
   }
   return scores;
 }
 
-function fits({ threshold, starts, output }: TreeEnsemble, columns: number): boolean {
-  if (columns > 32_767 || output.length === 0) return false;
-  for (let t = 0; t < output.length; t++) if (starts[t + 1] - starts[t] > 65_535) return false;
-  return threshold.every((value) => Number.isNaN(value) || Math.fround(value) === value);
+function fits({ threshold, output }: TreeEnsemble): boolean {
+  if (output.length === 0) return false;
+  for (const value of threshold) if (!Number.isNaN(value) && Math.fround(value) !== value) return false;
+  return true;
 }
 
 interface Packed {
   nodes: number;
   values: number;
   sets: number;
+  tops: number;
   heads: number;
 }
 
 /** Lays trees out for the kernel: siblings side by side, parents before them. */
 function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packed {
   const count = trees.feature.length;
-  const nodes = kernel.alloc(count * 8);
+  const nodes = kernel.alloc(count * nodeBytes);
   const values = kernel.alloc(count * 8);
-  const sets = kernel.alloc(count * 16);
+  const sets = kernel.alloc(
+    Math.max(
+      8,
+      trees.catStart.reduce((sum, at) => sum + (at >= 0 ? 8 : 0), 0),
+    ),
+  );
   const words = kernel.alloc(Math.max(4, trees.catWords.length * 4));
   const heads = kernel.alloc(treeCount(trees) * 16);
   kernel.u32(words, trees.catWords.length).set(trees.catWords);
-  const thresholds = kernel.f32(nodes, count * 2);
-  const infos = kernel.u32(nodes, count * 2);
+  const thresholds = kernel.f32(nodes, count * 4);
+  const about = kernel.u32(nodes, count * 4);
   const leafValues = kernel.f64(values, count);
-  const about = kernel.u32(sets, count * 4);
   const head = kernel.u32(heads, treeCount(trees) * 4);
+  let setCount = 0;
   for (let t = 0; t < treeCount(trees); t++) {
     const first = trees.starts[t];
     const order = [{ node: first, level: 0 }];
@@ -129,22 +191,44 @@ function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packe
       const at = first + i;
       leafValues[at] = trees.value[node];
       if (trees.feature[node] < 0) {
-        thresholds[2 * at] = Infinity;
-        infos[2 * at + 1] = 2 * columns;
+        thresholds[4 * at] = Infinity;
+        about[4 * at + 1] = 2 * columns * block * 4;
+        about[4 * at + 2] = nodes + at * nodeBytes;
         continue;
       }
       depth = Math.max(depth, level + 1);
-      thresholds[2 * at] = trees.threshold[node];
+      thresholds[4 * at] = trees.threshold[node];
       const slot = trees.missingLeft[node] ? trees.feature[node] : columns + trees.feature[node];
-      infos[2 * at + 1] = slot | ((order.length - i) << 16);
+      about[4 * at + 1] = slot * block * 4;
+      about[4 * at + 2] = nodes + (first + order.length) * nodeBytes;
       if (trees.catStart[node] >= 0) {
         mixed = 1;
-        about[4 * at] = words + trees.catStart[node] * 4;
-        about[4 * at + 1] = trees.catCount[node];
+        about[4 * at + 3] = setCount;
+        kernel.u32(sets + setCount++ * 8, 2).set([words + trees.catStart[node] * 4, trees.catCount[node]]);
       }
       order.push({ node: trees.left[node], level: level + 1 }, { node: trees.right[node], level: level + 1 });
     }
-    head.set([nodes + first * 8, depth, trees.output[t], mixed], t * 4);
+    head.set([nodes + first * nodeBytes, depth, trees.output[t], mixed], t * 4);
   }
-  return { nodes, values, sets, heads };
+  return { nodes, values, sets, tops: packTops(kernel, heads, treeCount(trees)), heads };
+}
+
+/** The first three levels of every tree, as if it were complete there, and the nodes that follow. */
+function packTops(kernel: SharedKernel, heads: number, count: number): number {
+  const tops = kernel.alloc(count * topBytes);
+  const words = new MemoryViews(kernel.memory).now().u32;
+  for (let t = 0; t < count; t++) {
+    const level = [words[heads / 4 + t * 4]];
+    const top = (tops + t * topBytes) / 4;
+    for (let i = 0; i < 7; i++) {
+      const node = level[i] / 4;
+      words[top + 2 * i] = words[node + 1];
+      words[top + 2 * i + 1] = words[node];
+      // A leaf stands for both of its children; nothing is at or above its threshold.
+      const left = words[node + 2];
+      level.push(left, left === level[i] ? left : left + nodeBytes);
+    }
+    words.set(level.slice(7), top + 14);
+  }
+  return tops;
 }

@@ -1,12 +1,12 @@
 import { ShopaiError } from "../../core/errors.js";
+import type { Field } from "../../engine/engine.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
-import { isNumeric, type Relation } from "../../table/relation.js";
-import { breathe } from "../breathe.js";
+import type { Relation } from "../../table/relation.js";
 import type { TrainingData } from "../learner.js";
-import { edgesOf, layoutOf, mostEdges, writeMeta, type BinColumn, type BinLayout } from "./bins.js";
+import { layoutOf, mostEdges, strideOf, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
 import {
   codesInOrder,
@@ -19,12 +19,15 @@ import {
   type Statistic,
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
+import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
+import { inOrder, keyIsNumeric, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
-/** Rows that bin edges are found from; all rows while they are fewer. */
-const sampleRows = 1 << 16;
-/** Rows that are encoded at once. */
-const encodeRows = 1 << 15;
+/** Rows that bin edges are found from, fewer of wide tables; all rows while they are fewer. */
+const sampleRows = (columns: number): number =>
+  Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
+/** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
+const heldBytes = 1 << 25;
 
 export interface ReadAsk {
   /** Bins of a numeric column, 2 to 255. */
@@ -35,6 +38,8 @@ export interface ReadAsk {
   oneHot: number;
   /** Columns of numbers that are read as categories. */
   categories: readonly string[];
+  /** Columns that are known: those of a model that is gone on from. */
+  columns?: readonly TreeColumn[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
 }
@@ -54,89 +59,282 @@ export interface Reading {
   kernel: SharedKernel;
   layout: BinLayout;
   rows: ReadRows;
+  /** The values of columns of statistics in these rows. */
+  statistics: ReadonlyMap<TreeColumn, Float32Array>;
   /** Reads another table with the same columns into the same bins. */
   other(relation: Relation): Promise<ReadRows>;
 }
 
 /**
- * Reads training rows into bins in two passes of the engine: a sample for the edges, then all rows piece by
- * piece, so that the raw numbers are never all in memory.
+ * Reads training rows into bins: of large tables in two passes of the engine, a sample for the edges, then all rows
+ * piece by piece, so that the raw numbers are never all in memory; of small ones in one.
  */
 export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Promise<Reading> {
-  const { relation, features } = data;
+  const { features } = data;
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
-  const statistics = new Map<TreeColumn, Statistic>();
+  const { columns, statistics } = await columnsOf(data, ask, run);
+  run.progress.stage("gbdt: reading");
+  const plan: Plan = {
+    kernel,
+    data,
+    columns,
+    narrow: columns.map((column) => isNarrow(column, features)),
+    bins: Math.min(ask.bins, mostEdges + 1),
+    oneHot: ask.oneHot,
+    given: (column) => statistics.get(column),
+  };
+  const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
+  const { encoder, rows } = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
+  run.progress.done(`${data.rows} rows`);
+  const other = async (table: Relation): Promise<ReadRows> => {
+    const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
+    const texts = await statisticsOf(columns, table);
+    return encoded({ ...plan, given: (column) => texts.get(column) }, table, Number(n), encoder, run);
+  };
+  return { kernel, layout: encoder.layout, rows, statistics, other };
+}
+
+/** What the trees see of every feature, with the values of those that stand for texts of many levels. */
+async function columnsOf(
+  data: TrainingData,
+  ask: ReadAsk,
+  run: Run,
+): Promise<{ columns: readonly TreeColumn[]; statistics: Map<TreeColumn, Float32Array> }> {
+  const { relation, features } = data;
+  const statistics = new Map<TreeColumn, Float32Array>();
   const columns: TreeColumn[] = [];
-  let known: { labels: Float32Array; weights?: Float32Array } | undefined;
   for (const field of features) {
     const { name } = field;
+    const known = ask.columns?.filter((column) => column.name === name);
+    if (known && known[0].kind !== "statistic") {
+      columns.push(...known);
+      continue;
+    }
     if (isNumber(field) && !ask.categories.includes(name)) {
       columns.push({ kind: "number", name });
       continue;
     }
-    const levels = await levelsOf(relation, name, ask.levels + 1);
-    if (levels.length <= ask.levels) {
+    const levels = known ? [] : await levelsOf(relation, name, ask.levels + 1);
+    if (!known && levels.length <= ask.levels) {
       columns.push({ kind: "category", name, levels });
       continue;
     }
-    const { codeOf, levels: all } = await manyLevels(relation, name);
-    known ??= await labelsOf(data, run);
-    for (let k = 0; k < ask.statistics; k++) {
-      const { labels, weights } = known;
-      const made = statistic(
-        name,
-        codeOf,
-        all,
-        ask.statistics === 1 ? (r) => labels[r] : (r) => (labels[r] === k ? 1 : 0),
-        weights ? (r) => weights[r] : () => 1,
-        run.seed,
-      );
-      columns.push(made.column);
-      statistics.set(made.column, made);
-    }
+    (await orderedStatistics(data, name, ask.statistics, run)).forEach((made, k) => {
+      const column = known?.[k] ?? made.column;
+      columns.push(column);
+      // Rows to learn from get what earlier rows tell, also where the column is that of a model that is gone on from.
+      statistics.set(column, made.values);
+    });
   }
-  run.progress.stage("gbdt: reading");
-  const edges = await edgesOfColumns(
-    kernel,
-    data,
-    columns,
-    statistics,
-    Math.min(ask.bins, mostEdges + 1),
-    run,
+  return { columns, statistics };
+}
+
+async function orderedStatistics(
+  data: TrainingData,
+  name: string,
+  count: number,
+  run: Run,
+): Promise<Statistic[]> {
+  const { codeOf, levels } = await manyLevels(data.relation, name);
+  const { labels, weights } = await labelsOf(data, run);
+  return Array.from({ length: count }, (_, k) =>
+    statistic(
+      name,
+      codeOf,
+      levels,
+      count === 1 ? (r) => labels[r] : (r) => (labels[r] === k ? 1 : 0),
+      weights ? (r) => weights[r] : () => 1,
+      run.seed,
+    ),
   );
-  const layout = layoutOf(
-    columns.map((column, f): BinColumn => {
-      const size = column.kind === "category" ? column.levels.length + 1 : edges[f].length + 2;
-      return { column, edges: edges[f], size };
-    }),
-    ask.oneHot,
-  );
-  const encoder = encoderOf(kernel, layout);
-  const rows = await encoded(
-    data,
-    relation,
-    data.rows,
-    encoder,
-    (column) => statistics.get(column)?.values,
-    run,
-  );
-  run.progress.done(`${data.rows} rows`);
-  const other = async (table: Relation): Promise<ReadRows> => {
-    const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
-    const texts = new Map<TreeColumn, Float32Array>();
-    for (const column of columns)
-      if (column.kind === "statistic") {
-        const { codeOf, levels } = await manyLevels(table, column.name);
-        const at = new Map(column.levels.map((level, i) => [level, column.values[i]]));
-        const of = levels.map((level) => at.get(level) ?? column.other);
-        texts.set(
-          column,
-          Float32Array.from(codeOf, (code) => (code < 0 ? NaN : of[code])),
-        );
-      }
-    return encoded(data, table, Number(n), encoder, (column) => texts.get(column), run);
+}
+
+/** The values of columns of statistics in a table, as rows to predict get them. */
+export async function statisticsOf(
+  columns: readonly TreeColumn[],
+  table: Relation,
+): Promise<Map<TreeColumn, Float32Array>> {
+  const found = new Map<TreeColumn, Float32Array>();
+  for (const column of columns)
+    if (column.kind === "statistic") {
+      const { codeOf, levels } = await manyLevels(table, column.name);
+      const at = new Map(column.levels.map((level, i) => [level, column.values[i]]));
+      const of = levels.map((level) => at.get(level) ?? column.other);
+      found.set(
+        column,
+        Float32Array.from(codeOf, (code) => (code < 0 ? NaN : of[code])),
+      );
+    }
+  return found;
+}
+
+/** What is to be read, and how. */
+interface Plan {
+  kernel: SharedKernel;
+  data: TrainingData;
+  columns: readonly TreeColumn[];
+  /** Columns whose values float32 holds. */
+  narrow: readonly boolean[];
+  bins: number;
+  oneHot: number;
+  /** Values of columns that are not read. */
+  given(column: TreeColumn): Float32Array | undefined;
+}
+
+/** Whether float32 holds every value: codes, statistics and numbers of few bits. */
+function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
+  if (column.kind !== "number") return true;
+  const { type } = features.find(({ name }) => name === column.name)!;
+  return ["FLOAT", "BOOLEAN", "TINYINT", "UTINYINT", "SMALLINT", "USMALLINT"].includes(type);
+}
+
+/** What the engine is to give of every row: roles by their names, column f as `f<f>`. */
+function expressionsOf({ data, columns, narrow, given }: Plan): Map<string, Expression> {
+  const expressions = roleSql(data);
+  columns.forEach((column, f) => {
+    if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column, narrow[f]), narrow: narrow[f] });
+  });
+  return expressions;
+}
+
+/** Lays pieces down in a stage: each at its place in the table, or each from the first row on. */
+function lay({ columns, given }: Plan, stage: Stage, where: "in place" | "anew"): Taker {
+  return (found, from, count) =>
+    columns.forEach((column, f) => {
+      const values = given(column)?.subarray(from, from + count) ?? found.get(`f${f}`)!;
+      stage.columns[f].set(values, where === "in place" ? from : 0);
+    });
+}
+
+/** Room for rows and their roles. */
+function roomFor({ kernel, data }: Plan, rows: number, stride: number): ReadRows {
+  const at = kernel.alloc(rows * stride + 16);
+  kernel.u8(at, rows * stride + 16).fill(0);
+  const labelsAt = rowFloats(kernel, rows);
+  const weightsAt = data.roles.weight === undefined ? 0 : rowFloats(kernel, rows);
+  return { rows, at, labels: kernel.f32(labelsAt, rows), labelsAt, weightsAt };
+}
+
+/** Keeps the target and the weights of a piece. */
+function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows): Taker {
+  const weights = weightsAt ? kernel.f32(weightsAt, rows) : undefined;
+  return (found, from) => {
+    const target = found.get("target");
+    if (target) labels.set(target, from);
+    weights?.set(found.get("weight")!, from);
   };
-  return { kernel, layout, rows, other };
+}
+
+function layoutFor({ columns, oneHot }: Plan, edges: readonly Float64Array[]): BinLayout {
+  const numbers = columns.filter(({ kind }) => kind !== "category");
+  return layoutOf(
+    columns.map((column): BinColumn => {
+      const own = column.kind === "category" ? new Float64Array(0) : edges[numbers.indexOf(column)];
+      return {
+        column,
+        edges: own,
+        size: column.kind === "category" ? column.levels.length + 1 : own.length + 2,
+      };
+    }),
+    oneHot,
+  );
+}
+
+/** One pass over a table of which all values can be held for a moment. */
+async function readAtOnce(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+  const { kernel, data, columns, narrow } = plan;
+  const stride = strideOf(columns.length);
+  const rows = roomFor(plan, data.rows, stride);
+  const after = kernel.mark();
+  const stage = new Stage(kernel, narrow, stride, data.rows);
+  const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
+  await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
+  const chosen = chosenRows(data.rows, sampleRows(columns.length));
+  const samples = columns.flatMap((column, f) => {
+    if (column.kind === "category") return [];
+    return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
+  });
+  const edges = edgesOfSamples(kernel, samples, chosen?.length ?? data.rows, plan.bins);
+  const encoder = new Encoder(kernel, layoutFor(plan, edges));
+  encoder.encode(stage, data.rows, rows.at);
+  // The encoder stays for other tables; the values need not.
+  kernel.release(after);
+  const lasting = new Encoder(kernel, encoder.layout);
+  return { encoder: lasting, rows: await withQueries(plan, data.relation, rows) };
+}
+
+/** The values at some rows. */
+function at(values: Numbers, rows: Uint32Array): Float64Array {
+  const found = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) found[i] = values[rows[i]];
+  return found;
+}
+
+/** Rows that bin edges are found from, evenly spread by multiples of the golden ratio; undefined: all. */
+function chosenRows(rows: number, most: number): Uint32Array | undefined {
+  if (rows <= most) return undefined;
+  const bound = (most / rows) * 4294967296;
+  const chosen = new Uint32Array(rows);
+  let count = 0;
+  for (let r = 0; r < rows; r++) if (Math.imul(r, 2654435761) >>> 0 < bound) chosen[count++] = r;
+  return chosen.slice(0, count);
+}
+
+/** Two passes: a sample for the edges, then all rows piece by piece. */
+async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+  const { kernel, data, columns } = plan;
+  const wanted = sampleRows(columns.length);
+  const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
+  const plain = columns.filter(({ kind }) => kind === "number");
+  const arrays = new Map<TreeColumn, Float64Array>(
+    plain.map((column) => [column, new Float64Array(room).fill(NaN)]),
+  );
+  if (plain.length > 0)
+    await inOrder(
+      await sampled(data, wanted),
+      new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
+      run,
+      (found, from, count) => {
+        const kept = Math.max(0, Math.min(count, room - from));
+        for (const column of plain)
+          arrays.get(column)!.set(found.get(column.name)!.subarray(0, kept), Math.min(from, room));
+      },
+    );
+  const step = Math.max(1, Math.ceil(data.rows / wanted));
+  const samples = columns.flatMap((column): Numbers[] => {
+    if (column.kind === "category") return [];
+    const values = plan.given(column);
+    return [values ? values.filter((_, r) => r % step === 0) : arrays.get(column)!];
+  });
+  const edges = edgesOfSamples(kernel, samples, room, plan.bins);
+  const encoder = new Encoder(kernel, layoutFor(plan, edges));
+  return { encoder, rows: await encoded(plan, data.relation, data.rows, encoder, run) };
+}
+
+/** Reads rows piece by piece into bins. */
+async function encoded(
+  plan: Plan,
+  relation: Relation,
+  count: number,
+  encoder: Encoder,
+  run: Run,
+): Promise<ReadRows> {
+  const { kernel } = plan;
+  const { stride } = encoder.layout;
+  const rows = roomFor(plan, count, stride);
+  const after = kernel.mark();
+  const stage = new Stage(kernel, plan.narrow, stride, Math.min(count, pieceRows));
+  const take = [lay(plan, stage, "anew"), keepRoles(kernel, rows)];
+  await inOrder(relation, expressionsOf(plan), run, (found, from, size) => {
+    for (const own of take) own(found, from, size);
+    encoder.encode(stage, size, rows.at + from * stride);
+  });
+  kernel.release(after);
+  return withQueries(plan, relation, rows);
+}
+
+async function withQueries({ data }: Plan, relation: Relation, rows: ReadRows): Promise<ReadRows> {
+  return data.task === "ranking" ? { ...rows, queries: await queriesIn(data, relation) } : rows;
 }
 
 /** Target and weights alone, for statistics that the bins depend on. */
@@ -146,164 +344,33 @@ async function labelsOf(
 ): Promise<{ labels: Float32Array; weights?: Float32Array }> {
   const labels = new Float32Array(data.rows);
   const weights = data.roles.weight === undefined ? undefined : new Float32Array(data.rows);
-  await inOrder(data.relation, roleSql(data), run, (columns, from, count) => {
-    for (let i = 0; i < count; i++) labels[from + i] = columns.get("target")![i];
-    if (weights) for (let i = 0; i < count; i++) weights[from + i] = columns.get("weight")![i];
+  await inOrder(data.relation, roleSql(data), run, (columns, from) => {
+    labels.set(columns.get("target")!, from);
+    weights?.set(columns.get("weight")!, from);
   });
   return { labels, weights };
 }
 
 /** Target and weight as numbers, by the names `target` and `weight`. */
-function roleSql({ target, classes, positive, roles }: TrainingData): Map<string, string> {
-  const named = new Map<string, string>();
+function roleSql({ target, classes, positive, roles }: TrainingData): Map<string, Expression> {
+  const named = new Map<string, Expression>();
   if (target) {
     const name = ident(target.name);
-    if (!classes) named.set("target", `${name}::DOUBLE`);
-    else if (positive === undefined) named.set("target", codeSql(name, classes));
+    if (!classes) named.set("target", { sql: `${name}::DOUBLE` });
+    else if (positive === undefined) named.set("target", { sql: codeSql(name, classes) });
     else
-      named.set(
-        "target",
-        `CASE WHEN ${codeSql(name, classes)} IS NULL THEN NULL ELSE (${codeSql(name, classes)} = ${classes.indexOf(positive)})::INTEGER END`,
-      );
+      named.set("target", {
+        sql: `CASE WHEN ${codeSql(name, classes)} IS NULL THEN NULL ELSE (${codeSql(name, classes)} = ${classes.indexOf(positive)})::INTEGER END`,
+      });
   }
-  if (roles.weight !== undefined) named.set("weight", `${ident(roles.weight)}::DOUBLE`);
+  if (roles.weight !== undefined) named.set("weight", { sql: `${ident(roles.weight)}::DOUBLE` });
   return named;
 }
 
-/**
- * Streams expressions over a relation in the order of its key. Tables that come from files are in that order
- * already, so the engine is not asked to sort; the keys are watched, and should they be out of order after
- * all, everything is read anew, sorted.
- */
-async function inOrder(
-  relation: Relation,
-  expressions: ReadonlyMap<string, string>,
-  run: Run,
-  take: (columns: Map<string, Float64Array>, from: number, count: number) => void,
-): Promise<void> {
-  const numeric = await keyIsNumeric(relation);
-  if (numeric && (await streamed(relation, expressions, run, take, false))) return;
-  await streamed(relation, expressions, run, take, true);
-}
-
-async function keyIsNumeric({ engine, sql, key }: Relation): Promise<boolean> {
-  if (key.length === 0) return false;
-  const fields = await engine.describe(`SELECT ${key.map(ident).join(", ")} FROM (${sql})`);
-  return fields.every((field) => isNumeric(field.type));
-}
-
-async function streamed(
-  relation: Relation,
-  expressions: ReadonlyMap<string, string>,
-  run: Run,
-  take: (columns: Map<string, Float64Array>, from: number, count: number) => void,
-  sorted: boolean,
-): Promise<boolean> {
-  const keys = sorted ? [] : relation.key;
-  const names = [...expressions.keys()];
-  const list = [
-    ...names.map((name, i) => `${expressions.get(name)!} AS c${i}`),
-    ...keys.map((name, i) => `${ident(name)} AS k${i}`),
-  ];
-  const order = sorted && relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
-  const asks = [...names.map((_, i) => `c${i}`), ...keys.map((_, i) => `k${i}`)].map((name) => ({
-    name,
-    as: "f64" as const,
-  }));
-  const last = new Float64Array(keys.length).fill(-Infinity);
-  let from = 0;
-  for await (const frame of relation.engine.frames(
-    `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
-    asks,
-    encodeRows,
-  )) {
-    const values = (name: string): Float64Array => frame.columns.get(name)!.values as Float64Array;
-    if (
-      keys.length > 0 &&
-      !ascending(
-        keys.map((_, i) => values(`k${i}`)),
-        last,
-      )
-    )
-      return false;
-    take(new Map(names.map((name, i) => [name, values(`c${i}`)])), from, frame.rows);
-    from += frame.rows;
-    run.progress.update(from, undefined, "rows");
-    await breathe(run);
-  }
-  return true;
-}
-
-/** Whether key after key is above the last; leaves the last one of the piece in `last`. */
-function ascending(keys: readonly Float64Array[], last: Float64Array): boolean {
-  const rows = keys[0].length;
-  for (let r = 0; r < rows; r++) {
-    let k = 0;
-    while (k < keys.length && keys[k][r] === last[k]) k++;
-    if (k === keys.length || !(keys[k][r] > last[k])) return false;
-    for (; k < keys.length; k++) last[k] = keys[k][r];
-  }
-  return true;
-}
-
-/** The edges of every column, from a sample of the rows that depends on their keys alone. */
-async function edgesOfColumns(
-  kernel: SharedKernel,
-  data: TrainingData,
-  columns: readonly TreeColumn[],
-  statistics: ReadonlyMap<TreeColumn, Statistic>,
-  bins: number,
-  run: Run,
-): Promise<Float64Array[]> {
-  const numbers = columns.filter((column) => column.kind !== "category");
-  if (numbers.length === 0) return columns.map(() => new Float64Array(0));
-  const mark = kernel.mark();
-  const room = Math.min(data.rows, 2 * sampleRows);
-  const sample = kernel.alloc(numbers.length * room * 8);
-  const arrays = numbers.map((_, i) => kernel.f64(sample + i * room * 8, room).fill(NaN));
-  let filled = 0;
-  const plain = numbers.filter((column) => column.kind === "number");
-  if (plain.length > 0)
-    await inOrder(
-      await sampled(data),
-      new Map(plain.map((column) => [column.name, columnSql(column)])),
-      run,
-      (found, from, count) => {
-        const kept = Math.min(count, room - from);
-        plain.forEach((column) => {
-          arrays[numbers.indexOf(column)].set(found.get(column.name)!.subarray(0, kept), from);
-        });
-        filled = from + kept;
-      },
-    );
-  numbers.forEach((column, i) => {
-    const values = statistics.get(column)?.values;
-    if (!values) return;
-    const step = Math.max(1, Math.ceil(data.rows / sampleRows));
-    let at = 0;
-    for (let r = 0; r < data.rows; r += step) arrays[i][at++] = values[r];
-    filled = Math.max(filled, at);
-  });
-  const counts = kernel.alloc(numbers.length * 4);
-  const counter = kernel.alloc(64);
-  const spare = kernel.alloc(kernel.threads * (room * 8 + 16384));
-  kernel.u32(counter, 1)[0] = 0;
-  kernel.each("setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
-  kernel.each("sortColumns", sample, room, numbers.length, counts, spare);
-  const found = columns.map((column) => {
-    const i = (numbers as TreeColumn[]).indexOf(column);
-    return i < 0
-      ? new Float64Array(0)
-      : edgesOf(arrays[i].subarray(0, kernel.u32(counts, numbers.length)[i]), bins);
-  });
-  kernel.release(mark);
-  return found;
-}
-
-async function sampled({ relation, rows }: TrainingData): Promise<Relation> {
-  if (rows <= sampleRows) return relation;
+async function sampled({ relation, rows }: TrainingData, most: number): Promise<Relation> {
+  if (rows <= most) return relation;
   const modulus = 4294967296;
-  const bound = Math.floor((sampleRows / rows) * modulus);
+  const bound = Math.floor((most / rows) * modulus);
   // Multiples of the golden ratio spread consecutive numbers evenly.
   const below = (number: string): string => `((${number}) % 1000003 * 2654435761) % ${modulus} < ${bound}`;
   if (await keyIsNumeric(relation)) {
@@ -313,70 +380,6 @@ async function sampled({ relation, rows }: TrainingData): Promise<Relation> {
   const order = relation.key.map(ident).join(", ");
   const number = `row_number() OVER (${order === "" ? "" : `ORDER BY ${order}`})`;
   return { ...relation, sql: `SELECT * FROM (${relation.sql}) QUALIFY ${below(number)}` };
-}
-
-/** Encodes pieces of rows: what the kernel needs, laid down once. */
-interface Encoder {
-  kernel: SharedKernel;
-  layout: BinLayout;
-  meta: number;
-  edges: number;
-  stage: number;
-  counter: number;
-}
-
-function encoderOf(kernel: SharedKernel, layout: BinLayout): Encoder {
-  const { stride, columns } = layout;
-  const edges = kernel.alloc(stride * 2048);
-  // No value is at or above NaN.
-  const all = kernel.f64(edges, stride * 256).fill(NaN);
-  columns.forEach((column, f) => all.set(column.edges, f * 256));
-  return {
-    kernel,
-    layout,
-    meta: writeMeta(kernel, layout, undefined),
-    edges,
-    stage: kernel.alloc(stride * encodeRows * 8),
-    counter: kernel.alloc(64),
-  };
-}
-
-async function encoded(
-  data: TrainingData,
-  relation: Relation,
-  rows: number,
-  { kernel, layout, meta, edges, stage, counter }: Encoder,
-  given: (column: TreeColumn) => Float32Array | undefined,
-  run: Run,
-): Promise<ReadRows> {
-  const { columns, stride } = layout;
-  const at = kernel.alloc(rows * stride + 16);
-  kernel.u8(at, rows * stride + 16).fill(0);
-  const labelsAt = rowFloats(kernel, rows);
-  const labels = kernel.f32(labelsAt, rows);
-  const weightsAt = data.roles.weight === undefined ? 0 : rowFloats(kernel, rows);
-  const weights = weightsAt ? kernel.f32(weightsAt, rows) : undefined;
-  const expressions = roleSql(data);
-  columns.forEach(({ column }, f) => {
-    if (column.kind !== "statistic") expressions.set(`f${f}`, columnSql(column));
-  });
-  await inOrder(relation, expressions, run, (found, from, count) => {
-    columns.forEach(({ column }, f) => {
-      const room = kernel.f64(stage + f * encodeRows * 8, encodeRows);
-      const values = given(column);
-      if (values) for (let i = 0; i < count; i++) room[i] = values[from + i];
-      else room.set(found.get(`f${f}`)!);
-    });
-    kernel.u32(counter, 1)[0] = 0;
-    kernel.each("setup", at, stride, meta, layout.histBytes, 0, 0, 0, 0, counter, 4);
-    kernel.each("encode", stage, encodeRows, count, at + from * stride, edges);
-    const target = found.get("target");
-    if (target) labels.set(target, from);
-    const weight = found.get("weight");
-    if (weight) weights!.set(weight, from);
-  });
-  const queries = data.task === "ranking" ? await queriesIn(data, relation) : undefined;
-  return { rows, at, labels, labelsAt, weightsAt, queries };
 }
 
 /** The rows of every query. @throws ShopaiError "data" for rows without one */

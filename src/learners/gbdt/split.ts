@@ -1,6 +1,5 @@
-import type { SharedKernel } from "../../engine/pool.js";
 import type { BinLayout } from "./bins.js";
-import { answerBytes, type Scales, type SplitRules } from "./workspace.js";
+import { answerBytes, type MemoryViews, type Scales, type SplitRules } from "./workspace.js";
 
 /** How a node is split, in bins. */
 export interface Split {
@@ -33,7 +32,7 @@ export function savedBy(g: number, h: number, rules: SplitRules, step: number): 
 
 /** The best of the columns' answers for one node; the first of equally good ones. */
 export function bestSplit(
-  kernel: SharedKernel,
+  { u8, u32, f64 }: MemoryViews,
   layout: BinLayout,
   answers: number,
   node: { G: number; H: number; low: number; high: number },
@@ -42,11 +41,10 @@ export function bestSplit(
   gamma: number,
 ): Split | undefined {
   const columns = layout.columns.length;
-  const gains = kernel.f64(answers, (columns * answerBytes) / 8);
   let feature = -1;
   let best = -1;
   for (let f = 0; f < columns; f++) {
-    const gain = gains[f * 8];
+    const gain = f64[(answers + f * answerBytes) / 8];
     if (gain > best) {
       best = gain;
       feature = f;
@@ -59,24 +57,22 @@ export function bestSplit(
   const gain = best - before;
   if (!(gain > gamma && gain > 1e-9 * Math.max(best, 1e-9))) return undefined;
   const at = answers + feature * answerBytes;
-  const words = kernel.u32(at, answerBytes / 4);
   const categorical = layout.columns[feature].column.kind === "category";
   return {
     feature,
     gain,
-    bin: words[2],
-    missingLeft: words[3] === 1,
-    set: categorical ? kernel.u8(at + 32, 32).slice() : undefined,
-    leftH: words[4],
-    leftG: words[5] | 0,
+    bin: u32[at / 4 + 2],
+    missingLeft: u32[at / 4 + 3] === 1,
+    set: categorical ? Uint8Array.from(u8.subarray(at + 32, at + 64)) : undefined,
+    leftH: u32[at / 4 + 4],
+    leftG: u32[at / 4 + 5] | 0,
   };
 }
 
-/** For every bin whether it goes left. */
-export function leftBins(split: Split): Uint8Array {
-  const left = new Uint8Array(256);
-  if (split.set) for (let bin = 0; bin < 256; bin++) left[bin] = (split.set[bin >> 3] >> (bin & 7)) & 1;
-  else left.fill(1, 1, split.bin + 1);
-  left[0] = split.missingLeft ? 1 : 0;
-  return left;
+/** Writes, from `at` on, for each of 256 bins where its rows go: one number for the left child, another for the right. */
+export function writeChildren(to: Uint8Array, at: number, split: Split, left: number, right: number): void {
+  const { set } = split;
+  if (set) for (let bin = 0; bin < 256; bin++) to[at + bin] = (set[bin >> 3] >> (bin & 7)) & 1 ? left : right;
+  else to.fill(right, at, at + 256).fill(left, at + 1, at + split.bin + 1);
+  to[at] = split.missingLeft ? left : right;
 }

@@ -146,9 +146,13 @@ export function firstTrees(trees: TreeEnsemble, count: number): TreeEnsemble {
   };
 }
 
-/** The mean of ensembles with the same outputs: their trees one after the other, their values shared out. */
+/** The mean of ensembles with the same outputs. */
 export function meanOf(ensembles: readonly TreeEnsemble[]): TreeEnsemble {
-  const share = 1 / ensembles.length;
+  return joined(ensembles, 1 / ensembles.length);
+}
+
+/** The sum of ensembles with the same outputs, or a share of it: their trees one after the other. */
+export function joined(ensembles: readonly TreeEnsemble[], share = 1): TreeEnsemble {
   const nodesBefore = running(ensembles.map((trees) => trees.feature.length));
   const wordsBefore = running(ensembles.map((trees) => trees.catWords.length));
   const moved = (array: Int32Array, by: number): Int32Array =>

@@ -65,6 +65,30 @@ export interface Gather {
   counts: number;
 }
 
+/** The whole memory of a kernel as arrays, made anew after it has grown: making a view of a few bytes costs more than using it. */
+export class MemoryViews {
+  u8 = new Uint8Array();
+  i32 = new Int32Array();
+  u32 = new Uint32Array();
+  f32 = new Float32Array();
+  f64 = new Float64Array();
+  private buffer?: ArrayBufferLike;
+
+  constructor(private readonly memory: WebAssembly.Memory) {}
+
+  now(): this {
+    const { buffer } = this.memory;
+    if (buffer === this.buffer && this.u8.length === buffer.byteLength) return this;
+    this.buffer = buffer;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    return this;
+  }
+}
+
 /**
  * The kernel's memory for one training: histograms of every thread and of every node, jobs and answers.
  * `phase` runs one of the kernel's functions on all threads, or, where the data are small, on this one.
@@ -73,6 +97,7 @@ export class Workspace {
   readonly tile: number;
   readonly threads: number;
   readonly counter: number;
+  private readonly views: MemoryViews;
   private readonly jobs: number;
   private readonly nodesAt: number;
   private readonly masksAt: number;
@@ -87,10 +112,14 @@ export class Workspace {
     /** Histograms that one phase adds at most. */
     readonly slots: number,
     signs: readonly number[] | undefined,
+    /** Trees that are to be grown at most. */
+    trees: number,
   ) {
     const { stride, histBytes, columns } = layout;
-    // Small data are done before other threads have woken up.
-    this.threads = rows * columns.length < 60_000 ? 1 : kernel.threads;
+    this.views = new MemoryViews(kernel.memory);
+    // Small data are done before other threads have woken up, short work before they have started.
+    const cells = rows * columns.length;
+    this.threads = cells < 60_000 || cells * trees < 3e7 ? 1 : kernel.threads;
     this.tile = stride <= 32 ? 4096 : Math.max(256, Math.floor((1 << 17) / stride) & ~3);
     const meta = writeMeta(kernel, layout, signs);
     const privateBytes = slots * histBytes;
@@ -118,9 +147,14 @@ export class Workspace {
     );
   }
 
+  /** The memory as it is now; a later `takeHist` or `alloc` may replace it. */
+  get memory(): MemoryViews {
+    return this.views.now();
+  }
+
   /** Runs a function of the kernel whose threads share work by the counter. */
   phase(fn: string, ...args: number[]): void {
-    this.kernel.u32(this.counter, 1)[0] = 0;
+    this.memory.u32[this.counter >> 2] = 0;
     this.call(fn, ...args);
   }
 
@@ -148,15 +182,17 @@ export class Workspace {
     rules: SplitRules,
     gather?: Gather,
   ): { small: number; large: number }[] {
-    const { kernel, layout } = this;
-    const words = kernel.u32(this.jobs, (jobs.length * jobBytes) / 4);
+    const { layout } = this;
+    const { u32 } = this.memory;
     const answers = jobs.map((job, i) => {
       const small = job.small ? this.writeNode(2 * i, job.small, scales) : undefined;
       const large = job.large ? this.writeNode(2 * i + 1, job.large, scales) : undefined;
-      words.set(
-        [job.hist, job.parent, job.slot * layout.histBytes, small?.node ?? 0, large?.node ?? 0],
-        (i * jobBytes) / 4,
-      );
+      const at = (this.jobs + i * jobBytes) >>> 2;
+      u32[at] = job.hist;
+      u32[at + 1] = job.parent;
+      u32[at + 2] = job.slot * layout.histBytes;
+      u32[at + 3] = small?.node ?? 0;
+      u32[at + 4] = large?.node ?? 0;
       return { small: small?.answers ?? 0, large: large?.answers ?? 0 };
     });
     this.phase(
@@ -187,9 +223,17 @@ export class Workspace {
     const at = this.nodesAt + index * nodeBytes;
     const answers = this.answersAt + index * columns * answerBytes;
     const mask = node.allowed ? this.masksAt + index * columns : 0;
-    if (node.allowed) this.kernel.u8(mask, columns).set(node.allowed);
-    this.kernel.f64(at, 4).set([node.G * (1 / scales.g), node.H * (1 / scales.h), node.low, node.high]);
-    this.kernel.u32(at + 32, 3).set([answers, mask, node.salt >>> 0]);
+    const { u8, u32, f64 } = this.memory;
+    if (node.allowed) u8.set(node.allowed, mask);
+    f64[at / 8] = node.G * (1 / scales.g);
+    f64[at / 8 + 1] = node.H * (1 / scales.h);
+    f64[at / 8 + 2] = node.low;
+    f64[at / 8 + 3] = node.high;
+    u32[at / 4 + 8] = answers;
+    u32[at / 4 + 9] = mask;
+    u32[at / 4 + 10] = node.salt;
+    u32[at / 4 + 12] = node.H;
+    u32[at / 4 + 13] = node.G;
     return { node: at, answers };
   }
 }

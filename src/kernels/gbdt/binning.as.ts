@@ -1,0 +1,124 @@
+// part of other kernels
+import { meta, next, quads, stride } from "./memory.as";
+
+export function sortColumns(
+  thread: u32,
+  threads: u32,
+  at: u32,
+  length: u32,
+  columns: u32,
+  counts: u32,
+  spare: u32,
+): void {
+  const mine = spare + thread * (length * 8 + 8192 * 2);
+  for (let c = next(); c < columns; c = next())
+    store<u32>(counts + 4 * c, sortColumn(at + c * length * 8, length, mine));
+}
+
+/** Radix sort by eleven bits at a time; digits in which all keys agree are skipped. NaN is left out. */
+export function sortColumn(at: u32, length: u32, spare: u32): u32 {
+  const counts = spare + length * 8;
+  let kept: u32 = 0;
+  let all: u64 = ~0;
+  let any: u64 = 0;
+  for (let i: u32 = 0; i < length; i++) {
+    const value = load<f64>(at + i * 8);
+    if (value != value) continue;
+    const bits = reinterpret<u64>(value + 0.0);
+    const key = bits ^ ((<u64>((<i64>bits) >> 63)) | 0x8000000000000000);
+    store<u64>(at + kept * 8, key);
+    all &= key;
+    any |= key;
+    kept++;
+  }
+  const varying = all ^ any;
+  let from = at;
+  let to = spare;
+  for (let shift: u64 = 0; shift < 64; shift += 11) {
+    if (((varying >> shift) & 2047) == 0) continue;
+    memory.fill(counts, 0, 8192);
+    for (let i: u32 = 0; i < kept; i++) {
+      const slot = counts + <u32>((load<u64>(from + i * 8) >> shift) & 2047) * 4;
+      store<u32>(slot, load<u32>(slot) + 1);
+    }
+    let sum: u32 = 0;
+    for (let d: u32 = 0; d < 8192; d += 4) {
+      const count = load<u32>(counts + d);
+      store<u32>(counts + d, sum);
+      sum += count;
+    }
+    for (let i: u32 = 0; i < kept; i++) {
+      const key = load<u64>(from + i * 8);
+      const slot = counts + <u32>((key >> shift) & 2047) * 4;
+      const place = load<u32>(slot);
+      store<u32>(slot, place + 1);
+      store<u64>(to + place * 8, key);
+    }
+    const kept_ = from;
+    from = to;
+    to = kept_;
+  }
+  for (let i: u32 = 0; i < kept; i++) {
+    const key = load<u64>(from + i * 8);
+    store<u64>(at + i * 8, key ^ ((<u64>((<i64>~key) >> 63)) | 0x8000000000000000));
+  }
+  return kept;
+}
+
+/** `columns` holds the address and the width (4 or 8 bytes) of every column's values. */
+export function encode(thread: u32, threads: u32, columns: u32, count: u32, rowsAt: u32, edges: u32): void {
+  const pieces = (count + PIECE - 1) / PIECE;
+  for (let task = next(); task < pieces * quads; task = next()) {
+    const from = (task / quads) * PIECE;
+    encodeQuad(columns, from, min(PIECE, count - from), rowsAt + from * stride, edges, task % quads);
+  }
+}
+
+/** Rows that one thread takes at a time. */
+const PIECE: u32 = 8192;
+
+export function encodeQuad(columns: u32, from: u32, count: u32, rowsAt: u32, edges: u32, q: u32): void {
+  for (let j: u32 = 0; j < 4; j++) {
+    const f = q * 4 + j;
+    const info = meta + f * 16;
+    const kind = load<u32>(info, 8);
+    if (kind == 2) continue;
+    const to = rowsAt + f;
+    const width = load<u32>(columns + f * 8, 4);
+    const column = load<u32>(columns + f * 8) + from * width;
+    if (kind & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
+    else if (width == 4) encodeFloats(column, count, to, edges + f * 2048);
+    else encodeDoubles(column, count, to, edges + f * 2048);
+  }
+}
+
+export function encodeCodes(column: u32, count: u32, to: u32, bound: u32, width: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const code = width == 4 ? load<f32>(column + i * 4) : <f32>load<f64>(column + i * 8);
+    const bin: u32 = code >= 0 ? <u32>code + 1 : 0;
+    store<u8>(to + i * stride, bin < bound ? bin : 0);
+  }
+}
+
+export function encodeDoubles(column: u32, count: u32, to: u32, edges: u32): void {
+  for (let i: u32 = 0; i < count; i++) store<u8>(to + i * stride, binOf(load<f64>(column + i * 8), edges));
+}
+
+export function encodeFloats(column: u32, count: u32, to: u32, edges: u32): void {
+  for (let i: u32 = 0; i < count; i++)
+    store<u8>(to + i * stride, binOf(<f64>load<f32>(column + i * 4), edges));
+}
+
+/** 1 plus the number of edges that are not above the value: eight halvings of 255 edges; 0 for NaN. */
+function binOf(x: f64, edges: u32): u32 {
+  let p: u32 = edges;
+  p += (<u32>(load<f64>(p, 127 * 8) <= x)) << 10;
+  p += (<u32>(load<f64>(p, 63 * 8) <= x)) << 9;
+  p += (<u32>(load<f64>(p, 31 * 8) <= x)) << 8;
+  p += (<u32>(load<f64>(p, 15 * 8) <= x)) << 7;
+  p += (<u32>(load<f64>(p, 7 * 8) <= x)) << 6;
+  p += (<u32>(load<f64>(p, 3 * 8) <= x)) << 5;
+  p += (<u32>(load<f64>(p, 1 * 8) <= x)) << 4;
+  p += (<u32>(load<f64>(p) <= x)) << 3;
+  return x == x ? <u32>((p - edges) >> 3) + 1 : 0;
+}

@@ -1,0 +1,48 @@
+// part of other kernels
+/** Where rows, histograms and the room of a thread lie; the counter that threads share work by. */
+
+/** Rows of a block: partial sums of gradients are kept per block. */
+export const BLOCK: u32 = 4096;
+
+export let bins: u32 = 0;
+export let stride: u32 = 0;
+export let quads: u32 = 0;
+export let meta: u32 = 0;
+export let histBytes: u32 = 0;
+export let privates: u32 = 0;
+export let privateBytes: u32 = 0;
+export let own: u32 = 0;
+export let scratch: u32 = 0;
+export let counter: u32 = 0;
+export let tile: u32 = BLOCK;
+
+export function setup(
+  thread: u32,
+  threads: u32,
+  binsAt: u32,
+  strideBytes: u32,
+  metaAt: u32,
+  bytesPerHist: u32,
+  privatesAt: u32,
+  bytesPerThread: u32,
+  scratchAt: u32,
+  scratchBytes: u32,
+  counterAt: u32,
+  tileRows: u32,
+): void {
+  bins = binsAt;
+  stride = strideBytes;
+  quads = strideBytes >> 2;
+  meta = metaAt;
+  histBytes = bytesPerHist;
+  privates = privatesAt;
+  privateBytes = bytesPerThread;
+  own = privatesAt + thread * bytesPerThread;
+  scratch = scratchAt + thread * scratchBytes;
+  counter = counterAt;
+  tile = tileRows;
+}
+
+export function next(): u32 {
+  return atomic.add<u32>(counter, 1);
+}

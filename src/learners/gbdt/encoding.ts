@@ -1,0 +1,117 @@
+import type { SharedKernel } from "../../engine/pool.js";
+import { edgesOf, writeMeta, type BinLayout } from "./bins.js";
+import type { Numbers } from "./streaming.js";
+
+/** Values of so few rows and columns are worked on by this thread: others would take longer to start. */
+const fewCells = 1_000_000;
+
+/** Columns whose samples are sorted at once, so that memory is bounded for wide tables. */
+const sortedAtOnce = 64;
+
+/** Runs a phase of the kernel on as many threads as the number of values is worth. */
+function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: number[]): void {
+  if (cells < fewCells) kernel.exports[fn](0, 1, ...args);
+  else kernel.each(fn, ...args);
+}
+
+/** Room in a kernel's memory for the values of rows, column by column, which it makes bins of. */
+export class Stage {
+  /** Address and width of every column. */
+  readonly table: number;
+  readonly columns: readonly Numbers[];
+
+  /**
+   * @param narrow per column whether float32 holds its values
+   * @param stride bytes of a row of bins
+   */
+  constructor(
+    readonly kernel: SharedKernel,
+    narrow: readonly boolean[],
+    stride: number,
+    readonly room: number,
+  ) {
+    this.table = kernel.alloc(stride * 8);
+    const places = narrow.map((small) => kernel.alloc(room * (small ? 4 : 8)));
+    const table = kernel.u32(this.table, stride * 2);
+    narrow.forEach((small, f) => table.set([places[f], small ? 4 : 8], f * 2));
+    this.columns = places.map((at, f) => (narrow[f] ? kernel.f32(at, room) : kernel.f64(at, room)));
+  }
+
+  static bytes(narrow: readonly boolean[], rows: number): number {
+    return narrow.reduce((sum, small) => sum + rows * (small ? 4 : 8), 0);
+  }
+}
+
+/** What makes bins of values: the edges of a layout in the kernel's memory. */
+export class Encoder {
+  private readonly meta: number;
+  private readonly edges: number;
+  private readonly counter: number;
+
+  constructor(
+    readonly kernel: SharedKernel,
+    readonly layout: BinLayout,
+  ) {
+    const { stride, columns } = layout;
+    this.edges = kernel.alloc(stride * 2048);
+    // No value is at or above NaN.
+    const all = kernel.f64(this.edges, stride * 256).fill(NaN);
+    columns.forEach((column, f) => all.set(column.edges, f * 256));
+    this.meta = writeMeta(kernel, layout, undefined);
+    this.counter = kernel.alloc(64);
+  }
+
+  /** Writes the bins of the first rows of a stage to `to`, row after row. */
+  encode(stage: Stage, count: number, to: number): void {
+    const { kernel, layout, meta, edges, counter } = this;
+    const { stride, histBytes, columns } = layout;
+    const cells = count * columns.length;
+    kernel.u32(counter, 1)[0] = 0;
+    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4);
+    onThreads(kernel, cells, "encode", stage.table, count, to, edges);
+  }
+}
+
+/**
+ * Edges of columns from samples of their values.
+ *
+ * @param samples one per column, NaN for missing; at most `room` values each
+ * @param bins    most bins of present values
+ */
+export function edgesOfSamples(
+  kernel: SharedKernel,
+  samples: readonly Numbers[],
+  room: number,
+  bins: number,
+): Float64Array[] {
+  const found: Float64Array[] = [];
+  for (let at = 0; at < samples.length; at += sortedAtOnce)
+    found.push(...edgesOfSome(kernel, samples.slice(at, at + sortedAtOnce), room, bins));
+  return found;
+}
+
+function edgesOfSome(
+  kernel: SharedKernel,
+  samples: readonly Numbers[],
+  room: number,
+  bins: number,
+): Float64Array[] {
+  const mark = kernel.mark();
+  const at = kernel.alloc(samples.length * room * 8);
+  const arrays = samples.map((values, i) => {
+    const array = kernel.f64(at + i * room * 8, room);
+    array.set(values);
+    return array.fill(NaN, values.length);
+  });
+  const counts = kernel.alloc(samples.length * 4);
+  const counter = kernel.alloc(64);
+  const spare = kernel.alloc(kernel.threads * (room * 8 + 16384));
+  const cells = samples.length * room;
+  kernel.u32(counter, 1)[0] = 0;
+  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
+  onThreads(kernel, cells, "sortColumns", at, room, samples.length, counts, spare);
+  const known = kernel.u32(counts, samples.length);
+  const found = arrays.map((array, i) => edgesOf(array.subarray(0, known[i]), bins));
+  kernel.release(mark);
+  return found;
+}

@@ -1,0 +1,99 @@
+import type { NumberAsk } from "../../engine/frame.js";
+import type { Run } from "../../engine/run.js";
+import { ident } from "../../engine/sql.js";
+import { isNumeric, type Relation } from "../../table/relation.js";
+import { breathe } from "../breathe.js";
+
+/** Rows of a piece. */
+export const pieceRows = 1 << 15;
+
+export type Numbers = Float32Array | Float64Array;
+
+/** What is to be read of every row. */
+export interface Expression {
+  sql: string;
+  /** Float32 holds its values exactly. */
+  narrow?: boolean;
+}
+
+/** Takes a piece: a column per expression, NaN for missing, overwritten by the next piece; its first row, its rows. */
+export type Taker = (columns: Map<string, Numbers>, from: number, count: number) => void;
+
+/**
+ * Streams expressions over a relation in the order of its key. Tables that come from files are in that order
+ * already, so the engine is not asked to sort; the keys are watched, and should they be out of order after
+ * all, everything is read anew, sorted.
+ */
+export async function inOrder(
+  relation: Relation,
+  expressions: ReadonlyMap<string, Expression>,
+  run: Run,
+  take: Taker,
+): Promise<void> {
+  const numeric = await keyIsNumeric(relation);
+  if (numeric && (await streamed(relation, expressions, run, take, false))) return;
+  await streamed(relation, expressions, run, take, true);
+}
+
+export async function keyIsNumeric({ engine, sql, key }: Relation): Promise<boolean> {
+  if (key.length === 0) return false;
+  const fields = await engine.describe(`SELECT ${key.map(ident).join(", ")} FROM (${sql})`);
+  return fields.every((field) => isNumeric(field.type));
+}
+
+async function streamed(
+  relation: Relation,
+  expressions: ReadonlyMap<string, Expression>,
+  run: Run,
+  take: Taker,
+  sorted: boolean,
+): Promise<boolean> {
+  const keys = sorted ? [] : relation.key;
+  const names = [...expressions.keys()];
+  const list = [
+    ...names.map((name, i) => `${expressions.get(name)!.sql} AS c${i}`),
+    ...keys.map((name, i) => `${ident(name)} AS k${i}`),
+  ];
+  const order = sorted && relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const asks: NumberAsk[] = [
+    ...names.map((name, i): NumberAsk => ({
+      name: `c${i}`,
+      as: expressions.get(name)!.narrow ? "f32" : "f64",
+    })),
+    ...keys.map((_, i): NumberAsk => ({ name: `k${i}`, as: "f64" })),
+  ];
+  const last = new Float64Array(keys.length).fill(-Infinity);
+  let from = 0;
+  for await (const frame of relation.engine.frames(
+    `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
+    asks,
+    pieceRows,
+  )) {
+    const values = (name: string): Numbers => frame.columns.get(name)!.values as Numbers;
+    if (
+      keys.length > 0 &&
+      !ascending(
+        keys.map((_, i) => values(`k${i}`) as Float64Array),
+        last,
+      )
+    )
+      return false;
+    take(new Map(names.map((name, i) => [name, values(`c${i}`)])), from, frame.rows);
+    from += frame.rows;
+    run.progress.update(from, undefined, "rows");
+    await breathe(run);
+  }
+  return true;
+}
+
+/** Whether key after key is above the last; leaves the last one of the piece in `last`. */
+function ascending(keys: readonly Float64Array[], last: Float64Array): boolean {
+  const rows = keys[0].length;
+  for (let r = 0; r < rows; r++) {
+    let k = 0;
+    while (k < keys.length && keys[k][r] === last[k]) k++;
+    if (k === keys.length || !(keys[k][r] > last[k])) return false;
+    for (; k < keys.length; k++) last[k] = keys[k][r];
+  }
+  return true;
+}
