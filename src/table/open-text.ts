@@ -266,15 +266,18 @@ function readScratch(spool: Spool, batch: Batch, types: readonly string[], quoti
     ...types,
   ];
   const { scratch, delimiter, longest } = batch;
-  return `read_csv(${pathLiteral(scratch.path)}, columns = {${columns.join(", ")}}, delim = ${literal(delimiter)}, ${quoting}, ${strictly}, max_line_size = ${Math.max(2_000_000, longest + 64)})`;
+  return `read_csv(${pathLiteral(scratch.path)}, columns = {${columns.join(", ")}}, delim = ${literal(delimiter)}, ${quoting}, ${strictly}, max_line_size = ${Math.max(smallBuffer, longest + 64)})`;
 }
+
+/** The reader takes buffers of 16 times the longest line that it is told of, which a small cache holds. */
+const smallBuffer = 1 << 17;
 
 const strictly =
   "nullstr = '', allow_quoted_nulls = false, header = false, auto_detect = false, new_line = '\\n', strict_mode = true, comment = ''";
 
 function refusedCsvSql(spool: Spool): string {
   const columns = `{${literal(fileColumn)}: 'INTEGER', '_line': 'BIGINT', '_reason': 'VARCHAR', '_source': 'VARCHAR', '_raw': 'VARCHAR'}`;
-  return `SELECT _reason, _source, _line, _raw, ${ident(fileColumn)} FROM read_csv(${pathLiteral(spool.refused.path)}, columns = ${columns}, delim = ',', quote = '"', escape = '"', ${strictly}, max_line_size = ${Math.max(1 << 17, spool.longestRefused + 64)})`;
+  return `SELECT _reason, _source, _line, _raw, ${ident(fileColumn)} FROM read_csv(${pathLiteral(spool.refused.path)}, columns = ${columns}, delim = ',', quote = '"', escape = '"', ${strictly}, max_line_size = ${Math.max(smallBuffer, spool.longestRefused + 64)})`;
 }
 
 async function scanJson(

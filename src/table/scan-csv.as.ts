@@ -85,53 +85,61 @@ function textKind(from: usize, length: usize, strict: bool): i32 {
   return kind;
 }
 
-function digitsOf(bytes: v128): u32 {
-  return <u32>i8x16.bitmask(i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(9)));
-}
-
 // The kinds of fieldKinds in copy-records.ts; a decimal of scale s is DECIMAL + s.
 const NUMBER: u32 = 1;
 const DATE: u32 = 2;
-const TIMESTAMP: u32 = 3;
 const DECIMAL: u32 = 4;
+/** As `mostDigits` there. */
+const MOST_DIGITS: usize = 16;
 
-/** Whether a field is as its kind is commonly written. */
-function isCommon(kind: u32, field: usize, fieldLength: usize): bool {
-  let from = field;
-  let length = <u32>fieldLength;
-  let bytes = v128.load(from);
-  if (kind === DATE || kind === TIMESTAMP) {
-    const dashes = <u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2d)));
-    const digits = digitsOf(bytes);
-    if ((digits & 0x36f) !== 0x36f || (dashes & 0x90) !== 0x90) return false;
-    if (length === 10) return true;
-    if (kind === DATE) return false;
-    const between = load<u8>(from + 10);
-    if (length !== 19 || (between !== 0x20 && between !== 0x54)) return false;
-    const clock = v128.load(from + 11);
-    const colons = <u32>i8x16.bitmask(i8x16.eq(clock, i8x16.splat(0x3a)));
-    return (digitsOf(clock) & 0xdb) === 0xdb && (colons & 0x24) === 0x24;
-  }
-  if (load<u8>(from) === MINUS) {
-    from++;
-    length--;
-    bytes = v128.load(from);
-  }
-  if (length === 0 || length > 16) return false;
-  const all = ((<u32>1) << length) - 1;
-  const digits = digitsOf(bytes) & all;
-  if (digits === all) return true;
-  const points = (<u32>i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2e)))) & all;
-  const before = ctz(points);
-  if ((digits | points) !== all || popcnt(points) !== 1 || before === 0) return false;
-  return kind === NUMBER || length - 1 - before <= kind - DECIMAL;
+function isDigit(byte: u8): bool {
+  return byte - 0x30 < 10;
 }
 
-/** Whether nothing would change if a field were trimmed, and it is as its kind is commonly written. */
-function isPlain(kind: u32, from: usize, to: usize): bool {
-  if (from === to) return true;
-  if (isBlank(load<u8>(from)) || isBlank(load<u8>(to - 1))) return false;
-  return kind === 0 || isCommon(kind, from, to - from);
+/** Whether 16 bytes lie in `[low, low + range]`, place by place. */
+function within(bytes: v128, low: v128, range: v128): bool {
+  return i8x16.all_true(i8x16.le_u(i8x16.sub(bytes, low), range));
+}
+
+/** Whether a field is as its kind is commonly written. */
+function isCommon(kind: u32, from: usize, to: usize): bool {
+  return kind === NUMBER || kind >= DECIMAL ? isNumber(kind, from, to) : isInstant(kind, from, to - from);
+}
+
+function isNumber(kind: u32, from: usize, to: usize): bool {
+  const first = from + <usize>(load<u8>(from) === MINUS);
+  if (first === to || to - first > MOST_DIGITS) return false;
+  let point: usize = 0;
+  for (let at = first; at < to; at++) {
+    const byte = load<u8>(at);
+    if (isDigit(byte)) continue;
+    if (byte !== 0x2e || point !== 0 || at === first) return false;
+    point = at;
+  }
+  return point === 0 || kind === NUMBER || to - 1 - point <= <usize>(kind - DECIMAL);
+}
+
+function isInstant(kind: u32, from: usize, length: usize): bool {
+  const bytes = v128.load(from);
+  if (length === 10)
+    return within(
+      bytes,
+      i8x16(0x30, 0x30, 0x30, 0x30, 0x2d, 0x30, 0x30, 0x2d, 0x30, 0x30, 0, 0, 0, 0, 0, 0),
+      i8x16(9, 9, 9, 9, 0, 9, 9, 0, 9, 9, -1, -1, -1, -1, -1, -1),
+    );
+  if (kind === DATE || length !== 19) return false;
+  const between = load<u8>(from + 10);
+  return (
+    (between === 0x20 || between === 0x54) &&
+    within(
+      bytes,
+      i8x16(0x30, 0x30, 0x30, 0x30, 0x2d, 0x30, 0x30, 0x2d, 0x30, 0x30, 0, 0x30, 0x30, 0x3a, 0x30, 0x30),
+      i8x16(9, 9, 9, 9, 0, 9, 9, 0, 9, 9, -1, 9, 9, 0, 9, 9),
+    ) &&
+    load<u8>(from + 16) === 0x3a &&
+    isDigit(load<u8>(from + 17)) &&
+    isDigit(load<u8>(from + 18))
+  );
 }
 
 /** Whether 64 bytes hold a NUL or a byte above 127: all others are text. */
@@ -227,12 +235,6 @@ export function copyGood(
         } else if (byte === LF || (byte === CR && load<u8>(at + 1) !== LF)) lines++;
         continue;
       }
-      if (byte === delimiterByte) {
-        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, at);
-        fields++;
-        fieldStart = at + 1;
-        continue;
-      }
       if (byte === QUOTE) {
         if (at !== fieldStart) {
           stop = true;
@@ -242,17 +244,29 @@ export function copyGood(
         plain = false;
         continue;
       }
-      let recordEnd = at;
+      let fieldEnd = at;
       if (byte === CR) {
         if (at + 1 >= end) {
           stop = true;
           break;
         }
         if (load<u8>(at + 1) === LF) continue;
-      } else if (at > position && load<u8>(at - 1) === CR) recordEnd = at - 1;
-      const length = recordEnd - position;
+      } else if (byte === LF && at > position && load<u8>(at - 1) === CR) fieldEnd = at - 1;
+      if (plain && fieldEnd > fieldStart) {
+        if (isBlank(load<u8>(fieldStart)) || isBlank(load<u8>(fieldEnd - 1)) || fields > kindCount)
+          plain = false;
+        else {
+          const kind = load<u8>(kinds + fields - 1);
+          if (kind !== 0) plain = isCommon(kind, fieldStart, fieldEnd);
+        }
+      }
+      if (byte === delimiterByte) {
+        fields++;
+        fieldStart = at + 1;
+        continue;
+      }
+      const length = fieldEnd - position;
       if (length > 0 || columns === 1) {
-        plain = plain && fields <= kindCount && isPlain(load<u8>(kinds + fields - 1), fieldStart, recordEnd);
         const kind = odd || oddBefore ? textKind(position, length, strict) : ASCII;
         if (
           fields !== columns ||
