@@ -1,6 +1,6 @@
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { countRows, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { countRows, orderSql, type Relation, relationOf, rowColumn } from "../table/relation.js";
 
 /**
  * Some rows of a relation, drawn by the seed, in their order; all where there are no more.
@@ -21,7 +21,7 @@ export async function drawn(rows: Relation, most: number, run: Run): Promise<Rel
     rows: picked.length,
     columns: new Map([[rowColumn, { kind: "i32", values: picked }]]),
   });
-  const order = rows.key.length > 0 ? `ORDER BY ${rows.key.map(ident).join(", ")}` : "";
+  const order = orderSql(rows);
   const names = rows.schema.map(({ name }) => ident(name)).join(", ");
   return relationOf(
     engine,

@@ -8,9 +8,10 @@ import {
   countRows,
   isNumeric,
   kindOf,
+  orderSql,
+  type Relation,
   rowColumn,
   visible,
-  type Relation,
 } from "../table/relation.js";
 
 /** How rows are dealt to folds. */
@@ -68,7 +69,7 @@ export async function dealt(
       where: relation.name,
       try: "a smaller --cv",
     });
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = orderSql(relation);
   const numbered = `SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${foldRow} FROM (${relation.sql})`;
   const { engine } = relation;
   const table = engine.fresh("dealt");

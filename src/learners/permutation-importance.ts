@@ -6,7 +6,7 @@ import { ident } from "../engine/sql.js";
 import { unknownMetric } from "../metrics/gates.js";
 import { metricInfo } from "../metrics/metric.js";
 import { quantileOfSorted } from "../metrics/bootstrap.js";
-import { countRows, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { countRows, orderSql, type Relation, relationOf, rowColumn } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import type { Model } from "./learner.js";
 import { measured } from "./measured.js";
@@ -109,7 +109,7 @@ async function shuffled(
   const [staged, order] = [engine.fresh("to_shuffle"), engine.fresh("shuffles")];
   const number = ident(rowColumn);
   const names = rows.schema.map(({ name }) => name);
-  const by = rows.key.length > 0 ? `ORDER BY ${rows.key.map(ident).join(", ")}` : "";
+  const by = orderSql(rows);
   await engine.run(
     `CREATE TABLE ${ident(staged)} AS SELECT (row_number() OVER (${by}) - 1)::INTEGER AS ${number}, ${names.map(ident).join(", ")} FROM (${rows.sql})`,
   );

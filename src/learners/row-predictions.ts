@@ -3,7 +3,7 @@ import type { Field } from "../engine/engine.js";
 import type { Column, Frame } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { columnNamed, relationOf, rowColumn, type Relation } from "../table/relation.js";
+import { columnNamed, orderSql, type Relation, relationOf, rowColumn } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import { checkFeatures, featureAsks } from "./design-matrix.js";
 import type { Ask } from "./learner.js";
@@ -35,7 +35,7 @@ export async function predictRows(
   const names = [...new Set([...features.map((field) => field.name), ...kept])];
   const staged = engine.fresh("to_score");
   const row = ident(rowColumn);
-  const order = rows.key.length > 0 ? `ORDER BY ${rows.key.map(ident).join(", ")}` : "";
+  const order = orderSql(rows);
   await engine.run(
     `CREATE TABLE ${ident(staged)} AS SELECT (row_number() OVER (${order}) - 1)::INTEGER AS ${row}, ${names.map(ident).join(", ")} FROM (${rows.sql}) ORDER BY ${row}`,
   );

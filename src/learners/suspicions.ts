@@ -3,7 +3,15 @@ import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import { scoped } from "../engine/scope.js";
 import { ident, literal } from "../engine/sql.js";
-import { columnNamed, findColumn, isNumeric, kindOf, rowColumn, type Relation } from "../table/relation.js";
+import {
+  columnNamed,
+  findColumn,
+  isNumeric,
+  kindOf,
+  orderSql,
+  type Relation,
+  rowColumn,
+} from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import type { TrainingData } from "./learner.js";
 import { differs } from "./readings.js";
@@ -34,7 +42,7 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   const { engine, drop } = scoped(relation.engine);
   const sample = engine.fresh("looked_at");
   const step = Math.max(1, Math.floor(rows / sampled));
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = orderSql(relation);
   const hit =
     task === "classification" && positive !== undefined
       ? `(${ident(target!.name)}::VARCHAR = ${literal(positive)})::INTEGER`

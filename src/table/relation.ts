@@ -112,16 +112,19 @@ function badPredicate(
  * @param columns SQL expressions with their names, or names of columns; all visible columns by default
  */
 export function selectOrdered(relation: Relation, columns: readonly string[] = visible(relation)): string {
-  const order = relation.key.length > 0 ? ` ORDER BY ${orderOf(relation).join(", ")}` : "";
-  return `SELECT ${columns.join(", ")} FROM (${relation.sql})${order}`;
+  return `SELECT ${columns.join(", ")} FROM (${relation.sql}) ${orderSql(relation)}`.trimEnd();
 }
 
-/** With its NULL byte a key of 32 bits fits a word, which the engine sorts in half the time. */
-function orderOf({ key, lastRow }: Relation): string[] {
-  if (lastRow === undefined || lastRow >= 2 ** 32 || !key.includes(rowColumn)) return key.map(ident);
-  return key
+/** `ORDER BY` the key of a relation; nothing for one without. */
+export function orderSql({ key, lastRow }: Pick<Relation, "key" | "lastRow">): string {
+  if (key.length === 0) return "";
+  if (lastRow === undefined || lastRow >= 2 ** 32 || !key.includes(rowColumn))
+    return `ORDER BY ${key.map(ident).join(", ")}`;
+  // With its NULL byte a key of 32 bits fits a word, which the engine sorts in half the time.
+  const narrow = key
     .filter((name) => name !== fileColumn)
     .map((name) => (name === rowColumn ? `${ident(name)}::UINTEGER` : ident(name)));
+  return `ORDER BY ${narrow.join(", ")}`;
 }
 
 /** The visible columns as quoted identifiers. */

@@ -3,7 +3,7 @@ import { integers } from "../../engine/frame.js";
 import type { Run } from "../../engine/run.js";
 import { ident, literal, numeric } from "../../engine/sql.js";
 import { rowStarts } from "../../kernels/csr.js";
-import { rowColumn, visible, type Relation } from "../../table/relation.js";
+import { orderSql, type Relation, rowColumn, visible } from "../../table/relation.js";
 import type { TrainingData } from "../learner.js";
 import { levelTable } from "../levels.js";
 import type { Catalogue } from "../recommendations.js";
@@ -62,7 +62,7 @@ export async function validationCut(
   await engine.run(
     `CREATE TABLE ${ident(held)} AS SELECT _user, _item FROM (SELECT *, ${which} AS _held FROM (${pairs})) WHERE _held`,
   );
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = orderSql(relation);
   const kept = engine.fresh("kept");
   await engine.run(
     `CREATE TABLE ${ident(kept)} AS SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${rowColumn} FROM (${relation.sql}) r

@@ -2,7 +2,7 @@ import type { Field } from "../../engine/engine.js";
 import { codes, floats, type ColumnAsk, type Frame } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
 import { seededRng } from "../../core/rng.js";
-import { isNumeric, kindOf, type Relation } from "../../table/relation.js";
+import { isNumeric, kindOf, selectOrdered, type Relation } from "../../table/relation.js";
 import type { TreeColumn } from "./trees.js";
 
 /** Levels of a category that a bin each can be given to. */
@@ -89,13 +89,11 @@ export function statistic(
 
 /** A column by code, in the order of the rows; -1 for missing. */
 export async function codesInOrder(
-  { engine, sql, key }: Relation,
+  relation: Relation,
   name: string,
 ): Promise<{ codeOf: Int32Array; levels: string[] }> {
-  const order = key.length > 0 ? ` ORDER BY ${key.map(ident).join(", ")}` : "";
-  const frame = await engine.frame(`SELECT ${ident(name)}::VARCHAR AS ${ident(name)} FROM (${sql})${order}`, [
-    { name, as: "code" },
-  ]);
+  const text = `${ident(name)}::VARCHAR AS ${ident(name)}`;
+  const frame = await relation.engine.frame(selectOrdered(relation, [text]), [{ name, as: "code" }]);
   const { values, levels } = codes(frame, name);
   return { codeOf: values, levels };
 }

@@ -1,7 +1,7 @@
 import type { NumberAsk } from "../../engine/frame.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
-import { isNumeric, type Relation } from "../../table/relation.js";
+import { isNumeric, orderSql, type Relation } from "../../table/relation.js";
 import { breathe } from "../breathe.js";
 
 /** Rows of a piece. */
@@ -54,7 +54,7 @@ async function streamed(
     ...names.map((name, i) => `${expressions.get(name)!.sql} AS c${i}`),
     ...keys.map((name, i) => `${ident(name)} AS k${i}`),
   ];
-  const order = sorted && relation.key.length > 0 ? ` ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = sorted ? ` ${orderSql(relation)}` : "";
   const asks: NumberAsk[] = [
     ...names.map((name, i): NumberAsk => ({
       name: `c${i}`,

@@ -1,7 +1,7 @@
 import type { Rng } from "../../core/rng.js";
 import { codes, floats, type ColumnAsk, type Frame } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
-import { visible } from "../../table/relation.js";
+import { orderSql, visible } from "../../table/relation.js";
 import { featureAsks } from "../design-matrix.js";
 import type { TrainingData } from "../learner.js";
 import type { EncodedRows, RowShape } from "./encoded-rows.js";
@@ -46,7 +46,7 @@ export async function stagedRows(
   const { relation, features, target, classes } = data;
   const { engine } = relation;
   const { weight } = data.roles;
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = orderSql(relation);
   const table = engine.fresh("drawn");
   await engine.run(
     `CREATE TABLE ${ident(table)} AS SELECT (row_number() OVER (ORDER BY md5(${literal(`${seed}:`)} || n), n) - 1)::INTEGER AS ${place}, * EXCLUDE (n)

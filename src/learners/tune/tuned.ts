@@ -1,11 +1,11 @@
 import { nearest, ShopaiError } from "../../core/errors.js";
 import type { Run } from "../../engine/run.js";
 import { scoped } from "../../engine/scope.js";
-import { ident, literal } from "../../engine/sql.js";
+import { literal } from "../../engine/sql.js";
 import { metricFamilies } from "../../metrics/listing.js";
 import { metricInfo } from "../../metrics/metric.js";
 import { scoreOf } from "../../metrics/scorecard.js";
-import { materialised, rowColumn, visible, type Relation } from "../../table/relation.js";
+import { materialised, orderSql, type Relation, rowColumn, visible } from "../../table/relation.js";
 import { foldPlan, repeated } from "../cross-validation.js";
 import { dealt, type Fold, type FoldAsk } from "../folds.js";
 import type { Learner, Task } from "../learner.js";
@@ -165,7 +165,7 @@ async function scoring(
 
 /** A share of the rows by md5 of the seed and their number: a larger share holds the smaller. */
 function shareOf(relation: Relation, share: number, seed: number): Relation {
-  const order = relation.key.length > 0 ? `ORDER BY ${relation.key.map(ident).join(", ")}` : "";
+  const order = orderSql(relation);
   const numbered = `SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${rowColumn} FROM (${relation.sql})`;
   const drawn = `('0x' || substr(md5(${literal(`${seed}:`)} || ${rowColumn}), 1, 8))::UINTEGER < ${Math.floor(share * 2 ** 32)}`;
   return { ...relation, sql: `SELECT * FROM (${numbered}) WHERE ${drawn}`, key: [rowColumn] };
