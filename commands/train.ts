@@ -3,24 +3,35 @@ import { ShopaiError } from "../src/core/errors.js";
 import { version } from "../src/core/version.js";
 import type { Run } from "../src/engine/run.js";
 import { calibrationKinds } from "../src/learners/calibration.js";
-import { crossValidated, outOfFold, type CrossValidation } from "../src/learners/cross-validation.js";
+import type { CrossValidation } from "../src/learners/cross-validation.js";
 import { groupAims } from "../src/learners/group-thresholds.js";
 import { roleHelp, type Learner, type RoleName, type Roles } from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
-import { trained, type Procedure } from "../src/learners/procedure.js";
-import { referenceName, referenceOf } from "../src/learners/reference.js";
+import type { Procedure } from "../src/learners/procedure.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
-import { suspicions } from "../src/learners/suspicions.js";
 import { parseCost, parseThreshold } from "../src/learners/threshold.js";
-import { asRead, trainingData, type TrainingAsk } from "../src/learners/training.js";
+import type { TrainingAsk } from "../src/learners/training.js";
 import { openStore } from "../src/learners/tune/state.js";
 import { studyMethods } from "../src/learners/tune/study.js";
 import { defineCommand, option, readingOptions, telling, type OptionsOf } from "../src/pipeline/command.js";
-import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
 import type { Relation } from "../src/table/relation.js";
-import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
+
+/** What a training needs and a usage error does not: loaded by the first. */
+async function workshop() {
+  const rooms = await Promise.all([
+    import("../src/learners/cross-validation.js"),
+    import("../src/learners/procedure.js"),
+    import("../src/learners/reference.js"),
+    import("../src/learners/suspicions.js"),
+    import("../src/learners/training.js"),
+    import("../src/table/open.js"),
+    import("../src/table/write.js"),
+  ]);
+  const [crossValidation, procedure, reference, looks, training, open, write] = rooms;
+  return { ...crossValidation, ...procedure, ...reference, ...looks, ...training, ...open, ...write };
+}
 
 const role = (name: RoleName) => option.text(roleHelp[name], { arg: "<column>" }).optional();
 const roleOptions = {
@@ -182,6 +193,8 @@ const train = defineCommand({
     const [name, ...tables] = o.in;
     if (!learnerNames.includes(name) && /[./\\]/.test(name))
       throw new ShopaiError("usage", `the learner comes first, before ${name}`, { try: "shopai learners" });
+    const { asRead, openTable, referenceName, referenceOf, suspicions, trained, trainingData, writeTable } =
+      await workshop();
     const learner = await learnerNamed(name);
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal, copied: true });
     const roles = Object.fromEntries(
@@ -237,6 +250,7 @@ async function procedureOf(
   run: Run,
 ): Promise<Procedure> {
   refuseLonely(o);
+  const { openTable } = await workshop();
   const valid =
     o.valid === undefined ? undefined : await openTable(table.engine, [o.valid], { signal: run.signal });
   const items =
@@ -364,6 +378,7 @@ async function measuredByFolds(
   { cv, cvGroup, cvTime, cvGap, oof, keep }: TrainOptions,
   run: Run,
 ): Promise<{ validation: CrossValidation; outOfFold?: Relation }> {
+  const { crossValidated, outOfFold, trained } = await workshop();
   const folds = { folds: cv!, group: cvGroup, time: cvTime, gap: cvGap };
   const work = {
     ...folds,
