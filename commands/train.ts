@@ -5,7 +5,13 @@ import type { Run } from "../src/engine/run.js";
 import { calibrationKinds } from "../src/learners/calibration.js";
 import type { CrossValidation } from "../src/learners/cross-validation.js";
 import { groupAims } from "../src/learners/group-thresholds.js";
-import { roleHelp, type Learner, type RoleName, type Roles } from "../src/learners/learner.js";
+import {
+  roleHelp,
+  type Learner,
+  type RoleName,
+  type Roles,
+  type SharedRows,
+} from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
 import type { Procedure } from "../src/learners/procedure.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
@@ -383,8 +389,8 @@ async function measuredByFolds(
   const work = {
     ...folds,
     keep,
-    train: (rows: Relation, within: Run, fold: number) =>
-      trained(learner, rows, procedure, within, `fold ${fold}`),
+    train: (rows: Relation, within: Run, fold: number, shared?: SharedRows) =>
+      trained(learner, rows, { ...procedure, shared }, within, `fold ${fold}`),
   };
   if (oof !== undefined) return outOfFold(learner, table, procedure, work, run);
   return { validation: await crossValidated(learner, table, procedure, work, run) };

@@ -12,7 +12,16 @@ import {
   type Relation,
 } from "../table/relation.js";
 import type { Decision } from "./decision.js";
-import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
+import type {
+  Learner,
+  Model,
+  ModelCard,
+  RoleName,
+  Roles,
+  SharedRows,
+  Task,
+  TrainingData,
+} from "./learner.js";
 import { checkFeatures } from "./design-matrix.js";
 import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
@@ -42,6 +51,8 @@ export interface TrainingAsk {
   init?: string;
   /** The predicate that chose the rows, for the card. */
   where?: string;
+  /** What the learner has read of the table that the rows are a part of (`sharedRows`). */
+  shared?: SharedRows;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
   about?: Readonly<Record<string, unknown>>;
 }
@@ -69,7 +80,7 @@ export async function trainModel(
   const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
   const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
   const init = ask.init === undefined ? undefined : await goneOnFrom(learner, checked, ask.init);
-  const data = { ...read, ...beside, init };
+  const data = { ...read, ...beside, init, shared: ask.shared };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -97,6 +108,28 @@ export async function trainModel(
     files: {},
   };
   return modelOf(card, fitted);
+}
+
+/**
+ * What a learner reads once of rows for fits on many parts of them; undefined for learners that read every part anew.
+ * Rows that cannot be learned from are left to the parts to refuse.
+ */
+export async function sharedRows(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  run: Run,
+): Promise<SharedRows | undefined> {
+  if (!learner.share) return undefined;
+  const { own } = divided(learner, ask.params ?? {});
+  const quiet = { ...run, warn: () => undefined };
+  try {
+    const params = checkParams(learner.name, learner.params, own);
+    return await learner.share(asRead(await trainingData(learner, relation, ask, quiet)), params, quiet);
+  } catch (cause) {
+    if (cause instanceof ShopaiError) return undefined;
+    throw cause;
+  }
 }
 
 /** Parameters of a learner, and those of its parts: `near.k`. */

@@ -19,7 +19,8 @@ import { params, type Params } from "./gbdt-params.js";
 import { checkLabels, dealt, labelled } from "./labels.js";
 import { linkOf, objectiveOf, type Chosen, type Labelled, type Objective } from "./objectives.js";
 import { scoresInOrder } from "./predict.js";
-import { readRows, statisticsOf, type Reading } from "./reading.js";
+import { statisticsOf, type ReadAsk, type Reading } from "./reading.js";
+import { readPart, shareBins } from "./shared-bins.js";
 import {
   applyLink,
   firstTrees,
@@ -50,22 +51,8 @@ export default defineLearner({
   async fit(data, params, run) {
     const objective = objectiveFor(data, params);
     const before = data.init && trunkOf(data.init, data, objective, params);
-    const reading = await readRows(
-      data,
-      {
-        bins: params.bins,
-        levels: params.levels,
-        oneHot: params.one_hot,
-        categories: namedColumns(
-          params.categories,
-          data.features.map(({ name }) => name),
-          "categories",
-        ),
-        statistics: data.classes && data.positive === undefined ? Math.min(data.classes.length, 20) : 1,
-        columns: before?.columns,
-      },
-      run,
-    );
+    const ask = { ...readAsk(data, params), columns: before?.columns };
+    const reading = await readPart(data, ask, run);
     try {
       const { trees, about } = await grown(data, reading, objective, params, before, run);
       const model: TreeModel = {
@@ -76,11 +63,23 @@ export default defineLearner({
       };
       return fitted(data, model, { objective, trees: treeCount(trees), ...about });
     } finally {
-      reading.kernel.close();
+      reading.close();
     }
   },
+  share: (data, params, run) => shareBins(data, readAsk(data, params), run),
   load: (folder) => fitted(folder.card, loadTrees(folder), folder.card.about),
 });
+
+function readAsk({ features, classes, positive }: TrainingData, params: Params): ReadAsk {
+  const names = features.map(({ name }) => name);
+  return {
+    bins: params.bins,
+    levels: params.levels,
+    oneHot: params.one_hot,
+    categories: namedColumns(params.categories, names, "categories"),
+    statistics: classes && positive === undefined ? Math.min(classes.length, 20) : 1,
+  };
+}
 
 function fitted(signature: Signature, model: TreeModel, about: Record<string, unknown>): Fitted {
   const { classes, positive, target } = signature;

@@ -24,7 +24,7 @@ import { inOrder, keyIsNumeric, pieceRows, type Expression, type Numbers, type T
 import type { TreeColumn } from "./trees.js";
 
 /** Rows that bin edges are found from, fewer of wide tables; all rows while they are fewer. */
-const sampleRows = (columns: number): number =>
+export const sampleRows = (columns: number): number =>
   Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
@@ -42,6 +42,8 @@ export interface ReadAsk {
   columns?: readonly TreeColumn[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
+  /** Takes a text of many levels, which then becomes no column. */
+  leaveOut?(name: string): Promise<void>;
 }
 
 /** Training rows, binned, in the memory of a kernel. */
@@ -63,6 +65,8 @@ export interface Reading {
   statistics: ReadonlyMap<TreeColumn, Float32Array>;
   /** Reads another table with the same columns into the same bins. */
   other(relation: Relation): Promise<ReadRows>;
+  /** Lets go of the memory that the rows take. */
+  close(): void;
 }
 
 /**
@@ -74,7 +78,7 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
   const { columns, statistics } = await columnsOf(data, ask, run);
   run.progress.stage("gbdt: reading");
-  const plan: Plan = {
+  const plan: FirstPlan = {
     kernel,
     data,
     columns,
@@ -86,12 +90,30 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
   const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
   const { encoder, rows } = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
-  const other = async (table: Relation): Promise<ReadRows> => {
-    const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
-    const texts = await statisticsOf(columns, table);
-    return encoded({ ...plan, given: (column) => texts.get(column) }, table, Number(n), encoder, run);
+  return {
+    kernel,
+    layout: encoder.layout,
+    rows,
+    statistics,
+    other: (table) => readOther(data, encoder, table, run),
+    close: () => kernel.close(),
   };
-  return { kernel, layout: encoder.layout, rows, statistics, other };
+}
+
+/** Reads another table than that of training, with the same columns, into the same bins. */
+export async function readOther(
+  data: TrainingData,
+  encoder: Encoder,
+  table: Relation,
+  run: Run,
+): Promise<ReadRows> {
+  const { kernel, layout } = encoder;
+  const columns = layout.columns.map(({ column }) => column);
+  const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
+  const texts = await statisticsOf(columns, table);
+  const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
+  const given = (column: TreeColumn): Float32Array | undefined => texts.get(column);
+  return encoded({ ...plan, given }, table, Number(n), encoder, run);
 }
 
 /** What the trees see of every feature, with the values of those that stand for texts of many levels. */
@@ -117,6 +139,10 @@ async function columnsOf(
     const levels = known ? [] : await levelsOf(relation, name, ask.levels + 1);
     if (!known && levels.length <= ask.levels) {
       columns.push({ kind: "category", name, levels });
+      continue;
+    }
+    if (ask.leaveOut) {
+      await ask.leaveOut(name);
       continue;
     }
     (await orderedStatistics(data, name, ask.statistics, run)).forEach((made, k) => {
@@ -168,17 +194,21 @@ export async function statisticsOf(
   return found;
 }
 
-/** What is to be read, and how. */
+/** What is to be read. */
 interface Plan {
   kernel: SharedKernel;
   data: TrainingData;
   columns: readonly TreeColumn[];
   /** Columns whose values float32 holds. */
   narrow: readonly boolean[];
-  bins: number;
-  oneHot: number;
   /** Values of columns that are not read. */
   given(column: TreeColumn): Float32Array | undefined;
+}
+
+/** And how bins are made of it. */
+interface FirstPlan extends Plan {
+  bins: number;
+  oneHot: number;
 }
 
 /** Whether float32 holds every value: codes, statistics and numbers of few bits. */
@@ -225,7 +255,7 @@ function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows):
   };
 }
 
-function layoutFor({ columns, oneHot }: Plan, edges: readonly Float64Array[]): BinLayout {
+function layoutFor({ columns, oneHot }: FirstPlan, edges: readonly Float64Array[]): BinLayout {
   const numbers = columns.filter(({ kind }) => kind !== "category");
   return layoutOf(
     columns.map((column): BinColumn => {
@@ -241,7 +271,7 @@ function layoutFor({ columns, oneHot }: Plan, edges: readonly Float64Array[]): B
 }
 
 /** One pass over a table of which all values can be held for a moment. */
-async function readAtOnce(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readAtOnce(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns, narrow } = plan;
   const stride = strideOf(columns.length);
   const rows = roomFor(plan, data.rows, stride);
@@ -271,7 +301,7 @@ function at(values: Numbers, rows: Uint32Array): Float64Array {
 }
 
 /** Rows that bin edges are found from, evenly spread by multiples of the golden ratio; undefined: all. */
-function chosenRows(rows: number, most: number): Uint32Array | undefined {
+export function chosenRows(rows: number, most: number): Uint32Array | undefined {
   if (rows <= most) return undefined;
   const bound = (most / rows) * 4294967296;
   const chosen = new Uint32Array(rows);
@@ -281,7 +311,7 @@ function chosenRows(rows: number, most: number): Uint32Array | undefined {
 }
 
 /** Two passes: a sample for the edges, then all rows piece by piece. */
-async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readTwice(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns } = plan;
   const wanted = sampleRows(columns.length);
   const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
@@ -337,8 +367,8 @@ async function withQueries({ data }: Plan, relation: Relation, rows: ReadRows): 
   return data.task === "ranking" ? { ...rows, queries: await queriesIn(data, relation) } : rows;
 }
 
-/** Target and weights alone, for statistics that the bins depend on. */
-async function labelsOf(
+/** Target and weights alone. */
+export async function labelsOf(
   data: TrainingData,
   run: Run,
 ): Promise<{ labels: Float32Array; weights?: Float32Array }> {
@@ -383,7 +413,7 @@ async function sampled({ relation, rows }: TrainingData, most: number): Promise<
 }
 
 /** The rows of every query. @throws ShopaiError "data" for rows without one */
-async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
+export async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
   const name = roles.query!;
   const { codeOf } = await codesInOrder(relation, name);
   const missing = codeOf.reduce((sum, code) => sum + (code < 0 ? 1 : 0), 0);
