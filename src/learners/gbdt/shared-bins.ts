@@ -4,6 +4,7 @@ import { ident } from "../../engine/sql.js";
 import { floats } from "../../engine/frame.js";
 import { edgesBelow } from "../../kernels/gbdt/edges.js";
 import { rowColumn, type Relation } from "../../table/relation.js";
+import { tellingRows } from "../draw.js";
 import type { SharedRows, TrainingData } from "../learner.js";
 import { layoutOf, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats } from "./boost.js";
@@ -15,7 +16,6 @@ import {
   queriesIn,
   readOther,
   readRows,
-  sampleRows,
   type ReadAsk,
   type Reading,
 } from "./reading.js";
@@ -167,7 +167,7 @@ function statisticColumns(
     const targetOf = (r: number): number => (ask.statistics === 1 ? labels[r] : labels[r] === k ? 1 : 0);
     const weightOf = (r: number): number => (weights ? weights[r] : 1);
     const { column, values } = statistic(name, codeOf, levels, targetOf, weightOf, run.seed);
-    const chosen = chosenRows(values.length, sampleRows(1));
+    const chosen = chosenRows(values.length, tellingRows(1));
     const sample = chosen ? Float32Array.from(chosen, (r) => values[r]) : values;
     const [edges] = edgesOfSamples(kernel, [sample], sample.length, ask.bins);
     const own = Uint8Array.from(values, (value) => (Number.isNaN(value) ? 0 : edgesBelow(edges, value) + 1));
