@@ -141,7 +141,7 @@ def peers(folder, name):
         plain[c] = plain[c].astype(object).where(plain[c].notna(), "")
     wide = [c for c in texts if table[c].nunique() > 254]
     outputs = len(classes) if classes and len(classes) > 2 else 1
-    for tool in models(about["kind"], texts):
+    for tool in os.environ.get("TOOLS", "xgboost lightgbm sklearn catboost").split():
         path = f"{folder}/{name}.{tool}.f64"
         if os.path.exists(path):
             continue

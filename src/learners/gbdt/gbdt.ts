@@ -50,6 +50,12 @@ export default defineLearner({
   params,
   async fit(data, params, run) {
     const objective = objectiveFor(data, params);
+    if (params.boosting === "dart" && params.trees === 0)
+      throw new ShopaiError(
+        "usage",
+        "boosting=dart wants a number of rounds: later ones change what earlier ones count, so the first ones alone are no model",
+        { where: "--param boosting of gbdt", try: "--param trees=300" },
+      );
     const before = data.init && trunkOf(data.init, data, objective, params);
     const ask = { ...readAsk(data, params), columns: before?.columns };
     const reading = await readPart(data, ask, run);
@@ -192,7 +198,7 @@ async function grown(
   const after = (trees: TreeEnsemble): TreeEnsemble => (before ? joined([before.trees, trees]) : trees);
   const boosted = (weights: Labelled, rounds: number, watch?: (of: Objective) => Watch): Promise<Boosted> => {
     const of = objectiveOf(objective, weights, classes, params);
-    const ask = { ...plan, trees: rounds, patience: watch ? params.stop : 0 };
+    const ask = { ...plan, trees: rounds, patience: watch && !plan.dropout ? params.stop : 0 };
     const tick = async (round: number): Promise<void> => {
       run.progress.update(round, rounds, "rounds");
       if (round % 8 === 0) await breathe(run);
@@ -314,6 +320,7 @@ function boostParams(
     nodeColumns: params.node_columns,
     signs: monotoneSigns(params.monotone, names, data.features),
     groups: interactionGroups(params.interactions, names),
+    dropout: params.boosting === "dart" ? { rate: params.drop, skip: params.skip } : undefined,
     patience: 0,
     seed,
   };

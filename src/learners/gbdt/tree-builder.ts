@@ -95,6 +95,12 @@ export class TreeBuilder {
     this.value[node] = value;
   }
 
+  /** Multiplies the values of a tree's nodes. */
+  scale(tree: number, factor: number): void {
+    for (let node = this.starts[tree]; node < this.starts[tree + 1]; node++)
+      this.value[node] = Math.fround(this.value[node] * factor);
+  }
+
   ensemble(base: Float64Array): TreeEnsemble {
     return {
       outputs: base.length,
