@@ -32,7 +32,7 @@ async function trained(target: string, params: TrainingAsk["params"], valid?: Re
   return trainModel(await learnerNamed("gbdt"), await table(1), { ...ask, params: dart }, run);
 }
 
-test.each([
+test.each<[string, { objective?: string; grow?: string; goss?: number }]>([
   ["y", {}],
   ["y", { grow: "leaf" }],
   ["y", { goss: 0.3 }],

@@ -34,7 +34,9 @@ export interface BoostParams {
   /** Share of the columns that each tree, and each node, may use. */
   treeColumns: number;
   nodeColumns: number;
+  /** By feature: +1, -1, 0. */
   signs?: readonly number[];
+  /** Features that may stand on one path. */
   groups?: readonly (readonly number[])[];
   /** Rounds are grown without some of the earlier ones; all of them are kept, for the first ones alone are no model. */
   dropout?: DropoutParams;
@@ -98,15 +100,8 @@ export async function boost(
     params.depth <= deepestLevel &&
     levelSlots(params.depth) * layout.histBytes <= 1 << 25;
   const slots = levels ? levelSlots(params.depth) : 1;
-  const workspace = new Workspace(
-    kernel,
-    layout,
-    data.at,
-    data.rows,
-    slots,
-    params.signs,
-    params.trees * outputs,
-  );
+  const signs = params.signs && Array.from(layout.featureOf, (feature) => params.signs![feature]);
+  const workspace = new Workspace(kernel, layout, data.at, data.rows, slots, signs, params.trees * outputs);
   const builder = new TreeBuilder(layout);
   const padded = Math.ceil(data.rows / block) * block;
   const scores = Array.from({ length: outputs }, (_, k) => {
@@ -134,8 +129,8 @@ export async function boost(
     depth: params.depth,
     leaves: params.leaves,
     bestFirst: params.grow === "leaf",
-    signs: params.signs,
-    choice: new ColumnChoice(layout.columns.length, "", { tree: 1, node: 1 }),
+    signs,
+    choice: new ColumnChoice(layout.featureOf, "", { tree: 1, node: 1 }),
   };
   const levelTables = levels ? new LevelTables(ask) : undefined;
   const leafTables = levels ? undefined : new LeafTables(ask);
@@ -158,7 +153,7 @@ export async function boost(
       const keep = sampled && !goss ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
       const histogram = levels || !sampled ? 1 : 0;
       ask.choice = new ColumnChoice(
-        layout.columns.length,
+        layout.featureOf,
         `${params.seed} ${past / outputs + round} ${k}`,
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,

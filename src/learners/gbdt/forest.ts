@@ -76,7 +76,7 @@ export default defineLearner({
     const reading = await readPart(data, readAsk(params, classes), run);
     try {
       const trees = await grown(data, reading, classes, params, run);
-      const columns = reading.layout.columns.map(({ column }) => column);
+      const columns = reading.layout.features;
       const objective = data.classes ? "gini" : "squared";
       return fitted(data, { columns, trees, link: "identity", objective }, { trees: treeCount(trees) });
     } finally {

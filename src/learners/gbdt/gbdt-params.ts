@@ -73,7 +73,12 @@ export const params = {
     max: 1,
     help: "share of those columns that each split may use",
   }),
-  bins: int({ default: 255, min: 2, max: 255, help: "most bins of a number" }),
+  bins: int({
+    default: 255,
+    min: 2,
+    max: 4096,
+    help: "most bins of a number; more than 255 take a byte of a row and the time of a column for every 254",
+  }),
   levels: int({
     default: mostLevels,
     min: 1,

@@ -62,7 +62,7 @@ export default defineLearner({
     try {
       const { trees, about } = await grown(data, reading, objective, params, before, run);
       const model: TreeModel = {
-        columns: reading.layout.columns.map(({ column }) => column),
+        columns: reading.layout.features,
         trees,
         link: linkOf[objective],
         objective,
@@ -185,7 +185,7 @@ async function grown(
   checkLabels(rows, objective, data);
   const plan = boostParams(
     data,
-    layout.columns.map(({ column }) => column.name),
+    layout.features.map(({ name }) => name),
     params,
     run.seed,
   );

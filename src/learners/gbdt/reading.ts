@@ -7,7 +7,7 @@ import { plainGbdt } from "../../kernels/gbdt.js";
 import type { Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
-import { layoutOf, mostEdges, strideOf, type BinColumn, type BinLayout } from "./bins.js";
+import { bytesFor, layoutOf, numberColumns, strideOf, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
 import {
   codesInOrder,
@@ -28,7 +28,7 @@ import type { TreeColumn } from "./trees.js";
 const heldBytes = 1 << 25;
 
 export interface ReadAsk {
-  /** Bins of a numeric column, 2 to 255. */
+  /** Bins of a numeric column, 2 or more. */
   bins: number;
   /** Levels up to which a category has a bin for each, at most 254. */
   levels: number;
@@ -81,7 +81,7 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
     data,
     columns,
     narrow: columns.map((column) => isNarrow(column, features)),
-    bins: Math.min(ask.bins, mostEdges + 1),
+    bins: ask.bins,
     oneHot: ask.oneHot,
     given: (column) => statistics.get(column),
   };
@@ -106,7 +106,7 @@ export async function readOther(
   run: Run,
 ): Promise<ReadRows> {
   const { kernel, layout } = encoder;
-  const columns = layout.columns.map(({ column }) => column);
+  const columns = layout.features;
   const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
   const texts = await statisticsOf(columns, table);
   const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
@@ -256,14 +256,11 @@ function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows):
 function layoutFor({ columns, oneHot }: FirstPlan, edges: readonly Float64Array[]): BinLayout {
   const numbers = columns.filter(({ kind }) => kind !== "category");
   return layoutOf(
-    columns.map((column): BinColumn => {
-      const own = column.kind === "category" ? new Float64Array(0) : edges[numbers.indexOf(column)];
-      return {
-        column,
-        edges: own,
-        size: column.kind === "category" ? column.levels.length + 1 : own.length + 2,
-      };
-    }),
+    columns.flatMap((column): BinColumn[] =>
+      column.kind === "category"
+        ? [{ column, edges: new Float64Array(0), size: column.levels.length + 1 }]
+        : numberColumns(column, edges[numbers.indexOf(column)]),
+    ),
     oneHot,
   );
 }
@@ -271,10 +268,12 @@ function layoutFor({ columns, oneHot }: FirstPlan, edges: readonly Float64Array[
 /** One pass over a table of which all values can be held for a moment. */
 async function readAtOnce(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns, narrow } = plan;
-  const stride = strideOf(columns.length);
-  const rows = roomFor(plan, data.rows, stride);
+  // How many bytes the bins of a row take shows when there are edges.
+  const numbers = columns.filter(({ kind }) => kind !== "category").length;
+  const most = strideOf(columns.length + numbers * (bytesFor(plan.bins - 1) - 1));
+  const rows = roomFor(plan, data.rows, most);
   const after = kernel.mark();
-  const stage = new Stage(kernel, narrow, stride, data.rows);
+  const stage = new Stage(kernel, narrow, most, data.rows);
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
   await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
   const chosen = chosenRows(data.rows, tellingRows(columns.length));

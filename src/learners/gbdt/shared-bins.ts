@@ -6,7 +6,7 @@ import { edgesBelow } from "../../kernels/gbdt/edges.js";
 import { rowColumn, type Relation } from "../../table/relation.js";
 import { tellingRows } from "../draw.js";
 import type { SharedRows, TrainingData } from "../learner.js";
-import { layoutOf, type BinColumn, type BinLayout } from "./bins.js";
+import { layoutOf, numberColumns, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats } from "./boost.js";
 import { manyLevels, statistic } from "./columns.js";
 import { edgesOfSamples, Encoder } from "./encoding.js";
@@ -136,8 +136,9 @@ async function taken(shared: SharedBins, data: TrainingData, ask: ReadAsk, run: 
 /** Numbers keep their edges; of texts the part knows the levels that it has, as if it had been read alone. */
 function sharedColumns({ kernel, layout, at, rowOf }: SharedBins, name: string, rowsOf: Int32Array): Taken[] {
   const from = layout.columns.findIndex(({ column }) => column.name === name);
-  const { column, edges, size } = layout.columns[from];
-  if (column.kind !== "category") return [{ column, edges, size, from }];
+  const { column, edges } = layout.columns[from];
+  if (column.kind !== "category")
+    return layout.columns.flatMap((own, i) => (own.column === column ? [{ ...own, from: i }] : []));
   const bins = kernel.u8(at, rowOf.length * layout.stride);
   const there = new Uint8Array(256);
   for (const row of rowsOf) there[bins[row * layout.stride + from]] = 1;
@@ -163,15 +164,17 @@ function statisticColumns(
   let next = 0;
   for (let code = 0; code < to.length; code++) if (to[code] === 0) to[code] = next++;
   const codeOf = rowsOf.map((row) => (texts.codeOf[row] < 0 ? -1 : to[texts.codeOf[row]]));
-  return Array.from({ length: ask.statistics }, (_, k): Taken => {
+  return Array.from({ length: ask.statistics }, (_, k) => k).flatMap((k): Taken[] => {
     const targetOf = (r: number): number => (ask.statistics === 1 ? labels[r] : labels[r] === k ? 1 : 0);
     const weightOf = (r: number): number => (weights ? weights[r] : 1);
     const { column, values } = statistic(name, codeOf, levels, targetOf, weightOf, run.seed);
     const chosen = chosenRows(values.length, tellingRows(1));
     const sample = chosen ? Float32Array.from(chosen, (r) => values[r]) : values;
     const [edges] = edgesOfSamples(kernel, [sample], sample.length, ask.bins);
-    const own = Uint8Array.from(values, (value) => (Number.isNaN(value) ? 0 : edgesBelow(edges, value) + 1));
-    return { column, edges, size: edges.length + 2, from: 0, own, values };
+    return numberColumns(column, edges).map((part) => {
+      const binOf = (value: number): number => (Number.isNaN(value) ? 0 : edgesBelow(part.edges, value) + 1);
+      return { ...part, from: 0, own: Uint8Array.from(values, binOf), values };
+    });
   });
 }
 
