@@ -1,5 +1,5 @@
 // Kernels of our own against tfjs WASM as it comes, and what the networks reach on public data.
-// Usage: node bench/neural.mjs [--data <folder>] [--only steps,beauty,lastfm,video,shoppers,adult,movielens,images] [--seeds 42,43,44]
+// Usage: node bench/neural.mjs [--data <folder>] [--only steps,beauty,lastfm,video,shoppers,adult,movielens,images] [--seeds 42,43,44] [--learners mlp,deepfm]
 // Without --data only the steps are measured: the trainings take half an hour.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -45,5 +45,5 @@ if (data !== undefined) {
   if (!existsSync(data)) throw new Error(`no folder ${data}`);
   const seeds = (option("seeds") ?? "42,43,44").split(",").map(Number);
   const chosen = only?.filter((name) => name !== "steps");
-  trainings(data, chosen, seeds);
+  trainings(data, chosen, seeds, option("learners")?.split(","));
 }
