@@ -6,13 +6,11 @@ import { meta, own, privateBytes, quads, scratch, stride } from "./memory.as";
  * registers than those that a function was called with.
  */
 
-// @ts-ignore: decorator
-@inline function offset(column: u32): u32 {
+function offset(column: u32): u32 {
   return load<u32>(meta + column * 16);
 }
 
-// @ts-ignore: decorator
-@inline function add(hist: u32, bin: u32, g: i64): void {
+function add(hist: u32, bin: u32, g: i64): void {
   const at = hist + (bin << 3);
   store<i64>(at, load<i64>(at) + g);
 }
@@ -103,15 +101,7 @@ export function addListed(p: u32, end: u32, hist: u32): void {
       hist + offset(f + 7),
     );
   if (f < stride)
-    listedFour(
-      p,
-      end,
-      f,
-      hist + offset(f),
-      hist + offset(f + 1),
-      hist + offset(f + 2),
-      hist + offset(f + 3),
-    );
+    listedFour(p, end, f, hist + offset(f), hist + offset(f + 1), hist + offset(f + 2), hist + offset(f + 3));
 }
 
 export function listedEight(
