@@ -69,6 +69,8 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Features and target of `tellingRows`, at hand, for a learner that looks before it reads. */
+  sample?: Relation;
   /** How features are read that are no numbers or categories in `relation` and `valid`; a learner sees them read. */
   readings?: readonly FeatureReading[];
   /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */

@@ -32,6 +32,8 @@ export interface TrainingAsk {
   params?: Readonly<Record<string, ParamValue>>;
   /** Rows to stop early by, for learners that do. */
   valid?: Relation;
+  /** Some of the rows, laid down (`laidDown`): what is there to see in them need not be read anew. */
+  sample?: Relation;
   /** What becomes of the scores. */
   decision?: Decision;
   /** For learners with parts: learners and model folders (`partsOf`). */
@@ -136,11 +138,12 @@ async function besideRows(
 
 /** The data as a learner sees them: dates and texts of numbers as numbers. */
 export function asRead(data: TrainingData): TrainingData {
-  const { relation, valid, features, readings } = data;
+  const { relation, valid, sample, features, readings } = data;
   return {
     ...data,
     relation: readRows(relation, features, readings),
     valid: valid && readRows(valid, features, readings),
+    sample: sample && readRows(sample, features, readings),
     features: readFeatures(features, readings),
   };
 }
@@ -233,7 +236,7 @@ export async function trainingData(
     learner.features === true
       ? await readingsOf(rows, chosen, byName, run)
       : { features: chosen, readings: [] };
-  return {
+  const data: TrainingData = {
     task,
     relation: rows,
     rows: await countRows(rows),
@@ -245,6 +248,13 @@ export async function trainingData(
     valid: ask.valid && (await validRows(ask.valid, features, target, roles)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+  return ask.sample ? withSample(data, ask.sample) : data;
+}
+
+/** The data with a sample of the table beside it: of those of its rows that are learned from. */
+export function withSample(data: TrainingData, sample: Relation): TrainingData {
+  const { target, task } = data;
+  return { ...data, sample: target && task !== "anomaly" ? having(sample, target.name) : sample };
 }
 
 /** Validation rows, checked to have what the training rows have. */
@@ -267,7 +277,12 @@ async function validRows(
         try: "clean with the same contract as for training",
       },
     );
-  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(name)} IS NOT NULL` };
+  return having(valid, name);
+}
+
+/** The rows that have a value in a column. */
+function having(rows: Relation, name: string): Relation {
+  return { ...rows, sql: `SELECT * FROM (${rows.sql}) WHERE ${ident(name)} IS NOT NULL` };
 }
 
 /**
@@ -434,7 +449,7 @@ async function withTarget(relation: Relation, name: string, run: Run): Promise<R
   if (known === 0n)
     throw new ShopaiError("data", `the target ${name} has no value in any row`, { where: relation.name });
   run.warn(`${missing} rows have no ${name} and are left out of training`);
-  return { ...relation, sql: `SELECT * FROM (${relation.sql}) WHERE ${ident(name)} IS NOT NULL` };
+  return having(relation, name);
 }
 
 async function checkNumericTarget(relation: Relation, target: Field): Promise<void> {

@@ -67,7 +67,7 @@ export class Encoder {
     const { stride, histBytes, columns } = layout;
     const cells = count * columns.length;
     kernel.u32(counter, 1)[0] = 0;
-    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4);
+    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4, 0);
     onThreads(kernel, cells, "encode", stage.table, count, to, edges);
   }
 }
@@ -108,7 +108,7 @@ function edgesOfSome(
   const spare = kernel.alloc(kernel.threads * (room * 8 + 16384));
   const cells = samples.length * room;
   kernel.u32(counter, 1)[0] = 0;
-  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
+  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
   onThreads(kernel, cells, "sortColumns", at, room, samples.length, counts, spare);
   const known = kernel.u32(counts, samples.length);
   const found = arrays.map((array, i) => edgesOf(array.subarray(0, known[i]), bins));

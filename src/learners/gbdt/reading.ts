@@ -5,6 +5,7 @@ import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
 import type { Relation } from "../../table/relation.js";
+import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
 import { layoutOf, mostEdges, strideOf, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
@@ -20,12 +21,9 @@ import {
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
 import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
-import { inOrder, keyIsNumeric, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
+import { inOrder, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
-/** Rows that bin edges are found from, fewer of wide tables; all rows while they are fewer. */
-const sampleRows = (columns: number): number =>
-  Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
 
@@ -249,7 +247,7 @@ async function readAtOnce(plan: Plan, run: Run): Promise<{ encoder: Encoder; row
   const stage = new Stage(kernel, narrow, stride, data.rows);
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
   await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
-  const chosen = chosenRows(data.rows, sampleRows(columns.length));
+  const chosen = chosenRows(data.rows, tellingRows(columns.length));
   const samples = columns.flatMap((column, f) => {
     if (column.kind === "category") return [];
     return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
@@ -283,7 +281,7 @@ function chosenRows(rows: number, most: number): Uint32Array | undefined {
 /** Two passes: a sample for the edges, then all rows piece by piece. */
 async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns } = plan;
-  const wanted = sampleRows(columns.length);
+  const wanted = tellingRows(columns.length);
   const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
   const plain = columns.filter(({ kind }) => kind === "number");
   const arrays = new Map<TreeColumn, Float64Array>(
@@ -291,7 +289,7 @@ async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows
   );
   if (plain.length > 0)
     await inOrder(
-      await sampled(data, wanted),
+      data.sample ?? spread(data.relation, data.rows, wanted),
       new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
       run,
       (found, from, count) => {
@@ -365,21 +363,6 @@ function roleSql({ target, classes, positive, roles }: TrainingData): Map<string
   }
   if (roles.weight !== undefined) named.set("weight", { sql: `${ident(roles.weight)}::DOUBLE` });
   return named;
-}
-
-async function sampled({ relation, rows }: TrainingData, most: number): Promise<Relation> {
-  if (rows <= most) return relation;
-  const modulus = 4294967296;
-  const bound = Math.floor((most / rows) * modulus);
-  // Multiples of the golden ratio spread consecutive numbers evenly.
-  const below = (number: string): string => `((${number}) % 1000003 * 2654435761) % ${modulus} < ${bound}`;
-  if (await keyIsNumeric(relation)) {
-    const number = relation.key.map((name) => `(${ident(name)}::BIGINT % 1000003)`).join(" * 31 + ");
-    return { ...relation, sql: `SELECT * FROM (${relation.sql}) WHERE ${below(number)}` };
-  }
-  const order = relation.key.map(ident).join(", ");
-  const number = `row_number() OVER (${order === "" ? "" : `ORDER BY ${order}`})`;
-  return { ...relation, sql: `SELECT * FROM (${relation.sql}) QUALIFY ${below(number)}` };
 }
 
 /** The rows of every query. @throws ShopaiError "data" for rows without one */
