@@ -6,11 +6,12 @@ import { breathe } from "../breathe.js";
 import { readItemsTable } from "../content/items-table.js";
 import { itemVectors } from "../content/vectors.js";
 import { patienceParam, stoppedEarly, type Look } from "../early-stopping.js";
-import { factorModel, loadFactors, type Factors } from "../factor-model.js";
+import { factorModel, loadFactors, withIndexes, type Factors } from "../factor-model.js";
 import { readInteractions, type Interactions } from "../interactions.js";
 import { defineLearner, int, real, type Fitted, type TrainingData } from "../learner.js";
 import { encodedSide, sideFeatures, type SideFeatures } from "../neural/side-features.js";
 import { levelsParam } from "../neural/tabular.js";
+import { indexParam } from "../near-index.js";
 import type { ParamsOf } from "../params.js";
 import { catalogueOf, type Catalogue } from "../recommendations.js";
 import { beside, ownTerms, termsOfColumns, type Terms } from "./terms.js";
@@ -54,6 +55,7 @@ const params = {
     help: "most words, categories and bands of the table of items kept, those of most items",
   }),
   patience: patienceParam,
+  index: indexParam,
 } as const;
 
 /**
@@ -102,8 +104,13 @@ export default defineLearner({
       // Those of the users themselves come first.
       factors: userTerms.slice(users.length * params.factors),
     };
-    const about = { ...stopped?.about, ...(Number.isNaN(right) ? {} : { pairs_right: right }) };
-    return fitted(catalogue, factors, newcomers, params, about);
+    const found = await withIndexes(catalogue, factors, params.index, run);
+    const about = {
+      ...stopped?.about,
+      ...(Number.isNaN(right) ? {} : { pairs_right: right }),
+      ...found.about,
+    };
+    return fitted(catalogue, found.factors, newcomers, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
