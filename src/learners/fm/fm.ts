@@ -1,7 +1,7 @@
 import type { Run } from "../../engine/run.js";
 import { foldInPairs } from "../../kernels/bpr.js";
 import { withoutZeros, type Csr } from "../../kernels/csr.js";
-import { fmTrainer, type FmProblem } from "../../kernels/fm.js";
+import { plainFm, sharedFm, sharedFmBytes, type FmProblem } from "../../kernels/fm.js";
 import { breathe } from "../breathe.js";
 import { readItemsTable } from "../content/items-table.js";
 import { itemVectors } from "../content/vectors.js";
@@ -62,7 +62,7 @@ const params = {
  * Factorisation machine over users, items and what is known of them: `--features` columns of the interactions, dealt to
  * users or items, and the table of `--items`. Newcomers are answered from their features, and new items from theirs.
  *
- * Rendle (2010), eq. 1 with d = 2, learned by BPR-Opt (`fmTrainer`).
+ * Rendle (2010), eq. 1 with d = 2, learned by BPR-Opt (`FmProblem`).
  */
 export default defineLearner({
   name: "fm",
@@ -130,14 +130,16 @@ async function stepped(
   run: Run,
   look?: Look,
 ): Promise<{ factors: Factors; right: number; userTerms: Float32Array }> {
-  const trainer = fmTrainer({
+  const problem: FmProblem = {
     ...terms,
     matrix,
     factors,
     rate: eta,
     penalty: lambda,
     rng: run.rng("fm"),
-  });
+  };
+  const kernel = await run.pool.kernel("fm", sharedFmBytes(problem));
+  const trainer = kernel ? sharedFm(kernel, problem) : plainFm(problem);
   run.progress.stage(`fm: ${factors} factors`);
   const found = (): Factors => ({ width: factors, ...trainer.vectors() });
   let right = NaN;
@@ -148,7 +150,9 @@ async function stepped(
     if (look && !(await look(epoch, found))) break;
   }
   run.progress.done();
-  return { factors: found(), right, userTerms: trainer.userTerms };
+  const last = { factors: found(), right, userTerms: trainer.userTerms() };
+  trainer.close();
+  return last;
 }
 
 const columnTerms = (side: SideFeatures | undefined): Terms[] =>
