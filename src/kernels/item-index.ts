@@ -40,9 +40,9 @@ export interface ItemIndex {
 }
 
 /** Rounds of k-means. */
-const rounds = 6;
+const rounds = 4;
 /** Items per list that the rounds look at, at most. */
-const sampled = 48;
+const sampled = 24;
 
 /** How many lists that many items get: four times the root, so that choosing lists costs about what looking into them does. */
 const listsFor = (items: number): number => Math.max(1, Math.round(4 * Math.sqrt(items)));
