@@ -73,7 +73,7 @@ export class Encoder {
     stage.name(featureOf);
     const cells = count * columns.length;
     kernel.u32(counter, 1)[0] = 0;
-    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4);
+    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4, 0);
     onThreads(kernel, cells, "encode", stage.table, count, to, edges);
   }
 }
@@ -114,7 +114,7 @@ function edgesOfSome(
   const spare = kernel.alloc(kernel.threads * (room * 8 + 16384));
   const cells = samples.length * room;
   kernel.u32(counter, 1)[0] = 0;
-  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
+  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
   onThreads(kernel, cells, "sortColumns", at, room, samples.length, counts, spare);
   const known = kernel.u32(counts, samples.length);
   const found = arrays.map((array, i) => edgesOf(array.subarray(0, known[i]), bins));
