@@ -307,7 +307,8 @@ function sequences(name) {
     ],
     [
       { learner: "item-knn", roles: topN, params: { shrink: 2 } },
-      { learner: "item-knn", roles: topN, params: { shrink: 2, k: 1000 } },
+      { learner: "item-knn", roles: topN, params: { shrink: 10, k: 1000 } },
+      { learner: "item-knn", roles: topN, params: { shrink: 20, k: 1000 } },
       { learner: "item-knn", roles: topN },
     ],
     [{ learner: "rp3beta", roles: topN }],
