@@ -84,6 +84,8 @@ async function itemWeights(matrix: Csr, lambda: number, run: Run): Promise<Float
 
 /** Below so many items the inverse takes a moment in 64 bits. */
 const fewItems = 512;
+/** Above so many the inverse in 64 bits takes hours, and memory ends. */
+const manyItems = 20_000;
 /** Error of P, by its diagonal, up to which 32 bits do; a list changes by less than by a user more or less. */
 const tolerated = 1e-3;
 
@@ -127,6 +129,10 @@ function eachTile(items: number, pair: (i: number, j: number) => void): void {
 /** The same in 64 bits on one thread. */
 async function longWeights(matrix: Csr, lambda: number, run: Run): Promise<Float32Array> {
   const items = matrix.cols;
+  if (items > manyItems)
+    run.warn(
+      `ease inverts ${grouped(items)} x ${grouped(items)} numbers on one thread here, which takes hours: item-knn or slim would not`,
+    );
   const inverse = roomFor(items, 20, () => new Float64Array(items * items));
   const stride = 1024;
   for (let user = 0; user < matrix.rows; user += stride) {
