@@ -10,6 +10,7 @@ import {
   type Learner,
   type RoleName,
   type Roles,
+  type SharedRows,
   type TrainingData,
 } from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
@@ -405,8 +406,8 @@ async function measuredByFolds(
   const work = {
     ...folds,
     keep,
-    train: (rows: Relation, within: Run, fold: number) =>
-      trained(learner, rows, procedure, within, `fold ${fold}`),
+    train: (rows: Relation, within: Run, fold: number, shared?: SharedRows) =>
+      trained(learner, rows, { ...procedure, shared }, within, `fold ${fold}`),
   };
   if (oof !== undefined) return outOfFold(learner, table, procedure, work, run);
   return { validation: await crossValidated(learner, table, procedure, work, run) };

@@ -77,12 +77,19 @@ export interface TrainingData extends Signature {
   valid?: Relation;
   /** Learners that go on from a model: that model, of the same columns and task. */
   init?: Model;
+  /** Learners that `share`: what was read of the table that these rows are a part of, whose numbers are their key. */
+  shared?: SharedRows;
   /** Learners with parts: the models to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
   items?: Relation;
   /** Names and globs of the columns of `items` to use; all by default. */
   itemFeatures?: readonly string[];
+}
+
+/** Rows that a learner has read once for fits on many parts of them; what it holds is its own affair. */
+export interface SharedRows {
+  close(): void;
 }
 
 /** What is asked of a model beside the rows. */
@@ -221,6 +228,11 @@ export interface Learner<T extends ParamTable = ParamTable> {
    * @param run    the only source of random numbers, threads and progress
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
+  /**
+   * Reads rows once for fits on many parts of them (folds, trials): of their features alone, never of their target.
+   * Undefined where that does not pay.
+   */
+  share?(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<SharedRows | undefined>;
   load(folder: FolderReader): Fitted | Promise<Fitted>;
 }
 
