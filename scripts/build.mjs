@@ -10,6 +10,7 @@ process.chdir(root);
 
 /** Small pure packages are bundled, because loading their many files one by one costs 100 ms at start. */
 const bundled = new Set([
+  "@duckdb/node-api",
   "commander",
   "zod",
   "yaml",

@@ -46,7 +46,7 @@ function bytesOf(vector: DuckDBVector): Uint8Array {
 
 export async function openTap(engine: Engine, step: Step, ledger: Ledger): Promise<Tap> {
   const { BIGINT, BOOLEAN, DOUBLE, DuckDBScalarFunction, INTEGER, VARCHAR } =
-    await import("@duckdb/node-api");
+    await import("../engine/duckdb-library.js");
   const name = engine.fresh("shopai_tap");
   const scratch = new ScratchFile(join(engine.scratch, engine.fresh("rejected")));
   const width = step.masks.length;

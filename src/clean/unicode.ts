@@ -7,7 +7,7 @@ const registered = new WeakSet<Engine>();
 export async function registerUnicode(engine: Engine): Promise<void> {
   if (registered.has(engine)) return;
   registered.add(engine);
-  const { DuckDBScalarFunction, VARCHAR } = await import("@duckdb/node-api");
+  const { DuckDBScalarFunction, VARCHAR } = await import("../engine/duckdb-library.js");
   (engine as DuckDbEngine).connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name: "shopai_nfkc",

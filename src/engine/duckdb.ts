@@ -31,7 +31,7 @@ export interface DuckDbEngine extends Engine {
  */
 export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
   // Not together: Node ends the process when a module that cannot be loaded is imported from two places.
-  const { DuckDBInstance } = await import("@duckdb/node-api").catch((cause: unknown) => {
+  const { DuckDBInstance } = await import("./duckdb-library.js").catch((cause: unknown) => {
     throw withoutLibrary(cause);
   });
   const { loadFrame, readFrame, readFrames } = await import("./duckdb-frame.js");

@@ -107,44 +107,82 @@ export function thresholdAfter(column: BinColumn, bin: number): number {
  * @param most   bins for present values, 2 or more
  */
 export function edgesOf(sorted: Float64Array, most: number): Float64Array {
-  let distinct = 0;
-  for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) distinct++;
-  const values = new Float64Array(distinct);
-  const counts = new Int32Array(distinct);
-  for (let i = 0, v = -1; i < sorted.length; i++) {
-    if (i === 0 || sorted[i] !== sorted[i - 1]) values[++v] = sorted[i];
-    counts[v]++;
+  const edges: number[] = [];
+  for (let at = 0; at < sorted.length;) {
+    const next = endOf(sorted, at);
+    if (next < sorted.length) edges.push(between(sorted[at], sorted[next]));
+    // More values than bins.
+    if (edges.length >= most) return quantileEdges(sorted, most);
+    at = next;
   }
-  if (distinct > most) return quantileEdges(values, counts, sorted.length, most);
-  const edges = new Float64Array(Math.max(0, distinct - 1));
-  for (let v = 1; v < distinct; v++) edges[v - 1] = between(values[v - 1], values[v]);
-  return edges;
+  return Float64Array.from(edges);
 }
 
-function quantileEdges(values: Float64Array, counts: Int32Array, total: number, most: number): Float64Array {
+/** Where a value ends that fills a place: steps are doubled, then halved. */
+function endOf(sorted: Float64Array, from: number): number {
+  const value = sorted[from];
+  let step = 1;
+  while (from + step < sorted.length && sorted[from + step] === value) step *= 2;
+  let low = from + (step >> 1);
+  let high = Math.min(sorted.length, from + step);
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] === value) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** Where a value begins that fills a place. */
+function startOf(sorted: Float64Array, place: number): number {
+  const value = sorted[place];
+  let low = -1;
+  let high = place;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** Values that alone fill a bin: where they begin, ascending. One that long lies across a multiple of its length. */
+function heavyStarts(sorted: Float64Array, length: number): number[] {
+  const step = Math.max(1, Math.ceil(length));
+  const starts: number[] = [];
+  for (let at = 0; at < sorted.length; at += step) {
+    const start = startOf(sorted, at);
+    if (start !== starts.at(-1) && endOf(sorted, at) - start >= length) starts.push(start);
+  }
+  return starts;
+}
+
+function quantileEdges(sorted: Float64Array, most: number): Float64Array {
   // Heavy values have bins of their own and leave the rest to the others.
-  let bins = most;
-  let left = total;
-  const mean = total / most;
-  for (const count of counts)
-    if (count >= mean) {
-      bins--;
-      left -= count;
-    }
+  const heavy = heavyStarts(sorted, sorted.length / most);
+  let bins = most - heavy.length;
+  let left = sorted.length - heavy.reduce((sum, start) => sum + endOf(sorted, start) - start, 0);
   const edges: number[] = [];
   let size = left / Math.max(1, bins);
-  let held = 0;
-  for (let i = 0; i + 1 < values.length && edges.length < most - 1; i++) {
-    const heavy = counts[i] >= mean;
-    if (!heavy) left -= counts[i];
-    held += counts[i];
-    const full = heavy || held >= size || (counts[i + 1] >= mean && held >= Math.max(1, size / 2));
-    if (!full) continue;
-    edges.push(between(values[i], values[i + 1]));
-    held = 0;
-    if (heavy) continue;
-    bins--;
-    size = left / Math.max(1, bins);
+  let from = 0;
+  let k = 0;
+  while (from < sorted.length && edges.length < most - 1) {
+    const next = heavy[k] ?? sorted.length;
+    let to = endOf(sorted, Math.min(sorted.length - 1, Math.max(from, from + Math.ceil(size) - 1)));
+    const alone = next === from || (next < to && next - from < Math.max(1, size / 2));
+    if (alone) {
+      // What is before a heavy value is too little for a bin.
+      left -= next - from;
+      to = endOf(sorted, next);
+      k++;
+    } else {
+      to = Math.min(to, next);
+      left -= to - from;
+      size = left / Math.max(1, --bins);
+    }
+    if (to >= sorted.length) break;
+    edges.push(between(sorted[to - 1], sorted[to]));
+    from = to;
   }
   return Float64Array.from(edges);
 }
