@@ -92,7 +92,7 @@ export const params = {
     help: "texts of at most that many levels are split one level against the rest",
   }),
   cat_smooth: real({ default: 10, min: 0, help: "hessian added to every level when levels are ordered" }),
-  cat_lambda: real({ default: 10, min: 0, help: "L2 penalty added for splits of texts" }),
+  cat_lambda: real({ default: 1, min: 0, help: "L2 penalty added for splits of texts" }),
   categories: text({
     default: "",
     help: "columns of numbers that are codes and are split as texts are: browser,region",
