@@ -1,8 +1,16 @@
 // Checks a real GPU: doctor, then the same seeded trainings on the GPU and on the CPU, metrics and times
-// side by side, as one JSON document.
+// side by side, a line of JSON for each.
 // Usage: node bench/neural-gpu.mjs [--software] [--beauty sequences.txt] [--tiny]
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -125,11 +133,6 @@ const trainings = [
     params: { epochs: tiny ? 1 : 6, patience: 0, batch: 1024 },
   },
   {
-    name: "mlp-wide",
-    words: ["mlp", tables.clicks, "--target", "bought"],
-    params: { epochs: tiny ? 1 : 3, patience: 0, batch: 4096, width: tiny ? 64 : 1024, layers: 3 },
-  },
-  {
     name: "deepfm",
     words: ["deepfm", tables.clicks, "--target", "bought"],
     params: { epochs: tiny ? 1 : 3, patience: 0, batch: 1024 },
@@ -144,24 +147,41 @@ const trainings = [
     words: ["sasrec", tables.sequences, "--user", "user", "--item", "item", "--time", "time"],
     params: { epochs: tiny ? 1 : 2, patience: 0, batch: 4096, ...(tiny ? { factors: 16, length: 10 } : {}) },
   },
+  {
+    name: "mlp-wide",
+    words: ["mlp", tables.clicks, "--target", "bought"],
+    params: { epochs: tiny ? 1 : 2, patience: 0, batch: 4096, width: tiny ? 64 : 1024, layers: 3 },
+  },
 ];
 
+/** When the events of a TensorBoard file were: its start, then the end of every epoch. */
+function eventTimes(where) {
+  const file = readFileSync(join(where, readdirSync(where)[0]));
+  const times = [];
+  for (let at = 0; at < file.length; at += 16 + Number(file.readBigUInt64LE(at)))
+    times.push(file.readDoubleLE(at + 13));
+  return times;
+}
+
 function trained({ name, words, params }, device) {
+  const curves = join(folder, `curves-${name}-${device[1]}`);
   const model = join(folder, `${name}-${device[1]}`);
   const training = call([
     "train",
     ...words,
-    ...["--where", "split = 'train'", "-o", model, ...device],
+    ...["--where", "split = 'train'", "-o", model, "--tensorboard", curves, ...device],
     ...Object.entries(params).flatMap(([key, value]) => ["--param", `${key}=${value}`]),
   ]);
   if (training.status !== 0 || !training.json) return { failed: training };
-  const learning = training.stages.find(({ what }) => what.includes("training on"));
+  const [began, first, ...later] = eventTimes(curves);
   const measured = call(["evaluate", model, words[1], "--where", "split = 'test'", ...device]);
   const metrics = measured.json?.metrics ?? {};
   const wanted = ["auc", "log_loss", "ndcg@10", "hit_rate@10"].filter((metric) => metric in metrics);
   return {
     seconds: training.seconds,
-    seconds_per_epoch: learning && Number((learning.seconds / params.epochs).toFixed(2)),
+    // A GPU compiles its programs in the first.
+    first_epoch: Number((first - began).toFixed(2)),
+    later_epochs: later.length > 0 ? Number(((later.at(-1) - first) / later.length).toFixed(2)) : undefined,
     losses: training.json.about.curve.map(({ loss }) => loss),
     metrics: Object.fromEntries(wanted.map((metric) => [metric, metrics[metric]])),
     evaluation: measured.status === 0 ? measured.seconds : measured,
@@ -198,39 +218,32 @@ function crossed(name, table) {
 }
 
 mkdirSync(env.XDG_CACHE_HOME, { recursive: true });
-const result = {
-  machine: {
-    node: process.version,
-    nvidia: shell(
-      "nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>&1 | head -4",
-    ),
-    libraries: shell(
-      "ldconfig -p 2>/dev/null | grep -E 'libvulkan|libGLX_nvidia|libEGL_nvidia|libcuda\\.' | head -12",
-    ),
-    icd: shell("ls /usr/share/vulkan/icd.d /etc/vulkan/icd.d 2>/dev/null"),
-    steering: process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES,
-  },
-};
+/** At once: a machine that is lent by the minute may be gone before the end. */
+const tell = (part) => console.log(JSON.stringify(part));
+tell({
+  node: process.version,
+  nvidia: shell(
+    "nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>&1 | head -4",
+  ),
+  libraries: shell(
+    "ldconfig -p 2>/dev/null | grep -E 'libvulkan|libGLX_nvidia|libEGL_nvidia|libcuda\\.' | head -12",
+  ),
+  icd: shell("ls /usr/share/vulkan/icd.d /etc/vulkan/icd.d 2>/dev/null"),
+  steering: process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES,
+});
 const began = performance.now();
+const passed = () => Number(((performance.now() - began) / 1000).toFixed(1));
 const doctor = call(["doctor", ...(software ? ["--allow-software-gpu"] : [])], 120);
-result.doctor = doctor.json ?? doctor;
-result.cuda = call(["doctor", "--device", "cuda"], 60).json;
-const usable = result.doctor.devices?.some(({ device, usable: good }) => device === "webgpu" && good);
-if (usable) {
-  result.trainings = {};
-  for (const training of trainings) {
-    // What is left of four minutes decides how much is compared.
-    if ((performance.now() - began) / 1000 > 190) {
-      result.trainings[training.name] = "left out: no time";
-      continue;
-    }
-    const onGpu = trained(training, gpu);
-    result.trainings[training.name] = { webgpu: onGpu };
-    if ((performance.now() - began) / 1000 < 190)
-      result.trainings[training.name].cpu = trained(training, ["--device", "cpu"]);
-  }
-  result.same_model = crossed("mlp", tables.clicks);
+tell({ doctor: doctor.json ?? doctor, cuda: call(["doctor", "--device", "cuda"], 60).json });
+if (doctor.json?.devices.some(({ device, usable }) => device === "webgpu" && usable)) {
+  for (const training of trainings)
+    for (const device of [gpu, ["--device", "cpu"]])
+      // What is left of four minutes decides how much is compared.
+      tell({
+        training: training.name,
+        device: device[1],
+        ...(passed() > 190 ? { left_out: "no time" } : trained(training, device)),
+      });
+  tell({ same_model: crossed("mlp", tables.clicks), seconds: passed() });
 }
-result.seconds = Number(((performance.now() - began) / 1000).toFixed(1));
-console.log(JSON.stringify(result, undefined, 1));
 rmSync(folder, { recursive: true, force: true });

@@ -1,12 +1,13 @@
 // Recommenders: speed beside implicit and NumPy (SHOPAI_PYTHON), memory with a million users, and figures on public data
 // with settings chosen without the test parts; writes the tables of docs/recommenders.md.
-// node bench/recommend.mjs [--data ../shared/data] [--only speed,scale,movielens,ratings,Beauty,LastFM,Video] [--dry]
+// node bench/recommend.mjs [--data ../shared/data] [--only speed,scale,near,movielens,ratings,Beauty,LastFM,Video] [--dry]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { near } from "./recommend/near.mjs";
 import { scale } from "./recommend/scale.mjs";
 import { speed } from "./recommend/speed.mjs";
 
@@ -16,7 +17,7 @@ const option = (name, usual) => {
 };
 const root = fileURLToPath(new URL("../", import.meta.url));
 const data = option("data", join(root, "../shared/data"));
-const only = option("only", "speed,scale,movielens,ratings,Beauty,LastFM,Video").split(",");
+const only = option("only", "speed,scale,near,movielens,ratings,Beauty,LastFM,Video").split(",");
 const dry = process.argv.includes("--dry");
 const docs = join(root, "docs/recommenders.md");
 const folder = mkdtempSync(join(tmpdir(), "shopai-bench-"));
@@ -350,6 +351,7 @@ function storedNegatives(name) {
 try {
   if (only.includes("speed")) await speed();
   if (only.includes("scale")) await scale();
+  if (only.includes("near")) await near();
   if (!existsSync(data)) {
     console.log(`skipped: no data at ${data} (--data <folder>)`);
   } else {

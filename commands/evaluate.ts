@@ -19,6 +19,7 @@ import { defineCommand, option, readingOptions, telling } from "../src/pipeline/
 import { writeAtomically } from "../src/table/atomic.js";
 import { openTable } from "../src/table/open.js";
 import { provenanceOf } from "../src/table/provenance.js";
+import { writeTable } from "../src/table/write.js";
 import { summaries } from "./summaries.js";
 
 const evaluate = defineCommand({
@@ -69,6 +70,9 @@ const evaluate = defineCommand({
         },
       )
       .optional(),
+    negativesOut: option
+      .path("table to write with the negatives that were ranked among, for --negatives of other models")
+      .optional(),
     cost: option
       .pairs("what errors cost, for average_cost: fp=1, fn=5 (default: as the model was trained)")
       .default({}),
@@ -108,7 +112,7 @@ const evaluate = defineCommand({
     ...[o.against, o.history, o.items].filter((path) => path !== undefined),
     ...(o.negatives === undefined || counted.test(o.negatives) ? [] : [o.negatives]),
   ],
-  writes: (o) => [o.out, o.junit].filter((path) => path !== undefined),
+  writes: (o) => [o.out, o.junit, o.negativesOut].filter((path) => path !== undefined),
   async run(o, run) {
     const gates = o.failIf.map(parseGate);
     checkGateNames(gates);
@@ -142,6 +146,7 @@ const evaluate = defineCommand({
       cuts,
       history,
       negatives,
+      keepNegatives: o.negativesOut !== undefined,
       categories,
       cost: parseCost(o.cost),
       alerts: alertsOf(o),
@@ -169,7 +174,12 @@ const evaluate = defineCommand({
       task,
       rows: measurement.rows,
       ...(measurement.users === undefined ? {} : { users: measurement.users }),
-      ...(measurement.ranked && { ranked_among: measurement.ranked }),
+      ...(measurement.ranked && {
+        ranked_among: {
+          ...measurement.ranked,
+          ...(o.negativesOut !== undefined && { stored_in: o.negativesOut }),
+        },
+      }),
       metrics: score.metrics,
       intervals: score.intervals,
       slices,
@@ -191,6 +201,13 @@ const evaluate = defineCommand({
       const text = `${JSON.stringify({ ...json, pairing, provenance }, undefined, 2)}\n`;
       await writeAtomically(o.out, async (temporary) => writeFileSync(temporary, text));
     }
+    if (o.negativesOut !== undefined)
+      await writeTable(
+        measurement.negatives!,
+        o.negativesOut,
+        provenanceOf("evaluate", telling(evaluate, o), o.seed, table.inputs),
+        o,
+      );
     const results = gateResults(gates, score.metrics);
     if (o.junit !== undefined)
       await writeAtomically(o.junit, async (temporary) => writeFileSync(temporary, junitText(path, results)));
@@ -215,7 +232,7 @@ function decisionFacts({ positive, classes, decision = {} }: ModelCard, asked: D
 
 /** Refuses what goes with recommendations on other models, and half of a pair of options. */
 function refuseForeign(
-  o: { history?: string; items?: string; category?: string },
+  o: { history?: string; items?: string; category?: string; negatives?: string; negativesOut?: string },
   task: string,
   path: string,
 ): void {
@@ -228,6 +245,10 @@ function refuseForeign(
   if ((o.items === undefined) !== (o.category === undefined))
     throw new ShopaiError("usage", "--items and --category go together", {
       try: "--items products.csv --category category",
+    });
+  if (o.negativesOut !== undefined && (o.negatives === undefined || !counted.test(o.negatives)))
+    throw new ShopaiError("usage", "--negatives-out goes with a number of --negatives to draw", {
+      try: "--negatives 99 --negatives-out negatives.csv",
     });
 }
 

@@ -5,7 +5,14 @@ import type { Run } from "../src/engine/run.js";
 import { calibrationKinds } from "../src/learners/calibration.js";
 import type { CrossValidation } from "../src/learners/cross-validation.js";
 import { groupAims } from "../src/learners/group-thresholds.js";
-import { roleHelp, type Learner, type RoleName, type Roles } from "../src/learners/learner.js";
+import {
+  roleHelp,
+  type Learner,
+  type RoleName,
+  type Roles,
+  type SharedRows,
+  type TrainingData,
+} from "../src/learners/learner.js";
 import { parametersText } from "../src/learners/listing.js";
 import type { Procedure } from "../src/learners/procedure.js";
 import { learnerNamed, learnerNames } from "../src/learners/registry.js";
@@ -22,6 +29,7 @@ import { summaries } from "./summaries.js";
 async function workshop() {
   const rooms = await Promise.all([
     import("../src/learners/cross-validation.js"),
+    import("../src/learners/draw.js"),
     import("../src/learners/procedure.js"),
     import("../src/learners/reference.js"),
     import("../src/learners/suspicions.js"),
@@ -29,8 +37,17 @@ async function workshop() {
     import("../src/table/open.js"),
     import("../src/table/write.js"),
   ]);
-  const [crossValidation, procedure, reference, looks, training, open, write] = rooms;
-  return { ...crossValidation, ...procedure, ...reference, ...looks, ...training, ...open, ...write };
+  const [crossValidation, draw, procedure, reference, looks, training, open, write] = rooms;
+  return {
+    ...crossValidation,
+    ...draw,
+    ...procedure,
+    ...reference,
+    ...looks,
+    ...training,
+    ...open,
+    ...write,
+  };
 }
 
 const role = (name: RoleName) => option.text(roleHelp[name], { arg: "<column>" }).optional();
@@ -193,23 +210,23 @@ const train = defineCommand({
     const [name, ...tables] = o.in;
     if (!learnerNames.includes(name) && /[./\\]/.test(name))
       throw new ShopaiError("usage", `the learner comes first, before ${name}`, { try: "shopai learners" });
-    const { asRead, openTable, referenceName, referenceOf, suspicions, trained, trainingData, writeTable } =
-      await workshop();
+    const { openTable, writeTable, trainingData, withSample, asRead, trained, ...rooms } = await workshop();
+    const { laidDown, suspicions, referenceName, referenceOf } = rooms;
     const learner = await learnerNamed(name);
     const table = await openTable(await run.engine(), tables, { ...o, signal: run.signal, copied: true });
     const roles = Object.fromEntries(
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
-    const warnings = await suspicions(
-      asRead(await trainingData(learner, table, procedure, { ...run, warn: () => undefined })),
-    );
+    const checked = await trainingData(learner, table, procedure, { ...run, warn: () => undefined });
+    const sample = await laidDown(table, seenColumns(checked));
+    const warnings = await suspicions(asRead(withSample(checked, sample)));
     for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
-    const model = await trained(learner, table, { ...procedure, about }, watched(learner, o, run));
-    const reference = await referenceOf(model, table, run);
+    const model = await trained(learner, table, { ...procedure, about, sample }, watched(learner, o, run));
+    const reference = await referenceOf(model, table, sample, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)
       await writeTable(
@@ -240,6 +257,12 @@ const train = defineCommand({
   },
 });
 export default train;
+
+/** Columns that a model learns from, learns or names. */
+function seenColumns({ features, target, roles }: TrainingData): string[] {
+  const named = [target?.name, roles.item, roles.rating].filter((name) => name !== undefined);
+  return [...new Set([...features.map(({ name }) => name), ...named])];
+}
 
 /** What the options ask of the learners' room. */
 async function procedureOf(
@@ -383,8 +406,8 @@ async function measuredByFolds(
   const work = {
     ...folds,
     keep,
-    train: (rows: Relation, within: Run, fold: number) =>
-      trained(learner, rows, procedure, within, `fold ${fold}`),
+    train: (rows: Relation, within: Run, fold: number, shared?: SharedRows) =>
+      trained(learner, rows, { ...procedure, shared }, within, `fold ${fold}`),
   };
   if (oof !== undefined) return outOfFold(learner, table, procedure, work, run);
   return { validation: await crossValidated(learner, table, procedure, work, run) };

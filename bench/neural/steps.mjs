@@ -1,4 +1,5 @@
-// One step of training on tfjs WASM as it comes or with our kernels; prints CPU milliseconds a step.
+// One step of training on tfjs WASM as it comes ("stock"), with our kernels ("own") or on @tensorflow/tfjs-node
+// ("native"); prints CPU milliseconds a step.
 // The networks here are written in plain ops of TensorFlow.js, so that both run the same graph.
 import { build } from "esbuild";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,9 +10,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const [what, kernels] = process.argv.slice(2);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const tf = createRequire(import.meta.url)("@tensorflow/tfjs");
-createRequire(import.meta.url)("@tensorflow/tfjs-backend-wasm");
 tf.enableProdMode();
-await tf.setBackend("wasm");
+createRequire(import.meta.url)(
+  kernels === "native" ? "@tensorflow/tfjs-node" : "@tensorflow/tfjs-backend-wasm",
+);
+await tf.setBackend(kernels === "native" ? "tensorflow" : "wasm");
 
 /** The room behind the devices, bundled for this call alone. */
 async function tensorRoom() {

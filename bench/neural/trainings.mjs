@@ -10,11 +10,13 @@ const binary = fileURLToPath(new URL("../../dist/bin/shopai.js", import.meta.url
 const counting = new URL("cpu-seconds.mjs", import.meta.url).href;
 
 /**
- * @param data  folder of the data sets
- * @param only  names of trainings, or undefined for all
- * @param seeds of the networks over sequences
+ * @param data     folder of the data sets
+ * @param only     names of trainings, or undefined for all
+ * @param seeds    of the networks over sequences
+ * @param learners names of learners, or undefined for all
  */
-export function trainings(data, only, seeds) {
+export function trainings(data, only, seeds, learners) {
+  const asked = ([learner]) => !learners || learners.includes(learner);
   const folder = mkdtempSync(join(tmpdir(), "shopai-neural-"));
   const model = join(folder, "model");
   const place = (name) => join(folder, name);
@@ -42,14 +44,14 @@ export function trainings(data, only, seeds) {
       .join("  ");
 
   /** The last item of every user is the test; the learner holds out the one before by itself. */
-  function nextItem(name, lines, learners, beside = []) {
+  function nextItem(name, lines, chosen, beside = []) {
     const table = place("sequences.csv");
     const rows = lines.flatMap(([user, items]) =>
       items.map((item, time) => `${user},${item},${time},${time === items.length - 1 ? "test" : "train"}`),
     );
     writeFileSync(table, `user,item,time,split\n${rows.join("\n")}\n`);
     const roles = ["--user", "user", "--item", "item", "--time", "time"];
-    for (const [learner, seed] of learners) {
+    for (const [learner, seed] of chosen.filter(asked)) {
       const began = performance.now();
       const { about, cpu } = call(
         ...["train", learner, table, ...roles, "--where", "split = 'train'"],
@@ -83,8 +85,8 @@ export function trainings(data, only, seeds) {
       .split("\n")
       .map((line) => line.trim().split(" "));
 
-  function folds(table, target, learners, more = []) {
-    for (const [learner, ...params] of learners) {
+  function folds(table, target, chosen, more = []) {
+    for (const [learner, ...params] of chosen.filter(asked)) {
       const { about, cpu } = call(
         ...["train", learner, table, "--target", target, "--cv", "5", "-o", model, ...more],
         ...["--task", "classification", ...params.flatMap((param) => ["--param", param])],
@@ -148,7 +150,7 @@ export function trainings(data, only, seeds) {
     movielens() {
       console.log("movielens-100k, three quarters to learn from");
       const ratings = join(data, "movielens-100k/interactions-split75.csv");
-      for (const learner of ["two-tower", "ease"]) {
+      for (const [learner] of [["two-tower"], ["ease"]].filter(asked)) {
         const { cpu } = call(
           ...["train", learner, ratings, "--where", "split = 'train'"],
           ...["--user", "user", "--item", "item", "-o", model],

@@ -33,7 +33,7 @@ async function writeEvents(path) {
   const connection = await instance.connect();
   // Popular items come first; the last of a user's rows is the test.
   await connection.run(`COPY (
-    SELECT u AS "user", ((hash(u * 100 + n) % 1000003) / 1000003.0) ** 4 * ${items} // 1 AS item, n = ${perUser} AS test
+    SELECT u AS "user", floor(((hash(u * 100 + n) % 1000003) / 1000003.0) ** 4 * ${items})::INTEGER AS item, n = ${perUser} AS test
       FROM range(${users}) a(u), range(1, ${perUser + 1}) b(n) ORDER BY u, n) TO '${path}' (FORMAT parquet)`);
   connection.closeSync();
   instance.closeSync();

@@ -7,15 +7,26 @@ import { literal } from "./sql.js";
  * subquery, no table, no function that reads anything but its arguments, so that it can depend on
  * nothing but the row it is given.
  *
+ * @param columns that are at hand for sure: one may be called `user`
  * @throws ShopaiError "usage" naming what stands in the text and may not
  */
-export async function checkPredicate(engine: Engine, predicate: string, option = "--where"): Promise<void> {
-  await checkExpression(engine, predicate, option, (text) => `SELECT 1 WHERE (${text}\n)`);
+export async function checkPredicate(
+  engine: Engine,
+  predicate: string,
+  option = "--where",
+  columns: readonly string[] = [],
+): Promise<void> {
+  await checkExpression(engine, predicate, { option, columns }, (text) => `SELECT 1 WHERE (${text}\n)`);
 }
 
 /** As `checkPredicate`, for a scalar expression (a derived column, a rule of a contract). */
-export async function checkScalar(engine: Engine, expression: string, option: string): Promise<void> {
-  await checkExpression(engine, expression, option, (text) => `SELECT (${text}\n) AS value`);
+export async function checkScalar(
+  engine: Engine,
+  expression: string,
+  option: string,
+  columns: readonly string[] = [],
+): Promise<void> {
+  await checkExpression(engine, expression, { option, columns }, (text) => `SELECT (${text}\n) AS value`);
 }
 
 type SqlNode = Record<string, unknown> & { type?: string; class?: string };
@@ -29,7 +40,7 @@ interface Parsed {
 async function checkExpression(
   engine: Engine,
   text: string,
-  option: string,
+  { option, columns }: { option: string; columns: readonly string[] },
   wrap: (text: string) => string,
 ): Promise<void> {
   const refuse = (why: string): never => {
@@ -46,7 +57,7 @@ async function checkExpression(
   const [plain] = (await parse(engine, wrap("1 = 1"))).statements!;
   if (frameOf(node) !== frameOf(plain.node)) refuse("it holds more than an expression");
   for (const inner of nodesOf(node)) {
-    const why = faultOf(inner);
+    const why = faultOf(inner, columns);
     if (why) refuse(why);
   }
 }
@@ -84,14 +95,17 @@ const farSightedFunctions =
 const farSightedNames =
   /^(current_date|current_time|current_timestamp|localtime|localtimestamp|user|current_user|session_user|current_role|current_catalog|current_schema)$/i;
 
-function faultOf(node: SqlNode): string | undefined {
+function faultOf(node: SqlNode, columns: readonly string[]): string | undefined {
   if (node.class && farSighted[node.class]) return farSighted[node.class];
   if (node.type === "TABLE_FUNCTION" || node.type === "BASE_TABLE" || node.type === "JOIN")
     return "it reads a table or a file";
   if (node.class === "FUNCTION" && farSightedFunctions.test(String(node.function_name)))
     return `${String(node.function_name)}() may not stand here`;
   const names = node.class === "COLUMN_REF" ? (node.column_names as string[]) : [];
-  if (names.length === 1 && farSightedNames.test(names[0])) return `${names[0]} may not stand here`;
+  const known = (name: string): boolean =>
+    columns.some((column) => column.toLowerCase() === name.toLowerCase());
+  if (names.length === 1 && farSightedNames.test(names[0]) && !known(names[0]))
+    return `${names[0]} may not stand here`;
   return undefined;
 }
 

@@ -2,17 +2,7 @@
  * Bayesian personalised ranking by stochastic gradient steps, f32 and SIMD; bpr.ts is the plain twin and explains
  * the cells. Cells of one phase share no user and no item, so that threads never write the same factors.
  */
-
-function next(state: u32): u32 {
-  let t = state;
-  t = (t ^ (t >>> 15)) * (t | 1);
-  t ^= t + (t ^ (t >>> 7)) * (t | 61);
-  return t ^ (t >>> 14);
-}
-
-function below(drawn: u32, n: i32): i32 {
-  return <i32>((<f64>drawn / 4294967296) * <f64>n);
-}
+import { below, exponential, has, increment, next } from "./sampled-steps.as";
 
 /** Sorts the entries of every block of users by the block of their item: `grouped` holds places, `cells` offsets. */
 export function groupEntries(
@@ -136,9 +126,9 @@ export function draw(
   let taken = 0;
   let right = 0;
   for (let step = 0; step < steps; step++) {
-    state += 0x6d2b79f5;
+    state += increment;
     const entry = load<i32>(entries + ((<usize>below(next(state), count)) << 2));
-    state += 0x6d2b79f5;
+    state += increment;
     const j = load<i32>(list + ((<usize>below(next(state), size)) << 2));
     const u = load<i32>(userOf + ((<usize>entry) << 2));
     if (has(columns, load<i32>(starts + ((<usize>u) << 2)), load<i32>(starts + ((<usize>(u + 1)) << 2)), j))
@@ -177,30 +167,4 @@ export function draw(
   store<i32>(tally, load<i32>(tally) + taken);
   store<i32>(tally, load<i32>(tally, 4) + right, 4);
   return state;
-}
-
-function has(columns: usize, from: i32, to: i32, column: i32): bool {
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (load<i32>(columns + ((<usize>middle) << 2)) < column) low = middle + 1;
-    else high = middle;
-  }
-  return low < to && load<i32>(columns + ((<usize>low) << 2)) == column;
-}
-
-/** e^x to some 1e-7, by 2^n and a polynomial of the rest (Cephes expf); ends at e^±80. */
-function exponential(x: f32): f32 {
-  const kept = max<f32>(-80, min<f32>(80, x));
-  const n = nearest<f32>(kept * 1.44269504088896341);
-  const r = kept - n * 0.693359375 + n * 2.1219444e-4;
-  let y: f32 = 1.98756915e-4;
-  y = y * r + 1.3981999507e-3;
-  y = y * r + 8.3334519073e-3;
-  y = y * r + 4.1665795894e-2;
-  y = y * r + 1.6666665459e-1;
-  y = y * r + 5.0000001201e-1;
-  y = y * r * r + r + 1;
-  return y * reinterpret<f32>((<i32>n + 127) << 23);
 }

@@ -73,7 +73,8 @@ function startingFactors(count: number, factors: number, rng: Rng, into: Float32
     for (let f = 0; f < factors; f++) into[row * width + f] = (rng.uniform() - 0.5) / factors;
 }
 
-function userOfEntries({ starts, rows, columns }: Csr): Int32Array {
+/** The row of every entry. */
+export function userOfEntries({ starts, rows, columns }: Csr): Int32Array {
   const users = new Int32Array(columns.length);
   for (let row = 0; row < rows; row++) users.fill(row, starts[row], starts[row + 1]);
   return users;
@@ -255,8 +256,8 @@ export function foldInPairs(
   return x;
 }
 
-/** mulberry32, as the kernel draws. */
-function drawer(seed: number): (n: number) => number {
+/** mulberry32, as the kernels draw. */
+export function drawer(seed: number): (n: number) => number {
   let state = seed;
   return (n) => {
     state = (state + 0x6d2b79f5) | 0;

@@ -3,6 +3,8 @@
  * and explains the steps. The matrix is a square of whole blocks. A block is worked out by one thread, its sums in one
  * order, so that threads change no bit.
  */
+import { tile } from "./tile.as";
+
 export { gramRows } from "./gram.as";
 
 /** Rows and columns of a block, and terms of a sum taken at once: a few blocks stay in the second-level cache. */
@@ -81,45 +83,7 @@ export function subtractPacked(c: usize, a: usize, b: usize): void {
       row < block;
       row += 4, at += 4 * blockRow, left += 4 * blockRow
     )
-      tile(at, left, b);
-}
-
-export function tile(c: usize, a: usize, b: usize): void {
-  let s00 = f32x4.splat(0);
-  let s01 = s00;
-  let s10 = s00;
-  let s11 = s00;
-  let s20 = s00;
-  let s21 = s00;
-  let s30 = s00;
-  let s31 = s00;
-  for (const end = a + 4 * blockRow; a < end; a += 16, b += 32) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    const a0 = v128.load32_splat(a);
-    s00 = f32x4.add(s00, f32x4.mul(a0, b0));
-    s01 = f32x4.add(s01, f32x4.mul(a0, b1));
-    const a1 = v128.load32_splat(a, 4);
-    s10 = f32x4.add(s10, f32x4.mul(a1, b0));
-    s11 = f32x4.add(s11, f32x4.mul(a1, b1));
-    const a2 = v128.load32_splat(a, 8);
-    s20 = f32x4.add(s20, f32x4.mul(a2, b0));
-    s21 = f32x4.add(s21, f32x4.mul(a2, b1));
-    const a3 = v128.load32_splat(a, 12);
-    s30 = f32x4.add(s30, f32x4.mul(a3, b0));
-    s31 = f32x4.add(s31, f32x4.mul(a3, b1));
-  }
-  v128.store(c, f32x4.sub(v128.load(c), s00));
-  v128.store(c, f32x4.sub(v128.load(c, 16), s01), 16);
-  c += blockRow;
-  v128.store(c, f32x4.sub(v128.load(c), s10));
-  v128.store(c, f32x4.sub(v128.load(c, 16), s11), 16);
-  c += blockRow;
-  v128.store(c, f32x4.sub(v128.load(c), s20));
-  v128.store(c, f32x4.sub(v128.load(c, 16), s21), 16);
-  c += blockRow;
-  v128.store(c, f32x4.sub(v128.load(c), s30));
-  v128.store(c, f32x4.sub(v128.load(c, 16), s31), 16);
+      tile(at, blockRow, left, b, block);
 }
 
 function copyBlock(from: usize, fromBytes: usize, to: usize, toBytes: usize): void {

@@ -3,7 +3,7 @@
  * integers, so that the trees do not depend on which thread added what. Functions that work on one tile
  * are exported so that they stay functions: V8 takes over faster code between calls, never inside one.
  */
-export { setup } from "./gbdt/memory.as";
+export { setup, touch } from "./gbdt/memory.as";
 export * from "./gbdt/binning.as";
 export * from "./gbdt/gradients.as";
 export * from "./gbdt/histograms.as";

@@ -3,6 +3,7 @@
  * alone, so that it does not matter which thread takes it.
  */
 import { offer } from "./heap.as";
+import { tile } from "./tile.as";
 
 /** Users that a thread takes at a time: their factors stay in the first-level cache. */
 const chunk: i32 = 32;
@@ -17,11 +18,13 @@ export function blockItems(): i32 {
 }
 
 export function factorScratchBytes(width: i32): i32 {
-  return 4 * chunk * (width + 1) + 64;
+  return 4 * chunk * width + 192;
 }
 
-/** Where the scores of a panel are laid down; every thread has its own. */
+/** Where the scores of four users and a panel are laid down; every thread has its own. */
 let scores: usize = 0;
+/** The scores of a user and a panel, bytes. */
+const panelRow: usize = 32;
 
 /**
  * The k largest products of factors.
@@ -33,6 +36,8 @@ let scores: usize = 0;
  * @param order    item code by place in `panels`; places from `items` on are padding
  * @param members  code of every user: the row of `starts`
  * @param starts   items that a user is not to get, by row; 0 for none
+ * @param rows     0, 1, 2…: the users of a group of four are named by their rows
+ * @param leasts   room for the least that is kept of every row
  * @param ids      k places to a user: code of an item; `best` its score, `counts` how many
  */
 export function factorTop(
@@ -49,6 +54,8 @@ export function factorTop(
   members: usize,
   starts: usize,
   columns: usize,
+  rows: usize,
+  leasts: usize,
   k: i32,
   ids: usize,
   best: usize,
@@ -57,8 +64,7 @@ export function factorTop(
   scratches: usize,
 ): void {
   const packed = scratches + <usize>thread * <usize>factorScratchBytes(width);
-  const least = packed + ((<usize>(chunk * width)) << 2);
-  scores = least + 4 * chunk;
+  scores = packed + ((<usize>(chunk * width)) << 2);
   const blocks = (items + panel * blockPanels - 1) / (panel * blockPanels);
   const groupBytes = (<usize>width) << 4;
   const panelBytes = (<usize>width) << 5;
@@ -67,13 +73,14 @@ export function factorTop(
     if (from >= count) return;
     const size = min(chunk, count - from);
     packUsers(users + ((<usize>from * <usize>width) << 2), size, width, packed);
-    for (let u = 0; u < chunk; u++) store<f32>(least + ((<usize>u) << 2), u < size ? -Infinity : Infinity);
+    for (let u = 0; u < chunk; u++)
+      store<f32>(leasts + ((<usize>(from + u)) << 2), u < size ? -Infinity : Infinity);
     memory.fill(counts + ((<usize>from) << 2), 0, (<usize>size) << 2);
     for (let block = 0; block < blocks; block++) {
       const bound = load<f32>(longest + ((<usize>block) << 2));
       let alive = false;
       for (let group = 0; group < size; group += 4) {
-        if (!reaches(lengths, from, group, size, bound, least)) continue;
+        if (!reaches(lengths, from + group, min(from + size, from + group + 4), bound, leasts)) continue;
         alive = true;
         const last = min(items, (block + 1) * panel * blockPanels);
         for (let place = block * panel * blockPanels; place < last; place += panel)
@@ -81,8 +88,8 @@ export function factorTop(
             packed + <usize>(group >> 2) * groupBytes,
             panels + <usize>(place >> 3) * panelBytes,
             width,
-            least + ((<usize>group) << 2),
-            from + group,
+            leasts,
+            rows + ((<usize>(from + group)) << 2),
             place,
             items,
             order,
@@ -100,30 +107,36 @@ export function factorTop(
   }
 }
 
-/** Four users side by side; users that are not there have zeros. */
+/** Four users side by side, negated, because `tile` subtracts; users that are not there have zeros. */
 function packUsers(users: usize, size: i32, width: i32, into: usize): void {
   for (let u = 0; u < chunk; u++) {
     const from = users + ((<usize>u * <usize>width) << 2);
     const to = into + ((<usize>(u >> 2) * <usize>width) << 4) + ((<usize>(u & 3)) << 2);
     for (let f = 0; f < width; f++)
-      store<f32>(to + ((<usize>f) << 4), u < size ? load<f32>(from + ((<usize>f) << 2)) : 0);
+      store<f32>(to + ((<usize>f) << 4), u < size ? -load<f32>(from + ((<usize>f) << 2)) : 0);
   }
 }
 
 /** Whether any of four users can still get an item whose factors are at most `bound` long. */
-function reaches(lengths: usize, from: i32, group: i32, size: i32, bound: f32, least: usize): bool {
-  for (let u = group, to = min(size, group + 4); u < to; u++)
-    if (load<f32>(lengths + ((<usize>(from + u)) << 2)) * bound >= load<f32>(least + ((<usize>u) << 2)))
-      return true;
+function reaches(lengths: usize, from: i32, to: i32, bound: f32, leasts: usize): bool {
+  for (let u = from; u < to; u++)
+    if (load<f32>(lengths + ((<usize>u) << 2)) * bound >= load<f32>(leasts + ((<usize>u) << 2))) return true;
   return false;
 }
 
+/**
+ * Products of four users with the eight items of a panel; those above the least kept of a user are offered to it.
+ *
+ * @param users packed by fours, negated
+ * @param rows  of the four users
+ * @param items places from here on are padding
+ */
 export function scorePanel(
   users: usize,
   factors: usize,
   width: i32,
-  least: usize,
-  first: i32,
+  leasts: usize,
+  rows: usize,
   place: i32,
   items: i32,
   order: usize,
@@ -135,65 +148,21 @@ export function scorePanel(
   best: usize,
   counts: usize,
 ): void {
-  let s00 = f32x4.splat(0);
-  let s01 = s00;
-  let s10 = s00;
-  let s11 = s00;
-  let s20 = s00;
-  let s21 = s00;
-  let s30 = s00;
-  let s31 = s00;
-  for (const end = users + ((<usize>width) << 4); users < end; users += 16, factors += 32) {
-    const b0 = v128.load(factors);
-    const b1 = v128.load(factors, 16);
-    const a0 = v128.load32_splat(users);
-    s00 = f32x4.add(s00, f32x4.mul(a0, b0));
-    s01 = f32x4.add(s01, f32x4.mul(a0, b1));
-    const a1 = v128.load32_splat(users, 4);
-    s10 = f32x4.add(s10, f32x4.mul(a1, b0));
-    s11 = f32x4.add(s11, f32x4.mul(a1, b1));
-    const a2 = v128.load32_splat(users, 8);
-    s20 = f32x4.add(s20, f32x4.mul(a2, b0));
-    s21 = f32x4.add(s21, f32x4.mul(a2, b1));
-    const a3 = v128.load32_splat(users, 12);
-    s30 = f32x4.add(s30, f32x4.mul(a3, b0));
-    s31 = f32x4.add(s31, f32x4.mul(a3, b1));
+  const zero = f32x4.splat(0);
+  for (let at = scores, end = scores + 4 * panelRow; at < end; at += 16) v128.store(at, zero);
+  tile(scores, panelRow, users, factors, width);
+  for (let u: usize = 0, own = scores; u < 4; u++, own += panelRow) {
+    const row = load<i32>(rows + (u << 2));
+    const least = v128.load32_splat(leasts + ((<usize>row) << 2));
+    if (v128.any_true(v128.or(f32x4.gt(v128.load(own), least), f32x4.gt(v128.load(own, 16), least))))
+      keep(own, leasts, row, place, items, order, members, starts, columns, k, ids, best, counts);
   }
-  const l = v128.load(least);
-  const m0 = v128.shuffle<f32>(l, l, 0, 0, 0, 0);
-  const m1 = v128.shuffle<f32>(l, l, 1, 1, 1, 1);
-  const m2 = v128.shuffle<f32>(l, l, 2, 2, 2, 2);
-  const m3 = v128.shuffle<f32>(l, l, 3, 3, 3, 3);
-  if (v128.any_true(v128.or(f32x4.gt(s00, m0), f32x4.gt(s01, m0))))
-    keep(s00, s01, least, first, place, items, order, members, starts, columns, k, ids, best, counts);
-  if (v128.any_true(v128.or(f32x4.gt(s10, m1), f32x4.gt(s11, m1))))
-    keep(s10, s11, least + 4, first + 1, place, items, order, members, starts, columns, k, ids, best, counts);
-  if (v128.any_true(v128.or(f32x4.gt(s20, m2), f32x4.gt(s21, m2))))
-    keep(s20, s21, least + 8, first + 2, place, items, order, members, starts, columns, k, ids, best, counts);
-  if (v128.any_true(v128.or(f32x4.gt(s30, m3), f32x4.gt(s31, m3))))
-    keep(
-      s30,
-      s31,
-      least + 12,
-      first + 3,
-      place,
-      items,
-      order,
-      members,
-      starts,
-      columns,
-      k,
-      ids,
-      best,
-      counts,
-    );
 }
 
 /** Offers the scores of a panel that are above the least kept of a user. */
 function keep(
-  low: v128,
-  high: v128,
-  least: usize,
+  panelScores: usize,
+  leasts: usize,
   user: i32,
   place: i32,
   items: i32,
@@ -208,16 +177,106 @@ function keep(
 ): void {
   const own = (<usize>user * <usize>k) << 2;
   const at = counts + ((<usize>user) << 2);
-  v128.store(scores, low);
-  v128.store(scores, high, 16);
+  const least = leasts + ((<usize>user) << 2);
   for (let i = 0; i < panel; i++) {
-    const score = load<f32>(scores + ((<usize>i) << 2));
+    const score = load<f32>(panelScores + ((<usize>i) << 2));
     if (!(score > load<f32>(least)) || place + i >= items) continue;
     const item = load<i32>(order + ((<usize>(place + i)) << 2));
     if (starts && isSeen(members, starts, columns, user, item)) continue;
     const size = offer(ids + own, best + own, load<i32>(at), k, item, score);
     store<i32>(at, size);
     if (size == k) store<f32>(least, load<f32>(best + own));
+  }
+}
+
+/** Users that a thread takes at a time where every user has lists of its own: some of them share a list. */
+const listedChunk: i32 = 256;
+
+export function listedChunkRows(): i32 {
+  return listedChunk;
+}
+
+export function listedScratchBytes(width: i32): i32 {
+  return 16 * width + 192;
+}
+
+/**
+ * The k largest products of factors with the items of the lists that every user looks into.
+ *
+ * @param panels factors of the items list by list, eight items side by side, the last panel of a list padded
+ * @param order  item code by place in `panels`
+ * @param lists  first place of every list, a multiple of eight, and the end; `sizes` how many items it has
+ * @param asked  by chunk of users, then by list: offsets into `askers`, the rows of the users that look into it
+ * @param none   a row whose least is Infinity: for the users that a group lacks
+ */
+export function listedTop(
+  thread: i32,
+  _threads: i32,
+  users: usize,
+  count: i32,
+  panels: usize,
+  order: usize,
+  lists: usize,
+  sizes: usize,
+  listCount: i32,
+  asked: usize,
+  askers: usize,
+  none: i32,
+  width: i32,
+  members: usize,
+  starts: usize,
+  columns: usize,
+  leasts: usize,
+  k: i32,
+  ids: usize,
+  best: usize,
+  counts: usize,
+  counter: usize,
+  scratches: usize,
+): void {
+  const packed = scratches + <usize>thread * <usize>listedScratchBytes(width);
+  const rows = packed + ((<usize>width) << 4);
+  scores = rows + 16;
+  const panelBytes = (<usize>width) << 5;
+  for (;;) {
+    const from = atomic.add<i32>(counter, listedChunk);
+    if (from >= count) return;
+    const size = min(listedChunk, count - from);
+    for (let u = from; u < from + size; u++) store<f32>(leasts + ((<usize>u) << 2), -Infinity);
+    memory.fill(counts + ((<usize>from) << 2), 0, (<usize>size) << 2);
+    let offset = asked + ((<usize>(from / listedChunk) * <usize>listCount) << 2);
+    for (let list = 0; list < listCount; list++, offset += 4) {
+      const first = load<i32>(lists + ((<usize>list) << 2));
+      const last = first + load<i32>(sizes + ((<usize>list) << 2));
+      const end = load<i32>(offset, 4);
+      for (let asker = load<i32>(offset); asker < end; asker += 4) {
+        for (let u = 0; u < 4; u++) {
+          const row = asker + u < end ? load<i32>(askers + ((<usize>(asker + u)) << 2)) : none;
+          store<i32>(rows + ((<usize>u) << 2), row);
+          const own = users + ((<usize>row * <usize>width) << 2);
+          for (let f = 0; f < width; f++)
+            store<f32>(packed + ((<usize>(4 * f + u)) << 2), -load<f32>(own + ((<usize>f) << 2)));
+        }
+        for (let place = first; place < last; place += panel)
+          scorePanel(
+            packed,
+            panels + <usize>(place >> 3) * panelBytes,
+            width,
+            leasts,
+            rows,
+            place,
+            last,
+            order,
+            members,
+            starts,
+            columns,
+            k,
+            ids,
+            best,
+            counts,
+          );
+      }
+    }
   }
 }
 

@@ -39,6 +39,8 @@ export interface FactorScores {
   users: Float32Array;
   items: Float32Array;
   biases?: Float32Array;
+  /** The plain score, where it is not the sum of the products in their order but differs from it by rounding alone. */
+  exact?(user: number, item: number): number;
 }
 
 /** Bytes of shared memory that `factorTop` takes. */
@@ -49,59 +51,48 @@ export const factorTopBytes = (
 ): number =>
   4 * (items.length / width + 8) * (width + 2) +
   roomBytes(problem) +
-  4 * mostMembers * (width + 2) +
+  4 * (mostMembers + 1) * (width + 2) +
   threads * 4 * 32 * (width + 3) +
   4096;
 
 /** The best by products of factors, for `kernel` of `top-rows.as.ts`. */
-export function factorTop(
-  kernel: SharedKernel,
-  { width, users, items, biases }: FactorScores,
-  problem: TopProblem,
-): TopRows {
+export function factorTop(kernel: SharedKernel, factors: FactorScores, problem: TopProblem): TopRows {
+  const { width, items, biases } = factors;
   const count = items.length / width;
-  // The bias is one more product, with 1.
-  const wide = width + (biases ? 1 : 0);
   const lengths = lengthsOf(items, width, biases);
   const order = Int32Array.from({ length: count }, (_, item) => item).sort(
     (a, b) => lengths[b] - lengths[a] || a - b,
   );
   const size = kernel.exports.blockItems();
-  const panels = kernel.alloc(32 * wide * Math.ceil(count / 8));
-  fillPanels(kernel.f32(panels, 8 * wide * Math.ceil(count / 8)), order, items, width, biases);
+  const panels = laidOut(kernel, factors, order);
   const blocks = Math.ceil(count / size);
   const longest = kernel.alloc(4 * blocks);
   const bounds = kernel.f32(longest, blocks);
   for (let block = 0; block < blocks; block++) bounds[block] = above(lengths[order[block * size]]);
-  const orderAt = kernel.alloc(4 * count);
-  kernel.i32(orderAt, count).set(order);
   const room = memberRoom(kernel, problem);
-  const rows = kernel.alloc(4 * wide * mostMembers);
+  const rows = memberFactors(kernel, factors);
   const userLengths = kernel.alloc(4 * mostMembers);
-  const scratch = kernel.alloc(kernel.threads * kernel.exports.factorScratchBytes(wide));
-  const error = rounding(wide) * (count === 0 ? 0 : lengths[order[0]]);
+  const scratch = kernel.alloc(kernel.threads * kernel.exports.factorScratchBytes(rows.width));
+  const error = rounding(rows.width) * (count === 0 ? 0 : lengths[order[0]]);
   return finished(kernel, problem, room, (members) => {
-    const into = kernel.f32(rows, wide * members.length);
     const long = kernel.f32(userLengths, members.length);
-    members.forEach((user, row) => {
-      into.set(users.subarray(user * width, (user + 1) * width), row * wide);
-      if (biases) into[row * wide + width] = 1;
-      long[row] = above(lengthOf(into, row * wide, wide));
-    });
+    long.set(rows.set(members));
     room.start(members);
     kernel.each(
       "factorTop",
-      rows,
+      rows.at,
       userLengths,
       members.length,
-      panels,
+      panels.at,
       longest,
-      orderAt,
+      panels.order,
       count,
-      wide,
+      rows.width,
       room.members,
       problem.includeSeen ? 0 : room.starts,
       room.columns,
+      room.rows,
+      room.leasts,
       room.k,
       room.ids,
       room.best,
@@ -109,49 +100,82 @@ export function factorTop(
       room.counter,
       scratch,
     );
-    return {
-      error: (row) => error * long[row],
-      exact(row, item) {
-        const user = members[row] * width;
-        let sum = biases ? biases[item] : 0;
-        for (let f = 0, at = item * width; f < width; f++) sum += users[user + f] * items[at + f];
-        return sum;
-      },
-    };
+    return { error: (row) => error * long[row], exact: exactly(factors, members) };
   });
 }
 
+/** The plain score of an item for the member of a row. */
+export function exactly(
+  { width, users, items, biases, exact }: FactorScores,
+  members: Int32Array,
+): Finish["exact"] {
+  if (exact) return (row, item) => exact(members[row], item);
+  return (row, item) => {
+    const user = members[row] * width;
+    let sum = biases ? biases[item] : 0;
+    for (let f = 0, at = item * width; f < width; f++) sum += users[user + f] * items[at + f];
+    return sum;
+  };
+}
+
+/** Where a call finds the factors of its members; a bias of items is one more product, with 1. */
+export function memberFactors(kernel: SharedKernel, { width, users, biases }: FactorScores) {
+  const wide = width + (biases ? 1 : 0);
+  const at = kernel.alloc(4 * wide * (mostMembers + 1));
+  const into = kernel.f32(at, wide * (mostMembers + 1)).fill(0);
+  return {
+    at,
+    /** Floats to a row. */
+    width: wide,
+    /** The rows, and one of zeros after the last. */
+    values: into,
+    /** Takes the members of a call; gives how long their factors are, at least. */
+    set(members: Int32Array): Float64Array {
+      members.forEach((user, row) => {
+        into.set(users.subarray(user * width, (user + 1) * width), row * wide);
+        if (biases) into[row * wide + width] = 1;
+      });
+      return Float64Array.from(members, (_, row) => above(lengthOf(into, row * wide, wide)));
+    },
+  };
+}
+
+/** Lays the factors of the items down in this order, eight side by side; -1 leaves a place empty. */
+export function laidOut(
+  kernel: SharedKernel,
+  { width, items, biases }: FactorScores,
+  order: Int32Array,
+): { at: number; order: number } {
+  const wide = width + (biases ? 1 : 0);
+  const size = 8 * wide * Math.ceil(order.length / 8);
+  const at = kernel.alloc(4 * size);
+  const panels = kernel.f32(at, size).fill(0);
+  order.forEach((item, place) => {
+    if (item < 0) return;
+    let to = Math.floor(place / 8) * 8 * wide + (place % 8);
+    for (let f = 0; f < width; f++, to += 8) panels[to] = items[item * width + f];
+    if (biases) panels[to] = biases[item];
+  });
+  const orderAt = kernel.alloc(4 * order.length);
+  kernel.i32(orderAt, order.length).set(order);
+  return { at, order: orderAt };
+}
+
 /** Largest share of the product of two lengths that a 32-bit sum of so many terms can be wrong by. */
-const rounding = (terms: number): number => (terms + 4) * 2 ** -24 * 1.01;
+export const rounding = (terms: number): number => (terms + 6) * 2 ** -24 * 1.01;
 /** A 32-bit number that is not below. */
 const above = (value: number): number => Math.fround(value * (1 + 2 ** -20));
 
-function lengthOf(values: Float32Array, from: number, count: number, more = 0): number {
+export function lengthOf(values: Float32Array, from: number, count: number, more = 0): number {
   let sum = more * more;
   for (let f = from; f < from + count; f++) sum += values[f] * values[f];
   return Math.sqrt(sum);
 }
 
-function lengthsOf(items: Float32Array, width: number, biases?: Float32Array): Float64Array {
+export function lengthsOf(items: Float32Array, width: number, biases?: Float32Array): Float64Array {
   return Float64Array.from({ length: items.length / width }, (_, item) =>
     lengthOf(items, item * width, width, biases?.[item]),
   );
-}
-
-function fillPanels(
-  panels: Float32Array,
-  order: Int32Array,
-  items: Float32Array,
-  width: number,
-  biases: Float32Array | undefined,
-): void {
-  const wide = width + (biases ? 1 : 0);
-  panels.fill(0);
-  order.forEach((item, place) => {
-    let to = Math.floor(place / 8) * 8 * wide + (place % 8);
-    for (let f = 0; f < width; f++, to += 8) panels[to] = items[item * width + f];
-    if (biases) panels[to] = biases[item];
-  });
 }
 
 /** Sparse weights, or dense ones (items x items, row-major): a user's score is the sum of the rows of what they had. */
@@ -166,8 +190,8 @@ export const weightTopBytes = (weights: WeightScores, problem: TopProblem, threa
   threads * 8 * (problem.seen.cols + 8) +
   4096;
 
-const roomBytes = ({ seen, k }: TopProblem): number =>
-  4 * (seen.columns.length + seen.rows) + 8 * mostMembers * (k + spare + 1);
+export const roomBytes = ({ seen, k }: TopProblem): number =>
+  4 * (seen.columns.length + seen.rows) + 8 * mostMembers * (k + spare + 2);
 
 /** The best by sums of rows of weights. */
 export function weightTop(kernel: SharedKernel, weights: WeightScores, problem: TopProblem): TopRows {
@@ -221,7 +245,7 @@ export function weightTop(kernel: SharedKernel, weights: WeightScores, problem: 
 }
 
 /** Where a call finds users and what they had, and leaves what it found. */
-function memberRoom(kernel: SharedKernel, { seen, k }: TopProblem) {
+export function memberRoom(kernel: SharedKernel, { seen, k }: TopProblem) {
   const wanted = Math.min(k + spare, seen.cols);
   const members = kernel.alloc(4 * mostMembers);
   const starts = kernel.alloc(4 * (seen.rows + 1));
@@ -229,11 +253,19 @@ function memberRoom(kernel: SharedKernel, { seen, k }: TopProblem) {
   const columns = kernel.alloc(4 * seen.columns.length);
   kernel.i32(columns, seen.columns.length).set(seen.columns);
   const counter = kernel.alloc(64);
+  const rows = kernel.alloc(4 * (mostMembers + 32));
+  kernel.i32(rows, mostMembers + 32).forEach((_, row, into) => (into[row] = row));
+  const leasts = kernel.alloc(4 * (mostMembers + 32));
+  kernel.f32(leasts, mostMembers + 32).fill(Infinity);
   return {
     members,
     starts,
     columns,
     counter,
+    /** 0, 1, 2…. */
+    rows,
+    /** A number per row, and Infinity after the last. */
+    leasts,
     k: wanted,
     ids: kernel.alloc(4 * mostMembers * wanted),
     best: kernel.alloc(4 * mostMembers * wanted),
@@ -246,18 +278,20 @@ function memberRoom(kernel: SharedKernel, { seen, k }: TopProblem) {
 }
 
 /** How the candidates of one call are judged. */
-interface Finish {
+export interface Finish {
   /** How far a 32-bit score near `least` can be from the plain one. */
   error(row: number, least: number): number;
   /** The plain score of a candidate. */
   exact(row: number, item: number, place: number): number;
 }
 
-function finished(
+/** @param fewest users with fewer candidates are left to the plain way */
+export function finished(
   kernel: SharedKernel,
   { k, tie }: TopProblem,
   room: ReturnType<typeof memberRoom>,
   run: (members: Int32Array) => Finish,
+  fewest = 0,
 ): TopRows {
   const counts = new Int32Array(mostMembers);
   const items = new Int32Array(mostMembers * k);
@@ -279,7 +313,7 @@ function finished(
         const kept = Math.min(k, count);
         // With room to spare nothing was left out; the root of a full heap is the least that was kept.
         const least = count < room.k ? -Infinity : best[row * room.k];
-        const clear = count < room.k || score[kept - 1] > least + 2 * error(row, least);
+        const clear = count >= fewest && (count < room.k || score[kept - 1] > least + 2 * error(row, least));
         counts[row] = clear ? kept : -1;
         items.set(code.subarray(0, kept), row * k);
         scores.set(score.subarray(0, kept), row * k);

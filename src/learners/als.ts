@@ -12,9 +12,10 @@ import {
 import { transposed, withoutZeros, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
 import { patienceParam, stoppedEarly, type Look } from "./early-stopping.js";
-import { factorModel, loadFactors, type Factors } from "./factor-model.js";
+import { factorModel, loadFactors, withIndexes, type Factors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
 import { choice, defineLearner, int, real, type Fitted } from "./learner.js";
+import { indexParam } from "./near-index.js";
 import type { ParamsOf } from "./params.js";
 import { catalogueOf, type Catalogue } from "./recommendations.js";
 
@@ -56,6 +57,7 @@ const params = {
   }),
   steps: int({ default: 3, min: 1, max: 100, help: "steps of conjugate gradient" }),
   patience: patienceParam,
+  index: indexParam,
 } as const;
 
 /**
@@ -87,8 +89,9 @@ export default defineLearner({
       (rest, look) => factorised(rest, params, run, look),
       run,
     );
-    const found = await factorised(matrix, { ...params, epochs: stopped?.epochs ?? params.epochs }, run);
-    return fitted(catalogue, found, params, stopped?.about);
+    const factors = await factorised(matrix, { ...params, epochs: stopped?.epochs ?? params.epochs }, run);
+    const found = await withIndexes(catalogue, factors, params.index, run);
+    return fitted(catalogue, found.factors, params, { ...stopped?.about, ...found.about });
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);

@@ -3,9 +3,10 @@ import { foldInPairs, plainBpr, sharedBpr } from "../kernels/bpr.js";
 import { withoutZeros, type Csr } from "../kernels/csr.js";
 import { breathe } from "./breathe.js";
 import { patienceParam, stoppedEarly, type Look } from "./early-stopping.js";
-import { factorModel, loadFactors, type Factors } from "./factor-model.js";
+import { factorModel, loadFactors, withIndexes, type Factors } from "./factor-model.js";
 import { readInteractions } from "./interactions.js";
 import { defineLearner, int, real, type Fitted } from "./learner.js";
+import { indexParam } from "./near-index.js";
 import type { ParamsOf } from "./params.js";
 import { catalogueOf, type Catalogue } from "./recommendations.js";
 
@@ -42,6 +43,7 @@ const params = {
     log: true,
   }),
   patience: patienceParam,
+  index: indexParam,
 } as const;
 
 /**
@@ -74,8 +76,13 @@ export default defineLearner({
     const epochs = stopped?.epochs ?? params.epochs;
     const { factors, right } = await stepped(matrix, { ...params, epochs }, run);
     // The share of drawn pairs that were in the right order in the last epoch.
-    const about = { ...stopped?.about, ...(Number.isNaN(right) ? {} : { pairs_right: right }) };
-    return fitted(catalogue, factors, params, about);
+    const found = await withIndexes(catalogue, factors, params.index, run);
+    const about = {
+      ...stopped?.about,
+      ...(Number.isNaN(right) ? {} : { pairs_right: right }),
+      ...found.about,
+    };
+    return fitted(catalogue, found.factors, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);

@@ -6,9 +6,9 @@ import { ident } from "../engine/sql.js";
 import { scoreOf } from "../metrics/scorecard.js";
 import { materialised, relationOf, rowColumn, type Relation } from "../table/relation.js";
 import { dealt, foldRow, type Fold, type FoldAsk } from "./folds.js";
-import type { Learner, Model } from "./learner.js";
+import type { Learner, Model, SharedRows } from "./learner.js";
 import { measured } from "./measured.js";
-import { taskOf, trainModel, type TrainingAsk } from "./training.js";
+import { sharedRows, taskOf, trainModel, type TrainingAsk } from "./training.js";
 
 /** What one metric was over the folds. */
 export interface FoldFigures {
@@ -23,8 +23,11 @@ export interface CrossValidation {
   metrics: Record<string, FoldFigures>;
 }
 
-/** A way to make a model of rows: `trainModel` itself, or a whole procedure with tuning and calibration. Folds count from 1. */
-export type Trainer = (rows: Relation, run: Run, fold: number) => Promise<Model>;
+/**
+ * A way to make a model of rows: `trainModel` itself, or a whole procedure with tuning and calibration. Folds count from 1;
+ * `shared` is what the learner has read of all rows.
+ */
+export type Trainer = (rows: Relation, run: Run, fold: number, shared?: SharedRows) => Promise<Model>;
 
 export interface FoldWork extends FoldAsk {
   /** How the model of a fold is made. */
@@ -103,16 +106,21 @@ async function overFolds(
 ): Promise<{ validation: CrossValidation; answers: Relation[]; drop: () => Promise<void> }> {
   const plan = await foldPlan(learner, relation, ask, work);
   const { engine, drop } = scoped(relation.engine);
-  const { folds } = await dealt({ ...relation, engine }, plan, run);
+  const { folds, all } = await dealt({ ...relation, engine }, plan, run);
   const heard = repeated(run);
   run.progress.stage(`${learner.name}: ${grouped(folds.length)} folds`);
+  const shared = await sharedRows(learner, all, ask, heard);
   const found: Record<string, (number | null)[]> = {};
   const answers: Relation[] = [];
-  for (const [i, fold] of folds.entries()) {
-    const one = await answeredFold(fold, i + 1, ask, work, learner, heard);
-    for (const [name, value] of Object.entries(one.metrics)) (found[name] ??= []).push(value);
-    if (one.answers) answers.push(one.answers);
-    run.progress.update(i + 1, folds.length, "folds");
+  try {
+    for (const [i, fold] of folds.entries()) {
+      const one = await answeredFold(fold, i + 1, { ...ask, shared }, work, learner, heard);
+      for (const [name, value] of Object.entries(one.metrics)) (found[name] ??= []).push(value);
+      if (one.answers) answers.push(one.answers);
+      run.progress.update(i + 1, folds.length, "folds");
+    }
+  } finally {
+    shared?.close();
   }
   run.progress.done();
   const metrics = Object.fromEntries(
@@ -160,7 +168,7 @@ async function answeredFold(
   const scope = scoped(held.engine);
   const within = (rows: Relation): Relation => ({ ...rows, engine: scope.engine });
   const fitted = work.train ?? ((rows) => trainModel(learner, rows, ask, run));
-  const model = await fitted(within(train), run, number);
+  const model = await fitted(within(train), run, number, ask.shared);
   const { task, target, roles } = model.card;
   const byRow = ["classification", "regression", "ranking", "anomaly"].includes(task);
   const own = [target?.name, roles.query].filter((name) => name !== undefined);

@@ -1,6 +1,13 @@
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { countRows, orderSql, type Relation, relationOf, rowColumn } from "../table/relation.js";
+import {
+  countRows,
+  materialised,
+  orderSql,
+  type Relation,
+  relationOf,
+  rowColumn,
+} from "../table/relation.js";
 
 /**
  * Some rows of a relation, drawn by the seed, in their order; all where there are no more.
@@ -30,13 +37,33 @@ export async function drawn(rows: Relation, most: number, run: Run): Promise<Rel
   );
 }
 
-/** At most about so many rows, chosen by a hash of their key: the same rows for any number of threads. */
-export async function spread(rows: Relation, total: number, most: number): Promise<Relation> {
+/**
+ * At most about so many rows, chosen by a hash of their key: the same rows for any number of threads. What is drawn
+ * of a larger draw, of the same total, is what would be drawn of all rows.
+ *
+ * @param total rows that there are, of which `rows` may be drawn
+ */
+export function spread(rows: Relation, total: number, most: number): Relation {
   if (total <= most || rows.key.length === 0) return rows;
   const share = Math.floor((most / total) * 2 ** 32);
-  const key = rows.key.map((name) => `${ident(name)}::VARCHAR`).join(", ");
-  return {
-    ...rows,
-    sql: `SELECT * FROM (${rows.sql}) WHERE hash(concat_ws(chr(31), ${key})) % 4294967296 < ${share}`,
-  };
+  const key = rows.key.map(ident).join(", ");
+  return { ...rows, sql: `SELECT * FROM (${rows.sql}) WHERE hash(${key}) % 4294967296 < ${share}` };
+}
+
+/** Rows that tell what a column holds, fewer of wide tables. */
+export const tellingRows = (columns: number): number =>
+  Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
+
+/** Some columns of `tellingRows`, drawn once and laid down in the engine, for all that takes a look at a table before or after training. */
+export async function laidDown(rows: Relation, names: readonly string[]): Promise<Relation> {
+  const columns = [...names, ...rows.key.filter((name) => !names.includes(name))].map(ident).join(", ");
+  const drawn = spread(rows, await countRows(rows), tellingRows(names.length));
+  return materialised(
+    {
+      ...rows,
+      sql: `SELECT ${columns} FROM (${drawn.sql})`,
+      schema: rows.schema.filter(({ name }) => names.includes(name)),
+    },
+    "sample",
+  );
 }

@@ -47,14 +47,14 @@ const foldColumn = "_shopai_fold";
  * - time: the rows in the order of time are cut into folds + 1 blocks, a moment never cut; fold i learns from
  *   what is earlier than block i less the gap and measures on block i. The first block is learned from alone.
  *
- * @returns the folds, and what drops the copy of the rows that they read
+ * @returns the folds, all rows as the folds number them, and what drops the copy of the rows that they read
  * @throws ShopaiError "data" when there are fewer rows, groups or moments than folds, or rows without a time
  */
 export async function dealt(
   relation: Relation,
   ask: FoldAsk,
   run: Run,
-): Promise<{ folds: Fold[]; drop: () => Promise<void> }> {
+): Promise<{ folds: Fold[]; all: Relation; drop: () => Promise<void> }> {
   if (ask.gap !== undefined && ask.time === undefined)
     throw new ShopaiError("usage", "--cv-gap is for folds in the order of time", {
       try: "--cv-time <column>",
@@ -100,7 +100,7 @@ export async function dealt(
     };
   });
   await checkFolds(relation, ask, folds);
-  return { folds, drop: () => engine.run(`DROP TABLE ${ident(table)}`) };
+  return { folds, all: part("true"), drop: () => engine.run(`DROP TABLE ${ident(table)}`) };
 }
 
 function dealingSql(relation: Relation, ask: FoldAsk, numbered: string, rows: number, seed: number): string {

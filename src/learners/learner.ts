@@ -69,18 +69,27 @@ export interface TrainingData extends Signature {
   task: Task;
   relation: Relation;
   rows: number;
+  /** Features and target of `tellingRows`, at hand, for a learner that looks before it reads. */
+  sample?: Relation;
   /** How features are read that are no numbers or categories in `relation` and `valid`; a learner sees them read. */
   readings?: readonly FeatureReading[];
   /** Rows that are not learned from, with the same columns: to stop early by, or to choose by. */
   valid?: Relation;
   /** Learners that go on from a model: that model, of the same columns and task. */
   init?: Model;
+  /** Learners that `share`: what was read of the table that these rows are a part of, whose numbers are their key. */
+  shared?: SharedRows;
   /** Learners with parts: the models to work with. */
   parts?: readonly Part[];
   /** Learners that know items by their texts and categories: the table of `--items`, a row per item. */
   items?: Relation;
   /** Names and globs of the columns of `items` to use; all by default. */
   itemFeatures?: readonly string[];
+}
+
+/** Rows that a learner has read once for fits on many parts of them; what it holds is its own affair. */
+export interface SharedRows {
+  close(): void;
 }
 
 /** What is asked of a model beside the rows. */
@@ -219,6 +228,11 @@ export interface Learner<T extends ParamTable = ParamTable> {
    * @param run    the only source of random numbers, threads and progress
    */
   fit(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<Fitted>;
+  /**
+   * Reads rows once for fits on many parts of them (folds, trials): of their features alone, never of their target.
+   * Undefined where that does not pay.
+   */
+  share?(data: TrainingData, params: ParamsOf<T>, run: Run): Promise<SharedRows | undefined>;
   load(folder: FolderReader): Fitted | Promise<Fitted>;
 }
 

@@ -1,7 +1,5 @@
 import type { Run } from "../engine/run.js";
 import {
-  factorTop,
-  factorTopBytes,
   mostMembers,
   weightTop,
   weightTopBytes,
@@ -11,6 +9,7 @@ import {
 import { breathe } from "./breathe.js";
 import type { Ask } from "./learner.js";
 import { listMaker, type List, type Person } from "./lists.js";
+import { openedProducts } from "./near-index.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Reranker } from "./rerank.js";
 import { popularityRanks, trainingProfile, type Scorer } from "./scorer.js";
@@ -18,7 +17,7 @@ import { popularityRanks, trainingProfile, type Scorer } from "./scorer.js";
 /** Users between two looks at the clock and the signal. */
 const stride = 256;
 /** Scores from which on it pays to open the kernel. */
-const manyScores = 4_000_000;
+export const manyScores = 4_000_000;
 
 export interface ListsAsk extends Pick<Ask, "k" | "includeSeen"> {
   reranker?: Reranker;
@@ -58,7 +57,7 @@ export async function* listsOf(
         }
         const place = plain[i] ? row++ : -1;
         const size = found && place >= 0 ? found.counts[place] : -1;
-        if (size < 0) yield make(people[i]);
+        if (size < 0) yield make(people[i], whole?.(from + i));
         else
           yield {
             source: "model",
@@ -84,15 +83,9 @@ async function openedTop(
   const { made } = scorer;
   if (!made) return undefined;
   const problem: TopProblem = { seen: catalogue.seen, includeSeen, k, tie: popularityRanks(catalogue) };
-  const { threads } = run.pool;
-  const bytes =
-    "factors" in made
-      ? factorTopBytes(made.factors, problem, threads)
-      : weightTopBytes(made.weights, problem, threads);
+  if ("factors" in made) return openedProducts(made, problem, run);
+  const bytes = weightTopBytes(made.weights, problem, run.pool.threads);
   if (bytes > 2 ** 32) return undefined;
   const kernel = await run.pool.kernel("top-rows", bytes);
-  if (!kernel) return undefined;
-  return "factors" in made
-    ? factorTop(kernel, made.factors, problem)
-    : weightTop(kernel, made.weights, problem);
+  return kernel && weightTop(kernel, made.weights, problem);
 }

@@ -1,5 +1,6 @@
 import { topK } from "../kernels/top-k.js";
 import type { Ask } from "./learner.js";
+import { indexedLists } from "./near-index.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Reranker } from "./rerank.js";
 import { popularityIn } from "./segments.js";
@@ -16,7 +17,7 @@ export interface List {
   scores: Float64Array;
   /** What the list was made from; undefined for strangers. */
   profile?: Profile;
-  /** A score for every item, -Infinity for those that cannot be recommended; of lists by a kernel not at hand. */
+  /** A score for every item, -Infinity for those that cannot be recommended; of lists by a kernel or an index not at hand. */
   all?: Float64Array;
   /** The segment whose best sellers a stranger got, or -1. */
   segment: number;
@@ -37,23 +38,33 @@ export interface Person {
 /**
  * Makes lists, one user at a time: the k best items that are new to the user, equal scores in the order
  * of popularity, then of the item column. Users of whom nothing is known get the most popular items. With
- * rules (`rerankerOf`) the list is chosen from more candidates.
+ * rules (`rerankerOf`) the list is chosen from more candidates, among all items; without them users of training are
+ * answered from the index of the items, where there is one.
+ *
+ * @returns makes a list; `whole` asks for the scores of all items beside it
  */
 export function listMaker(
   catalogue: Catalogue,
   scorer: Scorer,
   { k = 10, includeSeen }: Pick<Ask, "k" | "includeSeen">,
   reranker?: Reranker,
-): (person: Person) => List {
+): (person: Person, whole?: boolean) => List {
   const size = catalogue.items.length;
   const tie = popularityRanks(catalogue);
   const score = scoreGiver(catalogue, scorer);
   const best = new Int32Array(Math.min(reranker?.candidates(k) ?? k, size));
   const bestScores = new Float64Array(best.length);
   const allowed = reranker?.allowed;
-  return (person) => {
+  const { made } = scorer;
+  const problem = { seen: catalogue.seen, includeSeen: includeSeen ?? false, k, tie };
+  const indexed = !reranker && made && "factors" in made ? indexedLists(made, problem) : undefined;
+  return (person, whole) => {
+    const near = person.user >= 0 && !person.newer ? indexed?.(person.user) : undefined;
+    if (near && !whole)
+      return { source: "model", ...near, profile: trainingProfile(catalogue, person.user), segment: -1 };
     const { source, profile, segment, scores } = score(person);
     if (!includeSeen) for (const item of profile.items) scores[item] = -Infinity;
+    if (near) return { source, ...near, all: scores, profile, segment };
     if (allowed) for (let item = 0; item < size; item++) if (!allowed[item]) scores[item] = -Infinity;
     const found = topK(scores, tie, best);
     for (let i = 0; i < found; i++) bestScores[i] = scores[best[i]];

@@ -1,20 +1,20 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Rng } from "../core/rng.js";
-import { integers } from "../engine/frame.js";
+import { integers, type Column } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { rowStarts, type Csr } from "../kernels/csr.js";
 import { userAuc } from "../metrics/ranking.js";
-import { columnNamed, type Relation } from "../table/relation.js";
+import { columnNamed, relationOf, type Relation } from "../table/relation.js";
 import { breathe } from "./breathe.js";
 import type { Model } from "./learner.js";
 import { scoreGiver } from "./lists.js";
 import { batch, relevantOf, type Judge, type Ranked, type Truth } from "./measured-ranking.js";
-import type { RankedAmong } from "./measured.js";
+import type { MeasureAsk, RankedAmong } from "./measured.js";
 import type { Catalogue } from "./recommendations.js";
 import { popularityRanks } from "./scorer.js";
-import type { People } from "./serving.js";
+import { added, type People } from "./serving.js";
 
 /** Users between two looks at the clock and the signal. */
 const stride = 256;
@@ -26,14 +26,14 @@ const stride = 256;
  * Sampled metrics are higher than those over all items and may order models otherwise, Krichene & Rendle
  * (2020), KDD: so results say which they are.
  *
- * @param negatives how many to draw for a user, or a table of users and items
- * @param most      places of a list that are kept
+ * @param ask  the negatives, and whether those that are drawn are kept
+ * @param most places of a list that are kept
  */
 export async function rankedAmongSome(
   model: Model,
   truth: Truth,
   people: People,
-  negatives: number | Relation,
+  { negatives, keepNegatives }: Pick<MeasureAsk, "keepNegatives"> & Required<Pick<MeasureAsk, "negatives">>,
   most: number,
   judge: Judge,
   run: Run,
@@ -48,6 +48,7 @@ export async function rankedAmongSome(
   const score = scoreGiver(catalogue, scorer);
   const tie = popularityRanks(catalogue);
   const rng = run.rng("negatives");
+  const kept = keepNegatives ? keeper(people) : undefined;
   const isRelevant = new Uint8Array(catalogue.items.length);
   const taken = new Uint8Array(catalogue.items.length);
   const auc = new Float64Array(people.count);
@@ -66,6 +67,7 @@ export async function rankedAmongSome(
     const others = given
       ? given.columns.subarray(given.starts[user], given.starts[user + 1]).filter((code) => !isRelevant[code])
       : drawn(negatives as number, own, known.profile.items, taken, rng);
+    await kept?.add(user, others);
     const candidates = Int32Array.from([...own, ...others]).sort(
       (a, b) => known.scores[b] - known.scores[a] || tie[a] - tie[b],
     );
@@ -77,7 +79,51 @@ export async function rankedAmongSome(
     for (const code of own) isRelevant[code] = 0;
   }
   run.progress.done(`${grouped(people.count)} users`);
-  return { auc, ranked: among(negatives, given, people.count, run) };
+  return {
+    auc,
+    ranked: among(negatives, given, people.count, run),
+    negatives: await kept?.done(truth, catalogue),
+  };
+}
+
+/** Negatives held in memory before they go to the engine. */
+const mostKept = 1 << 20;
+
+/** Collects what every user's relevant items were ranked among. */
+function keeper({ engine, items }: People) {
+  const table = engine.fresh("negatives");
+  const number = new Int32Array(mostKept);
+  const item = new Int32Array(mostKept);
+  let [filled, parts] = [0, 0];
+  async function flush(): Promise<void> {
+    const columns = new Map<string, Column>([
+      ["number", { kind: "i32", values: number.subarray(0, filled) }],
+      ["item", { kind: "i32", values: item.subarray(0, filled) }],
+    ]);
+    await added(engine, table, parts++ === 0, filled, columns);
+    filled = 0;
+  }
+  return {
+    async add(user: number, others: Int32Array): Promise<void> {
+      for (let from = 0; from < others.length;) {
+        const part = others.subarray(from, from + mostKept - filled);
+        number.fill(user, filled, filled + part.length);
+        item.set(part, filled);
+        filled += part.length;
+        from += part.length;
+        if (filled === mostKept) await flush();
+      }
+    },
+    /** A relation of users and items under their names in training. */
+    async done(truth: Truth, { user, item: named }: Catalogue): Promise<Relation> {
+      await flush();
+      return relationOf(
+        engine,
+        `SELECT u._user AS ${ident(user.name)}, i.level AS ${ident(named.name)} FROM ${ident(table)} n JOIN ${ident(truth.users)} u ON n.number = u.number JOIN ${ident(items)} i ON n.item = i.number`,
+        { key: [user.name, named.name], inputs: truth.relation.inputs, name: "negatives" },
+      );
+    },
+  };
 }
 
 /** So many different items that are neither relevant nor known to the user; all of them where there are no more. */

@@ -60,10 +60,18 @@ export async function measuredRanking(
   );
   const categories = ask.categories && (await categoriesOf(ask.categories, catalogue, people.items, run));
   const judge = judgeOf(catalogue, people.count, ask.cuts, categories);
-  const { auc, ranked } =
+  const { auc, ranked, negatives } =
     ask.negatives === undefined
       ? await rankedAmongAll(catalogue, scorer, people, truth, ask.cuts, judge, run)
-      : await rankedAmongSome(model, truth, people, ask.negatives, ask.cuts[ask.cuts.length - 1], judge, run);
+      : await rankedAmongSome(
+          model,
+          truth,
+          people,
+          { ...ask, negatives: ask.negatives },
+          ask.cuts[ask.cuts.length - 1],
+          judge,
+          run,
+        );
   const data: RankingRows = { ...judge.done(), relevant: integers(users, "relevant"), auc };
   const subjectOf = (part: RankingRows): Subject => ({
     measure: measureRanking(part, ask.cuts),
@@ -79,6 +87,7 @@ export async function measuredRanking(
     rows: truth.rows,
     users: people.count,
     ranked,
+    negatives,
     units: truth.digest,
     slicings: sliced,
   };
@@ -89,6 +98,8 @@ export interface Ranked {
   /** AUC of every user over its candidates, NaN where undefined or not worked out. */
   auc: Float64Array;
   ranked: RankedAmong;
+  /** The negatives of every user, where they were to be kept. */
+  negatives?: Relation;
 }
 
 /** Ranks the relevant items among all that are new to the user. */

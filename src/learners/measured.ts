@@ -54,6 +54,8 @@ export interface MeasureAsk {
   history?: Relation;
   /** Recommendation: rank relevant items among these only: so many drawn by the seed, or a table of users and items. */
   negatives?: number | Relation;
+  /** Give the negatives that were ranked among, too. */
+  keepNegatives?: boolean;
   /** Recommendation: where the categories of items stand. */
   categories?: { items: Relation; column: string };
 }
@@ -81,6 +83,8 @@ export interface Measured {
   users?: number;
   /** Ranking: the candidates. */
   ranked?: RankedAmong;
+  /** Ranking, asked by `keepNegatives`: a row per user and negative. */
+  negatives?: Relation;
   /** A digest of the units and their truths, in order: equal where two measurements can be paired. */
   units: string;
   slicings: Slicing[];

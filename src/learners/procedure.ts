@@ -46,7 +46,8 @@ export async function trained(
   run: Run,
   study?: string,
 ): Promise<Model> {
-  const { tune, calibrate, threshold, cost, classWeights, fair, folds, ...asked } = procedure;
+  // What the sample tells of rows that a fold holds out must not reach the model of the fold.
+  const { tune, calibrate, threshold, cost, classWeights, fair, folds, sample, ...asked } = procedure;
   await checkTask(learner, relation, procedure);
   let ask: TrainingAsk = asked;
   let rows = relation;
@@ -65,7 +66,7 @@ export async function trained(
     ask = { ...ask, params: { ...ask.params, ...found.params }, about: { ...ask.about, tune: found } };
   }
   const decision = await decisionOf(learner, rows, ask, { calibrate, threshold, cost, fair, folds }, run);
-  return trainModel(learner, rows, { ...ask, decision }, run);
+  return trainModel(learner, rows, { ...ask, decision, sample }, run);
 }
 
 async function checkTask(learner: Learner, relation: Relation, procedure: Procedure): Promise<void> {

@@ -99,7 +99,7 @@ async function oddReadings(
   if (odd.length === 0) return { readings: [], unlikes: [] };
   const { engine } = relation;
   const sample = engine.fresh("looked_at");
-  const rows = await spread(relation, await countRows(relation), lookedAt);
+  const rows = spread(relation, await countRows(relation), lookedAt);
   await engine.run(
     `CREATE TABLE ${ident(sample)} AS SELECT ${odd.map(({ name }) => ident(name)).join(", ")} FROM (${rows.sql})`,
   );

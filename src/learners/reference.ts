@@ -5,7 +5,10 @@ import { countRows, isNumeric, materialised, type Relation } from "../table/rela
 import { spread } from "./draw.js";
 import type { Model } from "./learner.js";
 
-/** The distribution of one column: counts in bins of numbers, or of the most frequent values. */
+/**
+ * The distribution of one column: counts in bins of numbers, or of the most frequent values. Numbers of a large table
+ * are counted in a sample of its rows, values in all of them: one that the sample lacks must not look new later.
+ */
 export type Sketch = NumberSketch | ValueSketch;
 interface About {
   name: string;
@@ -40,8 +43,6 @@ export interface Reference {
 /** The name of the file in a model folder, without its ending. */
 export const referenceName = "reference";
 
-/** Rows that edges and values are found on; counts are of all rows. */
-const sampleRows = 200_000;
 /** Rows that a model answers for the distribution of its answers. */
 export const answerRows = 20_000;
 /** Values of a column that are counted apart. */
@@ -50,12 +51,20 @@ const mostValues = 100;
 const columnsAtOnce = 32;
 const sortedAtOnce = 8;
 
-/** Sketches of all that a model reads and of what it answers, from the rows that it was trained on. */
-export async function referenceOf(model: Model, rows: Relation, run: Run): Promise<Reference> {
+/**
+ * Sketches of all that a model reads and of what it answers, from the rows that it was trained on.
+ *
+ * @param sample some of the rows, or all (`laidDown`)
+ */
+export async function referenceOf(
+  model: Model,
+  rows: Relation,
+  sample: Relation,
+  run: Run,
+): Promise<Reference> {
   const total = await countRows(rows);
-  const sample = await spread(rows, total, sampleRows);
   const columns = await sketchesOf(rows, sample, columnsOf(model));
-  return { rows: total, columns, answers: await answersOf(model, rows, total, run) };
+  return { rows: total, columns, answers: await answersOf(model, sample, total, run) };
 }
 
 /** The columns whose distribution matters: features but instants, which never come back, the target, items and ratings. */
@@ -68,7 +77,11 @@ export function columnsOf({ card }: Pick<Model, "card">): { name: string; type: 
   return [...features, ...(card.target ? [card.target] : []), ...roles];
 }
 
-/** The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user. */
+/**
+ * The answers of a model on a sample of rows, as one sketch; undefined for recommenders, which answer by user.
+ *
+ * @param total rows that there are, of which `rows` may be a sample
+ */
 export async function answersOf(
   model: Model,
   rows: Relation,
@@ -80,7 +93,7 @@ export async function answersOf(
   if (task === "recommendation") return undefined;
   const column =
     task === "anomaly" || (task === "classification" && positive !== undefined) ? "score" : "prediction";
-  const sample = await spread(rows, total, answerRows);
+  const sample = spread(rows, total, answerRows);
   const answers = await materialised(await model.predict(sample, {}, run), "answers");
   if (like) return (await sketchesLike(answers, [{ ...like, name: column }]))[0];
   const type = task === "clustering" ? "VARCHAR" : answers.schema.find(({ name }) => name === column)!.type;
@@ -92,47 +105,58 @@ async function sketchesOf(
   sample: Relation,
   columns: readonly { name: string; type: string }[],
 ): Promise<Sketch[]> {
-  const { engine } = sample;
-  const table = engine.fresh("sketched");
-  const list = columns.map(({ name }) => ident(name)).join(", ");
-  await engine.run(`CREATE TABLE ${ident(table)} AS SELECT ${list} FROM (${sample.sql})`);
-  const staged = { ...sample, sql: `SELECT * FROM ${ident(table)}` };
-  const edges = await edgesOf(
-    staged,
-    columns.filter(({ type }) => isNumeric(type)).map(({ name }) => name),
+  const numbers = await numberSketches(
+    sample,
+    columns.filter(({ type }) => isNumeric(type)),
   );
-  const frames: Sketch[] = [];
-  for (const { name, type } of columns) {
-    const about = { name, type, missing: 0, counts: [] };
-    const own = edges.get(name);
-    frames.push(
-      own
-        ? { ...about, kind: "numbers", edges: own }
-        : { ...about, kind: "values", values: await valuesOf(staged, name) },
-    );
-  }
-  await engine.run(`DROP TABLE ${ident(table)}`);
-  return sketchesLike(rows, frames);
+  const values: ValueSketch[] = [];
+  for (const { name, type } of columns.filter(({ type }) => !isNumeric(type)))
+    values.push({ kind: "values", name, type, missing: 0, counts: [], values: await valuesOf(sample, name) });
+  const made = [...numbers, ...(await sketchesLike(rows, values))];
+  return columns.map(({ name }) => made.find((sketch) => sketch.name === name)!);
 }
 
-/** The percentiles of columns as they occur (quantile_disc), without repetitions. */
-async function edgesOf(rows: Relation, names: readonly string[]): Promise<Map<string, number[]>> {
-  const found = new Map<string, number[]>();
-  for (let at = 0; at < names.length; at += sortedAtOnce) {
-    const part = names.slice(at, at + sortedAtOnce);
+/** The percentiles of columns as they occur (quantile_disc), without repetitions, and what lies between them. */
+async function numberSketches(
+  rows: Relation,
+  columns: readonly { name: string; type: string }[],
+): Promise<NumberSketch[]> {
+  const found: NumberSketch[] = [];
+  for (let at = 0; at < columns.length; at += sortedAtOnce) {
+    const part = columns.slice(at, at + sortedAtOnce);
     const frame = await rows.engine.frame(
       rows.sql,
-      part.map((name) => ({ name, as: "f64" })),
+      part.map(({ name }) => ({ name, as: "f64" })),
     );
-    for (const name of part) {
-      const values = floats(frame, name).filter(Number.isFinite).sort();
+    for (const { name, type } of part) {
+      const all = floats(frame, name);
+      const values = all.filter(Number.isFinite).sort();
       const n = values.length;
       const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
-      const edges = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
-      found.set(name, [...new Set(edges)]);
+      const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
+      const edges = [...new Set(percentiles)];
+      found.push({
+        kind: "numbers",
+        name,
+        type,
+        edges,
+        counts: countsUpTo(values, edges),
+        missing: all.length - n,
+      });
     }
   }
   return found;
+}
+
+/** How many of ascending values lie in each of the bins that ascending edges end. */
+function countsUpTo(values: Float64Array, edges: readonly number[]): number[] {
+  let from = 0;
+  const counts = edges.map((edge) => {
+    const before = from;
+    while (from < values.length && values[from] <= edge) from++;
+    return from - before;
+  });
+  return [...counts, values.length - from];
 }
 
 async function valuesOf(rows: Relation, name: string): Promise<string[]> {

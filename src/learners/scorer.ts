@@ -1,7 +1,8 @@
 import type { Csr } from "../kernels/csr.js";
 import { transposed } from "../kernels/csr.js";
-import type { FactorScores, WeightScores } from "../kernels/top-rows.js";
+import type { WeightScores } from "../kernels/top-rows.js";
 import type { Relation } from "../table/relation.js";
+import type { Products } from "./near-index.js";
 import type { Catalogue } from "./recommendations.js";
 
 /** What one user has had; no item twice. */
@@ -37,7 +38,9 @@ export interface Scorer {
    */
   describe?(rows: Relation, users: readonly string[]): Promise<((place: number) => Float32Array) | undefined>;
   /** What the scores of users of training are made of, where that is products of factors or sums of weights. */
-  made?: { factors: FactorScores } | { weights: WeightScores };
+  made?: Products | { weights: WeightScores };
+  /** What `similar` gives, where that is products of factors. */
+  alike?(): Products;
   /** What else speaks for an item, in a few words: terms in common. */
   because?(profile: Profile, item: number): string | undefined;
 }

@@ -291,7 +291,7 @@ async function writtenLists(
 }
 
 /** Fills a table, or adds to it. */
-async function added(
+export async function added(
   engine: Engine,
   table: string,
   first: boolean,

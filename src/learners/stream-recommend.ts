@@ -1,12 +1,12 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Field } from "../engine/engine.js";
-import { topK } from "../kernels/top-k.js";
 import { isNumeric, kindOf } from "../table/relation.js";
 import type { Ask } from "./learner.js";
 import { listMaker, reasonGiver, type List, type Person } from "./lists.js";
 import type { Catalogue } from "./recommendations.js";
 import type { Reranker } from "./rerank.js";
-import { popularityRanks, similarityOf, type Scorer } from "./scorer.js";
+import type { Scorer } from "./scorer.js";
+import { alikeMaker } from "./similar-items.js";
 
 type Request = Readonly<Record<string, unknown>>;
 
@@ -34,17 +34,17 @@ export function recommendAnswerer(
   const itemId = idIn(catalogue.item);
   const { user, item } = catalogue;
   if (similar) {
-    const nearest = nearestTo(catalogue, scorer);
+    const nearest = alikeMaker(catalogue, scorer);
     return (request) => {
       const code = codeOfItem(one(request, item.name));
-      const found = code < 0 ? [] : nearest(code, kOf(request, ask));
+      const found = code < 0 ? undefined : nearest(code, kOf(request, ask));
       return {
         [item.name]: request[item.name],
-        similar: found.map(({ item: other, score }, i) => ({
+        similar: Array.from(found?.items ?? [], (other, i) => ({
           [item.name]: itemId(catalogue.items[other]),
-          score,
+          score: found!.scores[i],
           rank: i + 1,
-        })),
+        })).filter(({ score }) => score > 0),
       };
     };
   }
@@ -137,22 +137,4 @@ function codesOf(levels: readonly string[], { name, type }: Field): (id: string)
 /** An id as JSON: a number where it was one and is held exactly. */
 function idIn({ type }: Field): (level: string) => string | number {
   return (level) => (isNumeric(type) && Number.isSafeInteger(Number(level)) ? Number(level) : level);
-}
-
-function nearestTo(
-  catalogue: Catalogue,
-  scorer: Scorer,
-): (item: number, k: number) => { item: number; score: number }[] {
-  const similar = similarityOf(catalogue, scorer);
-  const scores = new Float64Array(catalogue.items.length);
-  const tie = popularityRanks(catalogue);
-  return (item, k) => {
-    similar(item, scores);
-    for (let i = 0; i < scores.length; i++) if (i === item || !(scores[i] > 0)) scores[i] = -Infinity;
-    const best = new Int32Array(Math.min(k, scores.length));
-    return Array.from(best.subarray(0, topK(scores, tie, best)), (other) => ({
-      item: other,
-      score: scores[other],
-    }));
-  };
 }

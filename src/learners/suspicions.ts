@@ -3,20 +3,13 @@ import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import { scoped } from "../engine/scope.js";
 import { ident, literal } from "../engine/sql.js";
-import {
-  columnNamed,
-  findColumn,
-  isNumeric,
-  kindOf,
-  orderSql,
-  type Relation,
-  rowColumn,
-} from "../table/relation.js";
+import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
+import { spread } from "./draw.js";
 import type { TrainingData } from "./learner.js";
 import { differs } from "./readings.js";
 
-/** Rows that features are looked at in, evenly spaced. */
+/** Rows that features are looked at in. */
 const sampled = 20_000;
 /** A feature that ranks the classes this well on its own knows the answer. */
 const tooGood = 0.99;
@@ -27,8 +20,6 @@ const binRows = 20;
 const mostLevels = 0.05;
 /** Share of the rows with one value from which on a feature says nothing. */
 const constant = 0.999;
-/** Columns of one query. */
-const columnsAtOnce = 32;
 /** Fewer rows show nothing. */
 const fewest = 50;
 
@@ -41,26 +32,21 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   if (rows < fewest || features.length === 0) return [];
   const { engine, drop } = scoped(relation.engine);
   const sample = engine.fresh("looked_at");
-  const step = Math.max(1, Math.floor(rows / sampled));
-  const order = orderSql(relation);
   const hit =
     task === "classification" && positive !== undefined
       ? `(${ident(target!.name)}::VARCHAR = ${literal(positive)})::INTEGER`
       : "NULL::INTEGER";
   const list = features.map(({ name }, i) => `${ident(name)} AS f${i}`);
-  // Rows of a file have numbers: counting them anew would hold the whole table.
-  const numbered = relation.key.length === 1 && relation.key[0] === rowColumn;
-  const place = numbered ? ident(rowColumn) : `row_number() OVER (${order})`;
+  const drawn = spread(data.sample ?? relation, rows, sampled);
   await engine.run(
-    `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (SELECT *, ${place} AS shopai_place FROM (${relation.sql})) WHERE shopai_place % ${step} = 0`,
+    `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (${drawn.sql})`,
   );
   const found: string[] = [];
   const flat: string[] = [];
   const ids: string[] = [];
-  const shapes = await shapesOf(sample, features.length, { engine });
   for (const [i, field] of features.entries()) {
     const column = { name: `f${i}`, type: field.type };
-    const shape = shapes[i];
+    const shape = await shapeOf(sample, column.name, { engine });
     if (shape.most >= constant * shape.rows) flat.push(field.name);
     else if (isId(field, shape) && (await differs(relation, field.name))) ids.push(field.name);
     else if (positive !== undefined && task === "classification") {
@@ -93,34 +79,16 @@ interface Shape {
   missing: number;
 }
 
-async function shapesOf(
-  sample: string,
-  features: number,
-  { engine }: Pick<Relation, "engine">,
-): Promise<Shape[]> {
-  const shapes: Shape[] = [];
-  for (let from = 0; from < features; from += columnsAtOnce) {
-    const count = Math.min(columnsAtOnce, features - from);
-    const asks = Array.from({ length: count }, (_, i) => {
-      const name = `f${from + i}`;
-      return `count(${name}) AS known${i}, map_values(histogram(${name})) AS counts${i}`;
-    });
-    const lists = Array.from(
-      { length: count },
-      (_, i) =>
-        `known${i}, len(counts${i}) AS distinct${i}, coalesce(list_max(counts${i}), 0)::BIGINT AS most${i}`,
-    );
-    const [found] = await engine.rows<Record<string, bigint>>(
-      `SELECT n, ${lists.join(", ")} FROM (SELECT count(*) AS n, ${asks.join(", ")} FROM ${ident(sample)})`,
-    );
-    const rows = Number(found.n);
-    for (let i = 0; i < count; i++) {
-      const missing = rows - Number(found[`known${i}`]);
-      const most = Math.max(missing, Number(found[`most${i}`]));
-      shapes.push({ rows, distinct: Number(found[`distinct${i}`] ?? 0), most, missing });
-    }
-  }
-  return shapes;
+async function shapeOf(sample: string, name: string, { engine }: Pick<Relation, "engine">): Promise<Shape> {
+  const [found] = await engine.rows<Record<keyof Shape, bigint>>(
+    `SELECT sum(n)::BIGINT AS rows, count(v) AS distinct, max(n) AS most, coalesce(sum(n) FILTER (v IS NULL), 0)::BIGINT AS missing FROM (SELECT ${name} AS v, count(*) AS n FROM ${ident(sample)} GROUP BY v)`,
+  );
+  return {
+    rows: Number(found.rows),
+    distinct: Number(found.distinct),
+    most: Number(found.most),
+    missing: Number(found.missing),
+  };
 }
 
 /** Texts and whole numbers that differ in (nearly) every row; prices do so too, but have a fraction. */
@@ -139,19 +107,21 @@ function isId({ type }: Field, { rows, distinct, missing }: Shape): boolean {
 async function aucAlone(
   sample: string,
   { name, type }: Field,
-  { rows, distinct }: Shape,
+  { rows, distinct, most }: Shape,
   { engine }: Pick<Relation, "engine">,
 ): Promise<number> {
   const number = isNumberLike(type);
   const bins = Math.min(mostBins, Math.max(2, Math.floor(rows / binRows)));
   if (!number && distinct > mostLevels * rows) return 0;
   // A frequent value of a number is a bin of its own: it may be what gives the answer away.
+  const frequent =
+    most * 4 * bins >= rows ? ` OR count(*) OVER (PARTITION BY ${name}) * ${4 * bins} >= ${rows}` : "";
   const bin =
     number && distinct > bins
-      ? `CASE WHEN ${name} IS NULL OR count(*) OVER (PARTITION BY ${name}) * ${4 * bins} >= ${rows} THEN coalesce('= ' || ${name}::VARCHAR, '') ELSE ((rank() OVER (ORDER BY ${name}) - 1) * ${bins} // ${rows})::VARCHAR END`
-      : `coalesce(${name}::VARCHAR, '')`;
+      ? `CASE WHEN ${name} IS NULL${frequent} THEN ${name} END AS value, CASE WHEN NOT (${name} IS NULL${frequent}) THEN (rank() OVER (ORDER BY ${name}) - 1) * ${bins} // ${rows} END AS bin`
+      : `${name} AS value, NULL AS bin`;
   const counts = await engine.rows<{ hits: bigint; misses: bigint }>(
-    `SELECT sum(hit)::BIGINT AS hits, sum(1 - hit)::BIGINT AS misses FROM (SELECT ${bin} AS bin, hit FROM ${ident(sample)}) GROUP BY bin ORDER BY avg(hit) DESC, bin`,
+    `SELECT sum(hit)::BIGINT AS hits, sum(1 - hit)::BIGINT AS misses FROM (SELECT ${bin}, hit FROM ${ident(sample)}) GROUP BY value, bin ORDER BY avg(hit) DESC, value, bin`,
   );
   let above = 0;
   let area = 0;
@@ -204,7 +174,7 @@ function sharesStem(a: string, b: string): boolean {
 async function rareClasses({ relation, target, task, classes, rows }: TrainingData): Promise<string[]> {
   if (task !== "classification") return [];
   const [{ name, n }] = await relation.engine.rows<{ name: string; n: bigint }>(
-    `SELECT ${ident(target!.name)}::VARCHAR AS name, count(*) AS n FROM (${relation.sql}) GROUP BY name ORDER BY n, name LIMIT 1`,
+    `SELECT ${ident(target!.name)}::VARCHAR AS name, count(*) AS n FROM (${relation.sql}) GROUP BY ${ident(target!.name)} ORDER BY n, name LIMIT 1`,
   );
   if (Number(n) < 10)
     return [`only ${n} rows have ${target!.name} = ${name}: metrics and folds of it will say little`];

@@ -3,22 +3,33 @@ import { version } from "../core/version.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import {
-  columnNamed,
-  countRows,
-  isNumeric,
-  kindOf,
-  unknownColumn,
-  type Relation,
-} from "../table/relation.js";
+import { columnNamed, countRows, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { chosenFeatures, isFeature, isReadable } from "./chosen-features.js";
 import type { Decision } from "./decision.js";
-import type { Learner, Model, ModelCard, RoleName, Roles, Task, TrainingData } from "./learner.js";
+import type {
+  Learner,
+  Model,
+  ModelCard,
+  RoleName,
+  Roles,
+  SharedRows,
+  Task,
+  TrainingData,
+} from "./learner.js";
 import { checkFeatures } from "./design-matrix.js";
 import { roleHelp, rolesOf } from "./learner.js";
 import { formatVersion } from "./model-folder.js";
 import { loadModel, modelOf } from "./model.js";
 import { checkParams, type ParamValue } from "./params.js";
 import { readFeatures, readingsOf, readRows } from "./readings.js";
+import {
+  checkNumericTarget,
+  classesOf,
+  having,
+  positiveClass,
+  warnOfFewNumbers,
+  withTarget,
+} from "./targets.js";
 
 /** What a user says about the rows to learn from. */
 export interface TrainingAsk {
@@ -32,6 +43,8 @@ export interface TrainingAsk {
   params?: Readonly<Record<string, ParamValue>>;
   /** Rows to stop early by, for learners that do. */
   valid?: Relation;
+  /** Some of the rows, laid down (`laidDown`): what is there to see in them need not be read anew. */
+  sample?: Relation;
   /** What becomes of the scores. */
   decision?: Decision;
   /** For learners with parts: learners and model folders (`partsOf`). */
@@ -42,14 +55,11 @@ export interface TrainingAsk {
   init?: string;
   /** The predicate that chose the rows, for the card. */
   where?: string;
+  /** What the learner has read of the table that the rows are a part of (`sharedRows`). */
+  shared?: SharedRows;
   /** Figures for the card beside the fit's own: those of a cross-validation. */
   about?: Readonly<Record<string, unknown>>;
 }
-
-/** The most classes that a target may have. */
-const mostClasses = 1000;
-/** Different whole numbers up to which a target may be one of classes. */
-const fewNumbers = 10;
 
 /**
  * Fits a learner on a relation.
@@ -69,7 +79,7 @@ export async function trainModel(
   const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
   const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
   const init = ask.init === undefined ? undefined : await goneOnFrom(learner, checked, ask.init);
-  const data = { ...read, ...beside, init };
+  const data = { ...read, ...beside, init, shared: ask.shared };
   const fitted = await learner.fit(data, params, run);
   const card: ModelCard = {
     format: "shopai-model",
@@ -97,6 +107,28 @@ export async function trainModel(
     files: {},
   };
   return modelOf(card, fitted);
+}
+
+/**
+ * What a learner reads once of rows for fits on many parts of them; undefined for learners that read every part anew.
+ * Rows that cannot be learned from are left to the parts to refuse.
+ */
+export async function sharedRows(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  run: Run,
+): Promise<SharedRows | undefined> {
+  if (!learner.share) return undefined;
+  const { own } = divided(learner, ask.params ?? {});
+  const quiet = { ...run, warn: () => undefined };
+  try {
+    const params = checkParams(learner.name, learner.params, own);
+    return await learner.share(asRead(await trainingData(learner, relation, ask, quiet)), params, quiet);
+  } catch (cause) {
+    if (cause instanceof ShopaiError) return undefined;
+    throw cause;
+  }
 }
 
 /** Parameters of a learner, and those of its parts: `near.k`. */
@@ -136,11 +168,12 @@ async function besideRows(
 
 /** The data as a learner sees them: dates and texts of numbers as numbers. */
 export function asRead(data: TrainingData): TrainingData {
-  const { relation, valid, features, readings } = data;
+  const { relation, valid, sample, features, readings } = data;
   return {
     ...data,
     relation: readRows(relation, features, readings),
     valid: valid && readRows(valid, features, readings),
+    sample: sample && readRows(sample, features, readings),
     features: readFeatures(features, readings),
   };
 }
@@ -233,7 +266,7 @@ export async function trainingData(
     learner.features === true
       ? await readingsOf(rows, chosen, byName, run)
       : { features: chosen, readings: [] };
-  return {
+  const data: TrainingData = {
     task,
     relation: rows,
     rows: await countRows(rows),
@@ -245,6 +278,13 @@ export async function trainingData(
     valid: ask.valid && (await validRows(ask.valid, features, target, roles)),
     positive: classes && positiveClass(classes, ask.positive, rows, target!.name),
   };
+  return ask.sample ? withSample(data, ask.sample) : data;
+}
+
+/** The data with a sample of the table beside it: of those of its rows that are learned from. */
+export function withSample(data: TrainingData, sample: Relation): TrainingData {
+  const { target, task } = data;
+  return { ...data, sample: target && task !== "anomaly" ? having(sample, target.name) : sample };
 }
 
 /** Validation rows, checked to have what the training rows have. */
@@ -267,7 +307,7 @@ async function validRows(
         try: "clean with the same contract as for training",
       },
     );
-  return { ...valid, sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(name)} IS NOT NULL` };
+  return having(valid, name);
 }
 
 /**
@@ -338,75 +378,6 @@ function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Role
   return roles;
 }
 
-/**
- * The feature columns that names and globs choose, in the order of the table.
- *
- * @throws ShopaiError "data" naming every column that is not there or of a type that cannot be a feature
- */
-export function chosenFeatures(
-  relation: Relation,
-  roles: Roles,
-  patterns: readonly string[] | undefined,
-  fits: (type: string) => boolean = isFeature,
-): Field[] {
-  const taken = new Set(Object.values(roles));
-  const free = relation.schema.filter((field) => !taken.has(field.name));
-  const wanted = (patterns ?? []).filter((pattern) => !pattern.startsWith("-"));
-  const unwanted = (patterns ?? [])
-    .filter((pattern) => pattern.startsWith("-"))
-    .map((pattern) => pattern.slice(1));
-  for (const pattern of [...wanted, ...unwanted])
-    if (!relation.schema.some((field) => matches(field.name, pattern)))
-      throw unknownColumn(pattern, relation, "--features");
-  const named = wanted.find((pattern) => taken.has(pattern));
-  if (named !== undefined) {
-    const role = Object.entries(roles).find(([, name]) => name === named)![0];
-    throw new ShopaiError("usage", `${named} is the --${role} and cannot be a feature as well`, {
-      try: `--features without ${named}`,
-    });
-  }
-  const chosen = free.filter(
-    (field) =>
-      (wanted.length > 0 ? wanted.some((pattern) => matches(field.name, pattern)) : field.name !== "split") &&
-      !unwanted.some((pattern) => matches(field.name, pattern)),
-  );
-  if (chosen.length === 0)
-    throw new ShopaiError("data", "no feature column is left to learn from", {
-      where: relation.name,
-      try: "--features with other names",
-    });
-  const unfit = chosen.filter((field) => !fits(field.type));
-  if (unfit.length > 0)
-    throw new ShopaiError(
-      "data",
-      `${unfit.length === 1 ? "a column" : "columns"} of a type that cannot be a feature: ${listed(unfit.map((field) => `${field.name} (${field.type})`))}`,
-      {
-        where: relation.name,
-        try: `--features ${unfit.map((field) => `-${field.name}`).join(",")}`,
-      },
-    );
-  return chosen;
-}
-
-/** Numbers, booleans and texts are features as they are. */
-function isFeature(type: string): boolean {
-  return isNumeric(type) || kindOf(type) === "boolean" || kindOf(type) === "text";
-}
-
-/** Dates and times can be read as features; nested values cannot. */
-function isReadable(type: string): boolean {
-  return isFeature(type) || ["date", "timestamp", "time"].includes(kindOf(type));
-}
-
-function matches(name: string, pattern: string): boolean {
-  if (name === pattern) return true;
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${source}$`, "s").test(name);
-}
-
 async function checkWeights(relation: Relation, name: string): Promise<void> {
   const field = columnNamed(relation, name, "--weight");
   if (!isNumeric(field.type))
@@ -423,100 +394,4 @@ async function checkWeights(relation: Relation, name: string): Promise<void> {
       try: `--where '${ident(name)} >= 0'`,
     });
   if (total === 0) throw new ShopaiError("data", `every weight in ${name} is 0`, { where: relation.name });
-}
-
-/** The rows whose target is known; says how many are not. */
-async function withTarget(relation: Relation, name: string, run: Run): Promise<Relation> {
-  const [{ missing, known }] = await relation.engine.rows<{ missing: bigint; known: bigint }>(
-    `SELECT count(*) - count(${ident(name)}) AS missing, count(${ident(name)}) AS known FROM (${relation.sql})`,
-  );
-  if (missing === 0n) return relation;
-  if (known === 0n)
-    throw new ShopaiError("data", `the target ${name} has no value in any row`, { where: relation.name });
-  run.warn(`${missing} rows have no ${name} and are left out of training`);
-  return { ...relation, sql: `SELECT * FROM (${relation.sql}) WHERE ${ident(name)} IS NOT NULL` };
-}
-
-async function checkNumericTarget(relation: Relation, target: Field): Promise<void> {
-  if (!isNumeric(target.type))
-    throw new ShopaiError(
-      "data",
-      `the target ${target.name} is ${target.type}, and a regression needs numbers`,
-      {
-        where: relation.name,
-        try: "a learner for classification (shopai learners)",
-      },
-    );
-  const [{ bad }] = await relation.engine.rows<{ bad: bigint }>(
-    `SELECT count(*) FILTER (NOT isfinite(${ident(target.name)}::DOUBLE)) AS bad FROM (${relation.sql})`,
-  );
-  if (bad > 0n)
-    throw new ShopaiError("data", `${bad} values of the target ${target.name} are NaN or infinite`, {
-      where: relation.name,
-      try: `--where 'isfinite(${ident(target.name)})'`,
-    });
-}
-
-/** Whole numbers of which there are few may well be the numbers of classes. */
-async function warnOfFewNumbers(relation: Relation, { name, type }: Field, run: Run): Promise<void> {
-  if (kindOf(type) !== "integer") return;
-  const [{ few }] = await relation.engine.rows<{ few: boolean }>(
-    `SELECT count(*) <= ${fewNumbers} AS few FROM (SELECT DISTINCT ${ident(name)} FROM (${relation.sql}) LIMIT ${fewNumbers + 1})`,
-  );
-  if (few)
-    run.warn(
-      `${name} has few different numbers and is learned as a number; if they are classes: --task classification`,
-    );
-}
-
-interface ClassCount {
-  name: string;
-  rows: bigint;
-}
-
-async function classesOf(relation: Relation, target: Field): Promise<ClassCount[]> {
-  const kind = kindOf(target.type);
-  if (kind === "nested" || kind === "other")
-    throw new ShopaiError("data", `the target ${target.name} is ${target.type}, which cannot be a class`, {
-      where: relation.name,
-    });
-  const counts = await relation.engine.rows<ClassCount>(
-    `SELECT ${ident(target.name)}::VARCHAR AS name, count(*) AS rows FROM (${relation.sql}) WHERE ${ident(target.name)} IS NOT NULL GROUP BY ${ident(target.name)} ORDER BY ${ident(target.name)} LIMIT ${mostClasses + 1}`,
-  );
-  if (counts.length === 1)
-    throw new ShopaiError("data", `the target ${target.name} has one class only, ${counts[0].name}`, {
-      where: relation.name,
-      try: "rows of two classes or more",
-    });
-  if (counts.length > mostClasses)
-    throw new ShopaiError("data", `the target ${target.name} has more than ${mostClasses} different values`, {
-      where: relation.name,
-      try: "a learner for regression (shopai learners), or fewer classes",
-    });
-  return counts;
-}
-
-/** `true`, 1 or yes, else the rarer class, else the latter in order; a name given by the user wins. */
-function positiveClass(
-  classes: readonly ClassCount[],
-  given: string | undefined,
-  relation: Relation,
-  target: string,
-): string | undefined {
-  const names = classes.map(({ name }) => name);
-  if (given !== undefined && !names.includes(given)) {
-    const near = nearest(given, names);
-    throw new ShopaiError("data", `the target ${target} has no class "${given}" (it has ${listed(names)})`, {
-      where: relation.name,
-      try: `--positive ${near ?? names[names.length - 1]}`,
-    });
-  }
-  if (classes.length > 2) {
-    if (given === undefined) return undefined;
-    throw new ShopaiError("usage", `--positive is for two classes, and ${target} has ${classes.length}`, {
-      try: "leaving --positive out: every class gets a score of its own",
-    });
-  }
-  const plain = names.find((name) => /^(true|1|1\.0|yes)$/i.test(name));
-  return given ?? plain ?? (classes[0].rows < classes[1].rows ? names[0] : names[1]);
 }

@@ -95,7 +95,7 @@ export async function monitored(
     const at = present.findIndex(({ sketch }) => sketch === before);
     // New rows are there to be answered: that their truth is not known yet is no fault.
     if (at < 0 && before.name === folder.card.target?.name) continue;
-    columns.push(at < 0 ? absent(before, reference.rows) : await compare(before, counted[at], rows));
+    columns.push(at < 0 ? absent(before) : await compare(before, counted[at], rows));
   }
   const complete = columns.every((column) => !column.absent);
   const answers =
@@ -119,7 +119,7 @@ const shareOf = (part: number, whole: number): number => (whole === 0 ? 0 : part
 
 const rowsIn = ({ counts, missing }: Sketch): number => counts.reduce((sum, count) => sum + count, missing);
 
-function absent(before: Sketch, rows: number): ColumnDrift {
+function absent(before: Sketch): ColumnDrift {
   return {
     name: before.name,
     kind: before.kind,
@@ -127,7 +127,7 @@ function absent(before: Sketch, rows: number): ColumnDrift {
     ks: null,
     js: null,
     chi2: null,
-    missing_before: shareOf(before.missing, rows),
+    missing_before: shareOf(before.missing, rowsIn(before)),
     missing_after: null,
     new_share: null,
     new_values: [],

@@ -51,10 +51,12 @@ export async function relationOf(
   return { engine, sql, schema, key: about.key, inputs: about.inputs ?? [], name: about.name ?? "the table" };
 }
 
+const namesOf = ({ schema }: Relation): string[] => schema.map(({ name }) => name);
+
 /** The same columns, other rows: those that satisfy a user's predicate. */
 export async function where(relation: Relation, predicate: string | undefined): Promise<Relation> {
   if (predicate === undefined) return relation;
-  await checkPredicate(relation.engine, predicate);
+  await checkPredicate(relation.engine, predicate, "--where", namesOf(relation));
   const sql = `SELECT * FROM (${relation.sql}) WHERE (${predicate}\n)`;
   try {
     await relation.engine.describe(sql);
@@ -77,7 +79,7 @@ export async function withExpression(
   const field = findColumn(relation.schema, text);
   if (field) return { relation, column: field.name };
   if (/^\w+$/.test(text)) throw unknownColumn(text, relation, option);
-  await checkScalar(relation.engine, text, option);
+  await checkScalar(relation.engine, text, option, namesOf(relation));
   const sql = `SELECT *, (${text}\n)::VARCHAR AS ${ident(text)} FROM (${relation.sql})`;
   try {
     await relation.engine.describe(sql);

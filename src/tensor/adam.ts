@@ -1,4 +1,6 @@
 import { power } from "../core/power.js";
+import { adamOn } from "./gpu/adam.js";
+import { ownGpu, type Gpu } from "./gpu/gpu.js";
 import { tf, type Tensor } from "./tf.js";
 import type { Weights } from "./weights.js";
 import { ownHeap } from "./wasm-kernels.js";
@@ -16,8 +18,8 @@ const epsilon = 1e-8;
 
 /**
  * Adam (Kingma & Ba 2015) with decoupled decay (Loshchilov & Hutter 2019) and clipping by the norm of
- * all gradients (Pascanu et al. 2013). One pass over every weight where our kernels run; elsewhere one
- * over all weights joined, because every op that is started on a GPU costs more than it does.
+ * all gradients (Pascanu et al. 2013). One pass over every weight where kernels of ours run, on WebAssembly
+ * and on WebGPU; elsewhere plain ops over all weights joined.
  */
 export class Adam {
   #steps = 0;
@@ -46,7 +48,9 @@ export class Adam {
   /** One step along gradients by name of their weight; a weight without one stays. */
   step(gradients: Readonly<Record<string, Tensor>>, rate: number): void {
     this.#steps++;
+    const gpu = ownGpu();
     if (ownHeap()) this.#onHeap(gradients, rate);
+    else if (gpu) tf.tidy(() => this.#onGpu(gpu, gradients, rate));
     else tf.tidy(() => this.#joined(gradients, rate));
   }
 
@@ -73,6 +77,24 @@ export class Adam {
         );
       offset += 4 * weight.size;
     }
+  }
+
+  #onGpu(gpu: Gpu, gradients: Readonly<Record<string, Tensor>>, rate: number): void {
+    adamOn(
+      gpu,
+      Array.from(this.weights.entries(), ([name, weight]) => ({
+        weight,
+        gradient: gradients[name],
+        decays: weight.rank > 1,
+      })),
+      {
+        first: this.#first,
+        second: this.#second,
+        ...{ beta1, beta2, epsilon },
+        corrections: this.#corrections(),
+      },
+      { rate, ...this.ask },
+    );
   }
 
   #joined(gradients: Readonly<Record<string, Tensor>>, rate: number): void {

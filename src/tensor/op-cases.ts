@@ -1,3 +1,4 @@
+import { Adam } from "./adam.js";
 import {
   causalSoftmax,
   dense,
@@ -9,6 +10,7 @@ import {
   squaredLoss,
 } from "./ops.js";
 import { tf, type Tf, type Tensor } from "./tf.js";
+import { Weights } from "./weights.js";
 
 /** An op that our networks use, with inputs small enough for the plain CPU backend. */
 export interface OpCase {
@@ -17,6 +19,8 @@ export interface OpCase {
   inputs: number[][];
   /** The op over them. */
   run(...inputs: Tensor[]): Tensor;
+  /** There is no gradient of it. */
+  forwardOnly?: boolean;
 }
 
 const ids = (values: number[], shape: number[] = [values.length]): Tensor =>
@@ -129,7 +133,14 @@ const own: OpCase[] = [
   { name: "dropout", inputs: [[5, 7]], run: (x) => dropout(x, 0.4, 77) },
   { name: "dropout with a negative seed", inputs: [[3, 5]], run: (x) => dropout(x, 0.1, -123456789) },
   { name: "layerNorm", inputs: [[3, 4, 6], [6], [6]], run: (x, gamma, beta) => layerNorm(x, gamma, beta) },
+  {
+    name: "layerNorm of wide rows",
+    inputs: [[70, 130], [130], [130]],
+    run: (x, gamma, beta) => layerNorm(x, gamma, beta),
+  },
+  { name: "dense of many rows", inputs: [[150, 3], [3, 2], [2]], run: (x, w, b) => dense(x, w, b) },
   { name: "causalSoftmax", inputs: [[2, 5, 5]], run: (scores) => causalSoftmax(scores, 0.7) },
+  { name: "causalSoftmax of length 70", inputs: [[1, 70, 70]], run: (scores) => causalSoftmax(scores, 0.5) },
   { name: "causalSoftmax of length 9", inputs: [[3, 9, 9]], run: (scores) => causalSoftmax(scores, 1) },
   {
     name: "softmaxLoss",
@@ -153,6 +164,14 @@ const own: OpCase[] = [
         weight: Float32Array.of(1, 0, 2, 0.5, 1),
         ids: Int32Array.of(4, 1, 9, 4, 9, 2, 1),
       }),
+  },
+  {
+    name: "softmaxLoss of many candidates",
+    inputs: [
+      [3, 4],
+      [150, 4],
+    ],
+    run: (h, rows) => softmaxLoss(h, rows, { target: Int32Array.of(149, 0, 77) }),
   },
   {
     name: "logisticLoss",
@@ -181,6 +200,27 @@ const own: OpCase[] = [
   },
 ];
 
+/** Steps of the optimizer with both of its limits, on weights of several programs' size. */
+const steps: OpCase = {
+  name: "Adam",
+  inputs: [[90, 3], [3], [2, 2]],
+  forwardOnly: true,
+  run(...starts) {
+    const weights = new Weights();
+    starts.forEach((start, i) => weights.add(String(i), start.shape, "zeros").assign(start.add(0)));
+    const adam = new Adam(weights, { clip: 0.5, decay: 0.1 });
+    for (const rate of [0.1, 0.05])
+      adam.step(
+        Object.fromEntries(["0", "1"].map((name) => [name, weights.get(name).square().sub(0.5)])),
+        rate,
+      );
+    const after = tf.concat(Array.from(weights.entries(), ([, weight]) => weight.flatten()));
+    adam.dispose();
+    weights.dispose();
+    return after;
+  },
+};
+
 /** Every op that our networks use. */
 export const opCases: readonly OpCase[] = [
   ...onCases(unary, [[2, 3, 4]], (op) => (x) => op(x)),
@@ -205,4 +245,5 @@ export const opCases: readonly OpCase[] = [
   ...products,
   ...convolutions,
   ...own,
+  steps,
 ];

@@ -1,10 +1,13 @@
 import { tf, type Tf, type Tensor } from "./tf.js";
+import { ownGpu } from "./gpu/gpu.js";
+import { causalSoftmaxOn, denseOn, dropoutOn, embedOn, layerNormOn } from "./gpu/layers.js";
+import { softmaxLossOn } from "./gpu/loss.js";
 import { ownHeap } from "./wasm-kernels.js";
 
 /*
  * What our networks are made of beside the plain ops of TensorFlow.js. Each runs as one kernel of
- * heap-kernels.as.ts where the WASM backend is in use, and as a handful of plain ops elsewhere; the
- * self-test holds both against each other.
+ * heap-kernels.as.ts where the WASM backend is in use, as one or two programs of gpu/ on WebGPU, and as a
+ * handful of plain ops elsewhere; the self-test holds them against each other.
  */
 
 /** A tensor that a kernel of ours wrote. */
@@ -18,13 +21,22 @@ const rowsOf = (x: Tensor): number => x.size / x.shape[x.shape.length - 1];
 /** x W + b over the last axis. @param x [..., in] @param w [in, out] @param b [out] */
 export function dense(x: Tensor, w: Tensor, b?: Tensor): Tensor {
   const width = x.shape[x.shape.length - 1];
-  const flat = tf.matMul(x.reshape([-1, width]), w as Tf.Tensor2D);
-  return (b ? flat.add(b) : flat).reshape([...x.shape.slice(0, -1), w.shape[1]!]);
+  const rows = x.reshape([-1, width]) as Tf.Tensor2D;
+  const gpu = ownGpu();
+  const flat = gpu && b ? denseOn(gpu, rows, w, b) : plainDense(rows, w as Tf.Tensor2D, b);
+  return flat.reshape([...x.shape.slice(0, -1), w.shape[1]!]);
+}
+
+function plainDense(rows: Tf.Tensor2D, w: Tf.Tensor2D, b?: Tensor): Tensor {
+  const product = tf.matMul(rows, w);
+  return b ? product.add(b) : product;
 }
 
 /** Rows of an embedding table. @param table [levels, d] @param ids int32 of any shape @returns [..., d] */
 export function embed(table: Tensor, ids: Tensor): Tensor {
-  return tf.gather(table, ids.flatten() as Tf.Tensor1D).reshape([...ids.shape, table.shape[1]!]);
+  const gpu = ownGpu();
+  const flat = ids.flatten() as Tf.Tensor1D;
+  return (gpu ? embedOn(gpu, table, flat) : tf.gather(table, flat)).reshape([...ids.shape, table.shape[1]!]);
 }
 
 /** Whether the element of an index is kept: the plain twin of `hashed` in heap/layers.as.ts. */
@@ -54,6 +66,8 @@ const droppedBelow = (rate: number): number => Math.min(2147483647, Math.floor(r
  */
 export function dropout(x: Tensor, rate: number, seed: number): Tensor {
   if (rate === 0) return x;
+  const gpu = ownGpu();
+  if (gpu) return dropoutOn(gpu, x, rate, seed, droppedBelow(rate));
   const heap = ownHeap();
   if (!heap) return x.mul(tf.tensor(dropoutMask(x.size, rate, seed), x.shape));
   const run = (from: Tensor): Tensor => {
@@ -82,6 +96,8 @@ const epsilon = 1e-5;
  * @param gamma, beta [d]
  */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
+  const gpu = ownGpu();
+  if (gpu) return layerNormOn(gpu, x, gamma, beta, epsilon);
   const heap = ownHeap();
   if (!heap) {
     const { mean, variance } = tf.moments(x, -1, true);
@@ -127,6 +143,8 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
  * @param scores [batch, length, length] @returns the same shape, 0 above the diagonal
  */
 export function causalSoftmax(scores: Tensor, scale: number): Tensor {
+  const gpu = ownGpu();
+  if (gpu) return causalSoftmaxOn(gpu, scores, scale);
   const heap = ownHeap();
   const length = scores.shape[scores.shape.length - 1];
   if (!heap) {
@@ -167,7 +185,7 @@ export interface Candidates {
 
 /**
  * Mean cross-entropy of softmax(h candidatesᵀ + shift): the loss of sampled and of full softmax, and of
- * in-batch negatives. Where our kernels run, the n x m logits are never stored.
+ * in-batch negatives. On WebAssembly the n x m logits are never stored.
  *
  * @param h [n, d] @param candidates [m, d]
  * @returns a scalar
@@ -180,6 +198,14 @@ export function softmaxLoss(h: Tensor, candidates: Tensor, about: Candidates): T
   const counted = weight.reduce((sum, value) => sum + value, 0) || 1;
   const shift = about.shift ?? new Float32Array(m);
   const owner = about.ids && Int32Array.from(about.target, (at) => about.ids![at]);
+  const gpu = ownGpu();
+  if (gpu)
+    return softmaxLossOn(gpu, h, candidates, {
+      target: about.target,
+      shift,
+      weight: weight.map((value) => value / counted),
+      same: owner && { ids: about.ids!, owner },
+    });
   if (!heap) return plainSoftmaxLoss(h, candidates, about, { weight, counted, shift, owner });
   return tf.customGrad((...args) => {
     const [from, rows, save] = args as unknown as [Tensor, Tensor, Tf.GradSaveFunc];

@@ -2,12 +2,14 @@ import { createRequire } from "node:module";
 import { ShopaiError } from "../core/errors.js";
 import { looseTolerance, type Device } from "../engine/device.js";
 import { nvidiaDriver, tooOld } from "./nvidia-driver.js";
+import { keepLayouts, keepUniforms, uploadByQueue } from "./gpu/backend.js";
 import { tf, type Tf } from "./tf.js";
 
 /* The part of WebGPU that is used here: TypeScript declares it for browsers only. */
 interface GpuDevice {
   lost: Promise<{ reason: string; message: string }>;
   destroy(): void;
+  createComputePipeline(about: object): { getBindGroupLayout(group: number): object };
   addEventListener(name: "uncapturederror", heard: (event: Refused) => void): void;
 }
 interface Refused {
@@ -99,7 +101,17 @@ export async function startWebGpu(allowSoftware: boolean): Promise<Device> {
   const { WebGPUBackend } = backendPackage();
   // The package registers a device of its own, which we could neither watch nor release.
   if (tf.engine().registryFactory.webgpu) tf.removeBackend("webgpu");
-  tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 3);
+  keepLayouts(device);
+  tf.registerBackend(
+    "webgpu",
+    () => {
+      const backend = new WebGPUBackend(device, adapter.info);
+      uploadByQueue(backend);
+      keepUniforms(backend);
+      return backend;
+    },
+    3,
+  );
   if (!(await tf.setBackend("webgpu")))
     throw new ShopaiError("engine", "the WebGPU backend of TensorFlow.js does not start", { where: name });
   return {

@@ -56,6 +56,20 @@ describe("what it may not", () => {
     await expect(checkScalar(await run.engine(), text, "rule")).rejects.toMatchObject({ kind: "usage" });
   });
 
+  test("user is a column where there is one, and else the session's", async () => {
+    const engine = await run.engine();
+    await expect(
+      checkPredicate(engine, 'user > 5 and "user" < 9', "--where", ["User"]),
+    ).resolves.toBeUndefined();
+    for (const text of ["user > 5", '"user" > 5', "user() = 'x'", "t.user() > 5"])
+      await expect(checkPredicate(engine, text, "--where", ["users"])).rejects.toThrow("may not stand here");
+    await expect(checkPredicate(engine, "user() = 'x'", "--where", ["user"])).rejects.toThrow("user()");
+    const [{ n }] = await engine.rows<{ n: bigint }>(
+      'SELECT count(*) AS n FROM (SELECT unnest([3, 7, 8]) AS "user") WHERE (user > 5 and "user" < 8)',
+    );
+    expect(n).toBe(1n);
+  });
+
   test("a scalar is one column", async () => {
     await expect(checkScalar(await run.engine(), "1) AS value, (2", "rule")).rejects.toMatchObject({
       message: "rule is not one SQL expression: it holds more than an expression",

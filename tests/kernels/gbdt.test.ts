@@ -161,7 +161,7 @@ test("sorting and encoding: the kernel and its plain twin agree on odd numbers",
     const counter = kernel.alloc(64);
     kernel.f64(at, values.length).set(values);
     kernel.u32(counter, 1)[0] = 0;
-    kernel.each("setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
+    kernel.each("setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
     kernel.each("sortColumns", at, values.length, 1, counts, spare);
     return kernel.f64(at, kernel.u32(counts, 1)[0]).slice();
   };

@@ -7,6 +7,7 @@ import { seededRng } from "../../src/core/rng.js";
 import { plainAls, sharedAls, type AlsProblem, type AlsSolver } from "../../src/kernels/als.js";
 import { plainBpr, sharedBpr } from "../../src/kernels/bpr.js";
 import { rowStarts, transposed, type Csr } from "../../src/kernels/csr.js";
+import { plainFm, sharedFm, sharedFmBytes } from "../../src/kernels/fm.js";
 import { sharedInverse, sharedInverseBytes } from "../../src/kernels/cholesky.js";
 import { openPool } from "../../src/kernels/pool.js";
 import { plainNearest, sharedNearest, type Likeness } from "../../src/kernels/similarity.js";
@@ -184,6 +185,48 @@ describe("bpr", () => {
     // Item u was held out for user u.
     for (let user = 0; user < 40; user++)
       expect(score(user, user)).toBeGreaterThan(score(user, (user + 1) % 40));
+  });
+});
+
+describe("factorisation machines", () => {
+  const problem = () => {
+    const terms = (rows: number, more: number) => {
+      const matrix = matrixOf(rows, rows, more, 0.2);
+      const starts = Int32Array.from(matrix.starts, (start, row) => start + row);
+      const row = (r: number) => matrix.columns.subarray(matrix.starts[r], matrix.starts[r + 1]);
+      const all = Array.from({ length: rows }, (_, r) => [r, ...Array.from(row(r), (c) => rows + c)]).flat();
+      const columns = Int32Array.from(all);
+      return {
+        rows,
+        cols: rows + more,
+        starts,
+        columns,
+        values: Float32Array.from(columns, (c) => (c < rows ? 1 : 0.4)),
+      };
+    };
+    return {
+      matrix: matrixOf(3, 60, 50, 0.2),
+      userTerms: terms(60, 7),
+      itemTerms: terms(50, 30),
+      factors: 10,
+      rate: 0.05,
+      penalty: 0.01,
+      rng: seededRng(4, "fm"),
+    };
+  };
+
+  test("the kernel steps as the twin steps, in the memory that its formula says", async () => {
+    const plain = plainFm(problem());
+    const kernel = (await pools[0].kernel("fm", sharedFmBytes(problem())))!;
+    const before = kernel.memory.buffer.byteLength;
+    const shared = sharedFm(kernel, problem());
+    for (let epoch = 0; epoch < 5; epoch++) expect(shared.epoch()).toBeCloseTo(plain.epoch(), 2);
+    const [ours, theirs] = [shared.vectors(), plain.vectors()];
+    for (const name of ["users", "items", "biases"] as const)
+      expect(furthest(ours[name], theirs[name])).toBeLessThan(1e-4);
+    expect(furthest(shared.userTerms(), plain.userTerms())).toBeLessThan(1e-4);
+    expect(kernel.memory.buffer.byteLength).toBe(before);
+    shared.close();
   });
 });
 

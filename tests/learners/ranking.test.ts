@@ -15,6 +15,7 @@ import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import { measureQueries } from "../../src/metrics/queries.js";
 import { scoreOf } from "../../src/metrics/scorecard.js";
 import type { Relation } from "../../src/table/relation.js";
+import { stream } from "../support/mulberry.js";
 import { root } from "../support/run-cli.js";
 import { testRun } from "../support/test-run.js";
 import { relationFrom, rowsOf, type Values } from "./rows.js";
@@ -31,17 +32,6 @@ let gbdt: Learner;
 beforeAll(async () => {
   gbdt = await learnerNamed("gbdt");
 });
-
-/** mulberry32: what the script of the fixture draws. */
-function stream(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state) >>> 0;
-    t = ((t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t) >>> 0;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const perList = 12;
 

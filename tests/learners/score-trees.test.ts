@@ -17,7 +17,7 @@ const columns: TreeColumn[] = [
 /** Trees of random shape, thresholds among the values that are met, sets of levels, two outputs. */
 function anyModel(seed: number): TreeModel {
   const rng = seededRng(seed, "any trees");
-  const builder = new TreeBuilder({ columns: [] });
+  const builder = new TreeBuilder({ columns: [], featureOf: new Int32Array(0) });
   for (let t = 0; t < 12; t++) {
     const open = [{ node: builder.leaf(rng.normal(), 1), depth: 0 }];
     while (open.length > 0) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine/engine.js";
 import { historySlice } from "../../src/learners/measured-ranking.js";
-import { measured, type MeasureAsk } from "../../src/learners/measured.js";
+import { measured, type MeasureAsk, type Measured } from "../../src/learners/measured.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import { trainModel } from "../../src/learners/training.js";
 import {
@@ -14,7 +14,7 @@ import {
 } from "../../src/metrics/beyond-accuracy.js";
 import { userAuc } from "../../src/metrics/ranking.js";
 import { scoreOf, sliceScores } from "../../src/metrics/scorecard.js";
-import { relationFrom } from "../learners/rows.js";
+import { relationFrom, rowsOf } from "../learners/rows.js";
 import { testRun } from "../support/test-run.js";
 
 const run = testRun();
@@ -151,5 +151,21 @@ describe("evaluate", () => {
     const { metrics } = await scoreOf((await measure({ history })).subject, run.rng("b"), { resamples: 0 });
     // new had rare, like c, who had hit too; d had hit and old: rare is what is left.
     expect(metrics["hit_rate@1"]).toBe(1);
+  });
+
+  test("drawn negatives can be stored, and rank the same when they are given", async () => {
+    const score = async ({ subject }: Measured) =>
+      (await scoreOf(subject, run.rng("b"), { resamples: 0 })).metrics;
+    const drawn = await measure({ negatives: 1, keepNegatives: true });
+    expect(drawn.ranked).toEqual({ candidates: "sampled", negatives: 1, seed: run.seed });
+    const negatives = drawn.negatives!;
+    // c has nothing left beside its relevant item, d has old; new, whose relevant item is hit, may get either.
+    const [first, second, ...others] = await rowsOf(negatives);
+    expect([first, second.u, others]).toEqual([{ u: "d", i: "old" }, "new", []]);
+    expect(["old", "rare"]).toContain(second.i);
+    const stored = await measure({ negatives });
+    expect(stored.ranked).toMatchObject({ candidates: "stored", file: "negatives" });
+    expect(await score(stored)).toEqual(await score(drawn));
+    expect((await measure({ negatives: 1 })).negatives).toBeUndefined();
   });
 });

@@ -73,6 +73,22 @@ describe("monitor", () => {
     expect(metrics).toMatchObject({ psi: 0, drifted: 0, answers_psi: 0, absent: 0 });
   });
 
+  test("of a large table numbers are counted in a sample, values in all rows", async () => {
+    const engine = await run.engine();
+    await engine.run(
+      `COPY (SELECT (i * 7919) % 1000 AS pages, CASE WHEN i = 5 THEN 'rare' WHEN i % 3 = 0 THEN 'a' ELSE 'b' END AS device, i % 1000 > 400 AS bought FROM range(80000) t(i)) TO '${at("large.parquet")}'`,
+    );
+    const options = { target: "bought", out: at("large") };
+    await train.run(checkOptions(train, options, ["naive-bayes", at("large.parquet")]), run);
+    const { rows, columns } = JSON.parse(readFileSync(at("large/reference.json"), "utf8")) as Reference;
+    const [pages, device] = columns;
+    const counted = pages.counts.reduce((sum, count) => sum + count, 0);
+    expect(rows).toBe(80_000);
+    expect(Math.abs(counted - 65_536)).toBeLessThan(800);
+    for (const count of pages.counts) expect(Math.abs(count / counted - 0.01)).toBeLessThan(0.001);
+    expect(device).toMatchObject({ values: ["a", "b", "rare"], counts: [26_667, 53_332, 1, 0] });
+  });
+
   test("a shift, missing values and new categories show where they are; conditions name them", async () => {
     const table = visits("drifted.csv", { pages: 14, missing: 0.5, devices: ["mobile", "watch", "tv"] });
     const { json } = await asked([at("model"), table]);

@@ -37,7 +37,7 @@ beforeAll(async () => {
     ["same", ["pages"], { lambda: 2 }],
   ] as const) {
     const fitted = await trainModel(learner, rows, { roles: { target: "bought" }, features, params }, run);
-    const reference = await referenceOf(fitted, rows, run);
+    const reference = await referenceOf(fitted, rows, rows, run);
     await fitted.save(model(name), (into) => into.json(referenceName, reference));
   }
 });

@@ -1,3 +1,4 @@
+import { edgesBelow } from "./edges.js";
 import type { PlainMemory } from "./memory.js";
 
 /** Sorts columns of float64 in place, leaves out NaN, writes how many values each has. */
@@ -36,16 +37,4 @@ export function encode(m: PlainMemory, columns: number, count: number, rowsAt: n
       m.u8[rowsAt + i * m.stride + f] = bin;
     }
   }
-}
-
-/** How many of ascending edges are not above a value. */
-function edgesBelow(edges: Float64Array, x: number): number {
-  let low = 0;
-  let high = edges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (edges[middle] <= x) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,10 +1,14 @@
 // part of other kernels
-import { bins, next, quads, scratch, stride, tile } from "./memory.as";
+import { bins, next, scratch, stride, tile, touch } from "./memory.as";
 import { addDense } from "./histograms.as";
 
+/** 1.5 times 2^23: a small number added to it is rounded, and stands as a whole number in the last bits. */
+const WHOLE: f32 = 12582912.0;
+
 function exp4(x0: v128): v128 {
-  const x = f32x4.max(f32x4.min(x0, f32x4.splat(87.0)), f32x4.splat(-87.0));
-  const n = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), f32x4.splat(0.5)));
+  const x = f32x4.pmax(f32x4.pmin(x0, f32x4.splat(87.0)), f32x4.splat(-87.0));
+  const whole = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), f32x4.splat(WHOLE));
+  const n = f32x4.sub(whole, f32x4.splat(WHOLE));
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.1219444e-4)));
   let y = f32x4.splat(1.98756915e-4);
@@ -14,7 +18,7 @@ function exp4(x0: v128): v128 {
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(1.6666665459e-1));
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(5.0000001201e-1));
   y = f32x4.add(f32x4.add(f32x4.mul(y, f32x4.mul(r, r)), r), f32x4.splat(1.0));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(whole, i32x4.splat(127)), 23);
   return f32x4.mul(y, power);
 }
 
@@ -29,7 +33,10 @@ function mix4(x0: v128): v128 {
 /** After the gradients of a tile were packed: its rows go to node 0, and to the histogram of the root. */
 function finishTile(from: u32, count: u32, nodes: u32, histogram: u32): void {
   if (nodes) memory.fill(nodes + from, 0, count);
-  if (histogram) for (let q: u32 = 0; q < quads; q++) addDense(bins + from * stride + q * 4, count, q);
+  if (!histogram) return;
+  const row = bins + from * stride;
+  touch(row, count * stride);
+  addDense(row, count);
 }
 
 export function quantise(
@@ -77,6 +84,7 @@ export function quantiseTile(
   const sh = f32x4.splat(scaleH);
   const unit = f32x4.splat(1.0 / 65536.0);
   const low = i32x4.splat(0xffff);
+  const whole = f32x4.splat(WHOLE);
   const bound = i32x4.splat(keep >>> 1);
   let row = i32x4.add(i32x4.splat(from), i32x4(0, 1, 2, 3));
   const end = (from + count) * 4;
@@ -85,8 +93,8 @@ export function quantiseTile(
     const noise = mix4(v128.xor(i32x4.mul(row, i32x4.splat(0x9e3779b1)), i32x4.splat(seed)));
     const upG = f32x4.mul(f32x4.convert_i32x4_s(v128.and(noise, low)), unit);
     const upH = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(noise, 16)), unit);
-    const qg = i32x4.trunc_sat_f32x4_s(f32x4.floor(f32x4.add(f32x4.mul(v128.load(g + i), sg), upG)));
-    const qh = i32x4.trunc_sat_f32x4_s(f32x4.floor(f32x4.add(f32x4.mul(v128.load(h + i), sh), upH)));
+    const qg = f32x4.add(f32x4.floor(f32x4.add(f32x4.mul(v128.load(g + i), sg), upG)), whole);
+    const qh = f32x4.add(f32x4.floor(f32x4.add(f32x4.mul(v128.load(h + i), sh), upH)), whole);
     let packed = v128.or(i32x4.shl(qg, 16), v128.and(qh, low));
     if (keep != 0xffffffff) {
       const draw = i32x4.shr_u(mix4(i32x4.add(noise, i32x4.splat(0x5bd1e995))), 1);
@@ -151,7 +159,7 @@ export function binaryTile(
   for (let i = from * 4; i < end; i += 16) {
     const p = f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(v128.load(scores + i)))));
     let gradient = f32x4.sub(p, v128.load(labels + i));
-    let hessian = f32x4.max(f32x4.mul(p, f32x4.sub(one, p)), f32x4.splat(1e-16));
+    let hessian = f32x4.pmax(f32x4.mul(p, f32x4.sub(one, p)), f32x4.splat(1e-16));
     if (weights) {
       const weight = v128.load(weights + i);
       gradient = f32x4.mul(gradient, weight);

@@ -104,12 +104,14 @@ const [c0, c1, c2, c3, c4, c5] = [
 const log2e = fround(1.4426950408889634);
 const ln2High = fround(0.693359375);
 const ln2Low = fround(-2.1219444e-4);
+/** Numbers below 2^22 are rounded to whole ones by adding it. */
+const whole = 12582912;
 const bits = new DataView(new ArrayBuffer(4));
 
 /** exp in float32 steps (Cephes, expf). */
 function exp(x0: number): number {
   const x = Math.max(Math.min(x0, 87), -87);
-  const n = Math.floor(fround(fround(x * log2e) + 0.5));
+  const n = fround(fround(fround(x * log2e) + whole) - whole);
   let r = fround(x - fround(n * ln2High));
   r = fround(r - fround(n * ln2Low));
   let y = c0;

@@ -1,97 +1,144 @@
 // part of other kernels
 import { meta, own, privateBytes, quads, scratch, stride } from "./memory.as";
 
+/*
+ * The loops below take what they work on as arguments: values that are loaded before a loop are kept less well in
+ * registers than those that a function was called with.
+ */
+
+function offset(column: u32): u32 {
+  return load<u32>(meta + column * 16);
+}
+
+function add(hist: u32, bin: u32, g: i64): void {
+  const at = hist + (bin << 3);
+  store<i64>(at, load<i64>(at) + g);
+}
+
 /** Adds rows that lie one after the other, their 64-bit gradients in `scratch`, to this thread's first histogram. */
-export function addDense(row: u32, count: u32, q: u32): void {
-  const info = meta + q * 64;
-  const step = stride;
-  const h0 = own + load<u32>(info);
-  const h1 = own + load<u32>(info, 16);
-  const h2 = own + load<u32>(info, 32);
-  const h3 = own + load<u32>(info, 48);
+export function addDense(row: u32, count: u32): void {
   const end = scratch + count * 8;
+  let f: u32 = 0;
+  for (; f + 8 <= stride; f += 8)
+    denseEight(
+      row + f,
+      end,
+      own + offset(f),
+      own + offset(f + 1),
+      own + offset(f + 2),
+      own + offset(f + 3),
+      own + offset(f + 4),
+      own + offset(f + 5),
+      own + offset(f + 6),
+      own + offset(f + 7),
+      stride,
+    );
+  if (f < stride)
+    denseFour(
+      row + f,
+      end,
+      own + offset(f),
+      own + offset(f + 1),
+      own + offset(f + 2),
+      own + offset(f + 3),
+      stride,
+    );
+}
+
+export function denseEight(
+  row: u32,
+  end: u32,
+  h0: u32,
+  h1: u32,
+  h2: u32,
+  h3: u32,
+  h4: u32,
+  h5: u32,
+  h6: u32,
+  h7: u32,
+  step: u32,
+): void {
   for (let p = scratch; p < end; p += 8) {
     const g = load<i64>(p);
-    const w = load<u32>(row);
-    const a0 = h0 + ((w & 255) << 3);
-    store<i64>(a0, load<i64>(a0) + g);
-    const a1 = h1 + ((w >>> 5) & 2040);
-    store<i64>(a1, load<i64>(a1) + g);
-    const a2 = h2 + ((w >>> 13) & 2040);
-    store<i64>(a2, load<i64>(a2) + g);
-    const a3 = h3 + ((w >>> 21) & 2040);
-    store<i64>(a3, load<i64>(a3) + g);
+    add(h0, load<u8>(row), g);
+    add(h1, load<u8>(row, 1), g);
+    add(h2, load<u8>(row, 2), g);
+    add(h3, load<u8>(row, 3), g);
+    add(h4, load<u8>(row, 4), g);
+    add(h5, load<u8>(row, 5), g);
+    add(h6, load<u8>(row, 6), g);
+    add(h7, load<u8>(row, 7), g);
     row += step;
   }
 }
 
-/**
- * Adds the rows of a list (address of the bins, address of the histogram, 64-bit gradient) to their histograms,
- * eight columns at a time while there are as many.
- */
-export function addListed(count: u32): void {
-  let q: u32 = 0;
-  for (; q + 2 <= quads; q += 2) addEight(count, q);
-  if (q < quads) addFour(count, q);
-}
-
-export function addEight(count: u32, q: u32): void {
-  const info = meta + q * 64;
-  const o0 = load<u32>(info);
-  const o1 = load<u32>(info, 16);
-  const o2 = load<u32>(info, 32);
-  const o3 = load<u32>(info, 48);
-  const o4 = load<u32>(info, 64);
-  const o5 = load<u32>(info, 80);
-  const o6 = load<u32>(info, 96);
-  const o7 = load<u32>(info, 112);
-  const byte = q * 4;
-  const end = scratch + count * 16;
-  for (let p = scratch; p < end; p += 16) {
-    const row = load<u32>(p) + byte;
-    const hist = load<u32>(p, 4);
-    const g = load<i64>(p, 8);
-    const v = load<u32>(row);
-    const a0 = hist + o0 + ((v & 255) << 3);
-    store<i64>(a0, load<i64>(a0) + g);
-    const a1 = hist + o1 + ((v >>> 5) & 2040);
-    store<i64>(a1, load<i64>(a1) + g);
-    const a2 = hist + o2 + ((v >>> 13) & 2040);
-    store<i64>(a2, load<i64>(a2) + g);
-    const a3 = hist + o3 + ((v >>> 21) & 2040);
-    store<i64>(a3, load<i64>(a3) + g);
-    const w = load<u32>(row, 4);
-    const a4 = hist + o4 + ((w & 255) << 3);
-    store<i64>(a4, load<i64>(a4) + g);
-    const a5 = hist + o5 + ((w >>> 5) & 2040);
-    store<i64>(a5, load<i64>(a5) + g);
-    const a6 = hist + o6 + ((w >>> 13) & 2040);
-    store<i64>(a6, load<i64>(a6) + g);
-    const a7 = hist + o7 + ((w >>> 21) & 2040);
-    store<i64>(a7, load<i64>(a7) + g);
+export function denseFour(row: u32, end: u32, h0: u32, h1: u32, h2: u32, h3: u32, step: u32): void {
+  for (let p = scratch; p < end; p += 8) {
+    const g = load<i64>(p);
+    add(h0, load<u8>(row), g);
+    add(h1, load<u8>(row, 1), g);
+    add(h2, load<u8>(row, 2), g);
+    add(h3, load<u8>(row, 3), g);
+    row += step;
   }
 }
 
-export function addFour(count: u32, q: u32): void {
-  const info = meta + q * 64;
-  const o0 = load<u32>(info);
-  const o1 = load<u32>(info, 16);
-  const o2 = load<u32>(info, 32);
-  const o3 = load<u32>(info, 48);
-  const byte = q * 4;
-  const end = scratch + count * 16;
-  for (let p = scratch; p < end; p += 16) {
-    const w = load<u32>(load<u32>(p) + byte);
-    const hist = load<u32>(p, 4);
+/** Adds the rows of a list from `p` to `end` (16 bytes each: address of the bins, 64-bit gradient) to a histogram. */
+export function addListed(p: u32, end: u32, hist: u32): void {
+  let f: u32 = 0;
+  for (; f + 8 <= stride; f += 8)
+    listedEight(
+      p,
+      end,
+      f,
+      hist + offset(f),
+      hist + offset(f + 1),
+      hist + offset(f + 2),
+      hist + offset(f + 3),
+      hist + offset(f + 4),
+      hist + offset(f + 5),
+      hist + offset(f + 6),
+      hist + offset(f + 7),
+    );
+  if (f < stride)
+    listedFour(p, end, f, hist + offset(f), hist + offset(f + 1), hist + offset(f + 2), hist + offset(f + 3));
+}
+
+export function listedEight(
+  p: u32,
+  end: u32,
+  f: u32,
+  h0: u32,
+  h1: u32,
+  h2: u32,
+  h3: u32,
+  h4: u32,
+  h5: u32,
+  h6: u32,
+  h7: u32,
+): void {
+  for (; p < end; p += 16) {
+    const row = load<u32>(p) + f;
     const g = load<i64>(p, 8);
-    const a0 = hist + o0 + ((w & 255) << 3);
-    store<i64>(a0, load<i64>(a0) + g);
-    const a1 = hist + o1 + ((w >>> 5) & 2040);
-    store<i64>(a1, load<i64>(a1) + g);
-    const a2 = hist + o2 + ((w >>> 13) & 2040);
-    store<i64>(a2, load<i64>(a2) + g);
-    const a3 = hist + o3 + ((w >>> 21) & 2040);
-    store<i64>(a3, load<i64>(a3) + g);
+    add(h0, load<u8>(row), g);
+    add(h1, load<u8>(row, 1), g);
+    add(h2, load<u8>(row, 2), g);
+    add(h3, load<u8>(row, 3), g);
+    add(h4, load<u8>(row, 4), g);
+    add(h5, load<u8>(row, 5), g);
+    add(h6, load<u8>(row, 6), g);
+    add(h7, load<u8>(row, 7), g);
+  }
+}
+
+export function listedFour(p: u32, end: u32, f: u32, h0: u32, h1: u32, h2: u32, h3: u32): void {
+  for (; p < end; p += 16) {
+    const row = load<u32>(p) + f;
+    const g = load<i64>(p, 8);
+    add(h0, load<u8>(row), g);
+    add(h1, load<u8>(row, 1), g);
+    add(h2, load<u8>(row, 2), g);
+    add(h3, load<u8>(row, 3), g);
   }
 }
 

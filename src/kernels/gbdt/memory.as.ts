@@ -15,6 +15,7 @@ export let own: u32 = 0;
 export let scratch: u32 = 0;
 export let counter: u32 = 0;
 export let tile: u32 = BLOCK;
+export let far: bool = false;
 
 export function setup(
   thread: u32,
@@ -29,6 +30,7 @@ export function setup(
   scratchBytes: u32,
   counterAt: u32,
   tileRows: u32,
+  isFar: u32,
 ): void {
   bins = binsAt;
   stride = strideBytes;
@@ -41,7 +43,22 @@ export function setup(
   scratch = scratchAt + thread * scratchBytes;
   counter = counterAt;
   tile = tileRows;
+  far = isFar != 0;
 }
+
+/**
+ * Of data that no cache holds, reads a word of every line of a stretch, many at a time, so that what works on it then
+ * finds it near: there is no prefetch here, and a loop that does more gets but a few lines ahead of itself.
+ */
+export function touch(at: u32, bytes: u32): void {
+  if (!far) return;
+  let all: u32 = 0;
+  for (let p = at; p < at + bytes; p += 64) all ^= load<u32>(p);
+  // Without a use the loads would be left out.
+  touched = all;
+}
+
+let touched: u32 = 0;
 
 export function next(): u32 {
   return atomic.add<u32>(counter, 1);

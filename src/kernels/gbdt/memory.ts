@@ -11,6 +11,7 @@ export class PlainMemory {
   bins = 0;
   stride = 0;
   meta = 0;
+  histBytes = 0;
   privates = 0;
   tile = block;
   invG = 0;
@@ -43,13 +44,14 @@ export function setup(
   bins: number,
   stride: number,
   meta: number,
-  _histBytes: number,
+  histBytes: number,
   privates: number,
   _privateBytes: number,
   _scratch: number,
   _scratchBytes: number,
   _counter: number,
   tile: number,
+  _far: number,
 ): void {
-  Object.assign(m, { bins, stride, meta, privates, tile });
+  Object.assign(m, { bins, stride, meta, histBytes, privates, tile });
 }

@@ -1,6 +1,11 @@
 // part of other kernels
 import { addListed } from "./histograms.as";
-import { BLOCK, bins, next, own, scratch, stride, tile } from "./memory.as";
+import { BLOCK, bins, histBytes, next, own, scratch, stride, tile, touch } from "./memory.as";
+
+/** Rows that share cache lines: of wider ones most lines are not wanted. */
+function touchRows(from: u32, count: u32): void {
+  if (stride <= 64) touch(bins + from * stride, count * stride);
+}
 
 export function routeLevel(
   thread: u32,
@@ -11,13 +16,32 @@ export function routeLevel(
   features: u32,
   tables: u32,
   slots: u32,
+  slotCount: u32,
 ): void {
   const tiles = (rows + tile - 1) / tile;
   for (let t = next(); t < tiles; t = next()) {
     const from = t * tile;
-    const count = routeTile(from, min(tile, rows - from), nodes, packed, features, tables, slots);
-    if (count) addListed(count);
+    const size = min(tile, rows - from);
+    touchRows(from, size);
+    touch(packed + from * 4, size * 4);
+    startLists(slotCount);
+    routeTile(from, size, nodes, packed, features, tables, slots);
+    for (let slot: u32 = 0; slot < slotCount; slot++)
+      addListed(listOf(slot), load<u32>(scratch + 4 + slot * 4), own + slot * histBytes);
   }
+}
+
+/** Lists of the rows of a tile, one for every slot: the ends of all, after one of rows without a slot, then the lists. */
+const LISTS: u32 = 1024;
+
+function listOf(slot: u32): u32 {
+  return scratch + LISTS + slot * tile * 16;
+}
+
+function startLists(count: u32): void {
+  // Rows without a slot are written after the last list.
+  for (let slot: u32 = 0; slot <= count; slot++)
+    store<u32>(scratch + ((slot < count ? slot + 1 : 0) << 2), listOf(slot));
 }
 
 export function routeTile(
@@ -28,10 +52,9 @@ export function routeTile(
   features: u32,
   tables: u32,
   slots: u32,
-): u32 {
-  const base = own;
+): void {
+  const ends = scratch + 4;
   const step = stride;
-  let list = scratch;
   let row = bins + from * step;
   let p = packed + from * 4;
   const end = nodes + from + count;
@@ -42,14 +65,13 @@ export function routeTile(
     store<u8>(n, <u8>child);
     const slot = load<u32>(slots + child * 4);
     const q = load<i32>(p);
-    store<u32>(list, <u32>row);
-    store<u32>(list, base + slot, 4);
-    store<i64>(list, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
-    list += ((<u32>(slot != 0xffffffff)) & (<u32>(q != 0))) << 4;
+    const end = load<u32>(ends + slot * 4);
+    store<u32>(end, row);
+    store<i64>(end, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
+    store<u32>(ends + slot * 4, end + (((<u32>(slot != 0xffffffff)) & (<u32>(q != 0))) << 4));
     row += step;
     p += 4;
   }
-  return <u32>((list - scratch) >> 4);
 }
 
 export function addByNode(thread: u32, threads: u32, rows: u32, nodes: u32, values: u32, scores: u32): void {
@@ -78,8 +100,11 @@ export function addByRoute(
   scores: u32,
 ): void {
   const blocks = (rows + BLOCK - 1) / BLOCK;
-  for (let b = next(); b < blocks; b = next())
-    routeBlock(b * BLOCK, min(BLOCK, rows - b * BLOCK), nodes, features, tables, values, scores);
+  for (let b = next(); b < blocks; b = next()) {
+    const size = min(BLOCK, rows - b * BLOCK);
+    touchRows(b * BLOCK, size);
+    routeBlock(b * BLOCK, size, nodes, features, tables, values, scores);
+  }
 }
 
 export function routeBlock(
@@ -141,8 +166,7 @@ export function partList(
     const lefts = partTile(list + from * 8, spare + from * 8, size, feature, table);
     store<u32>(counts + t * 4, lefts);
     if (side == 2) continue;
-    const added = stageTile(spare + from * 8, size, lefts, side);
-    addListed(added);
+    addListed(scratch, stageTile(spare + from * 8, size, lefts, side), own);
   }
 }
 
@@ -165,22 +189,21 @@ export function partTile(from: u32, to: u32, count: u32, feature: u32, table: u3
   return <u32>((left - to) >> 3);
 }
 
+/** Lists the rows of one side for `addListed`, which begin at `scratch`; gives their end. */
 export function stageTile(from: u32, count: u32, lefts: u32, side: u32): u32 {
   let p = side == 0 ? from : from + lefts * 8;
   const end = side == 0 ? from + lefts * 8 : from + count * 8;
   const base = bins;
   const step = stride;
-  const hist = own;
   let list = scratch;
   for (; p < end; p += 8) {
     const entry = load<u64>(p);
     const q = <i32>(entry >> 32);
     store<u32>(list, base + <u32>entry * step);
-    store<u32>(list, hist, 4);
     store<i64>(list, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
     list += 16;
   }
-  return <u32>((list - scratch) >> 4);
+  return list;
 }
 
 /** Adds all rows of a list to this thread's first histogram. */
@@ -188,8 +211,7 @@ export function addList(thread: u32, threads: u32, list: u32, start: u32, count:
   const tiles = (count + tile - 1) / tile;
   for (let t = next(); t < tiles; t = next()) {
     const size = min(tile, count - t * tile);
-    const added = stageTile(list + (start + t * tile) * 8, size, size, 0);
-    addListed(added);
+    addListed(scratch, stageTile(list + (start + t * tile) * 8, size, size, 0), own);
   }
 }
 

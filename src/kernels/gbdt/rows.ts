@@ -1,7 +1,7 @@
 import { addRow } from "./histograms.js";
 import type { PlainMemory } from "./memory.js";
 
-/** Moves every row on to its child, and adds it there where the child has a slot (an offset; 2^32 - 1: none). */
+/** Moves every row on to its child, and adds it there where the child has a slot (the number of a histogram; 2^32 - 1: none). */
 export function routeLevel(
   m: PlainMemory,
   rows: number,
@@ -10,6 +10,7 @@ export function routeLevel(
   features: number,
   tables: number,
   slots: number,
+  _slotCount: number,
 ): void {
   const { u8, u32 } = m;
   for (let r = 0; r < rows; r++) {
@@ -19,7 +20,7 @@ export function routeLevel(
     u8[nodes + r] = child;
     const slot = u32[slots / 4 + child];
     const q = m.i32[packed / 4 + r];
-    if (slot !== 0xffffffff && q !== 0) addRow(m, row, m.privates + slot, q);
+    if (slot !== 0xffffffff && q !== 0) addRow(m, row, m.privates + slot * m.histBytes, q);
   }
 }
 

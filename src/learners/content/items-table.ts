@@ -10,7 +10,7 @@ import {
   rowColumn,
   type Relation,
 } from "../../table/relation.js";
-import { chosenFeatures } from "../training.js";
+import { chosenFeatures } from "../chosen-features.js";
 
 /** How a column of the items says what an item is like. */
 export type ItemColumn =

@@ -1,16 +1,17 @@
 import type { Run } from "../../engine/run.js";
 import { foldInPairs } from "../../kernels/bpr.js";
 import { withoutZeros, type Csr } from "../../kernels/csr.js";
-import { fmTrainer, type FmProblem } from "../../kernels/fm.js";
+import { plainFm, sharedFm, sharedFmBytes, type FmProblem } from "../../kernels/fm.js";
 import { breathe } from "../breathe.js";
 import { readItemsTable } from "../content/items-table.js";
 import { itemVectors } from "../content/vectors.js";
 import { patienceParam, stoppedEarly, type Look } from "../early-stopping.js";
-import { factorModel, loadFactors, type Factors } from "../factor-model.js";
+import { factorModel, loadFactors, withIndexes, type Factors } from "../factor-model.js";
 import { readInteractions, type Interactions } from "../interactions.js";
 import { defineLearner, int, real, type Fitted, type TrainingData } from "../learner.js";
 import { encodedSide, sideFeatures, type SideFeatures } from "../neural/side-features.js";
 import { levelsParam } from "../neural/tabular.js";
+import { indexParam } from "../near-index.js";
 import type { ParamsOf } from "../params.js";
 import { catalogueOf, type Catalogue } from "../recommendations.js";
 import { beside, ownTerms, termsOfColumns, type Terms } from "./terms.js";
@@ -54,13 +55,14 @@ const params = {
     help: "most words, categories and bands of the table of items kept, those of most items",
   }),
   patience: patienceParam,
+  index: indexParam,
 } as const;
 
 /**
  * Factorisation machine over users, items and what is known of them: `--features` columns of the interactions, dealt to
  * users or items, and the table of `--items`. Newcomers are answered from their features, and new items from theirs.
  *
- * Rendle (2010), eq. 1 with d = 2, learned by BPR-Opt (`fmTrainer`).
+ * Rendle (2010), eq. 1 with d = 2, learned by BPR-Opt (`FmProblem`).
  */
 export default defineLearner({
   name: "fm",
@@ -102,8 +104,13 @@ export default defineLearner({
       // Those of the users themselves come first.
       factors: userTerms.slice(users.length * params.factors),
     };
-    const about = { ...stopped?.about, ...(Number.isNaN(right) ? {} : { pairs_right: right }) };
-    return fitted(catalogue, factors, newcomers, params, about);
+    const found = await withIndexes(catalogue, factors, params.index, run);
+    const about = {
+      ...stopped?.about,
+      ...(Number.isNaN(right) ? {} : { pairs_right: right }),
+      ...found.about,
+    };
+    return fitted(catalogue, found.factors, newcomers, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
@@ -123,14 +130,16 @@ async function stepped(
   run: Run,
   look?: Look,
 ): Promise<{ factors: Factors; right: number; userTerms: Float32Array }> {
-  const trainer = fmTrainer({
+  const problem: FmProblem = {
     ...terms,
     matrix,
     factors,
     rate: eta,
     penalty: lambda,
     rng: run.rng("fm"),
-  });
+  };
+  const kernel = await run.pool.kernel("fm", sharedFmBytes(problem));
+  const trainer = kernel ? sharedFm(kernel, problem) : plainFm(problem);
   run.progress.stage(`fm: ${factors} factors`);
   const found = (): Factors => ({ width: factors, ...trainer.vectors() });
   let right = NaN;
@@ -141,7 +150,9 @@ async function stepped(
     if (look && !(await look(epoch, found))) break;
   }
   run.progress.done();
-  return { factors: found(), right, userTerms: trainer.userTerms };
+  const last = { factors: found(), right, userTerms: trainer.userTerms() };
+  trainer.close();
+  return last;
 }
 
 const columnTerms = (side: SideFeatures | undefined): Terms[] =>

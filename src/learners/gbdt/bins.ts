@@ -1,7 +1,10 @@
 import type { SharedKernel } from "../../engine/pool.js";
 import type { TreeColumn } from "./trees.js";
 
-/** What the kernel asks of a column: how its values become bins. Bin 0 is for missing values. */
+/**
+ * What the kernel asks of a column: how its values become bins. Bin 0 is for missing values. A number of more bins than a byte
+ * counts has several of these, one after the other, each with a part of its edges: a split is best at one of them.
+ */
 export interface BinColumn {
   column: TreeColumn;
   /** Ascending, at most 254: bin b > 0 holds the values from `edges[b - 2]` (included) to `edges[b - 1]`. */
@@ -19,6 +22,9 @@ const CATEGORY_ALONE = 3;
 /** Columns laid out for the kernel: where each has its bins in a row and in a histogram. */
 export interface BinLayout {
   columns: readonly BinColumn[];
+  /** What the trees see: the different columns of `columns`, and which of them each belongs to. */
+  features: readonly TreeColumn[];
+  featureOf: Int32Array;
   /** Categories of at most that many levels are split one against the rest, others set against set. */
   oneHot: number;
   /** Bytes of a row: the columns, rounded up to four. */
@@ -32,6 +38,17 @@ export interface BinLayout {
 /** More edges than a byte can count are never there; the search of the kernel wants 255, padded. */
 export const mostEdges = 254;
 
+/** Bytes that hold the bins of a number with so many edges. */
+export const bytesFor = (edges: number): number => Math.max(1, Math.ceil(edges / mostEdges));
+
+/** A column of numbers as the kernel has it, by all its edges. */
+export function numberColumns(column: TreeColumn, edges: Float64Array): BinColumn[] {
+  return Array.from({ length: bytesFor(edges.length) }, (_, part) => {
+    const own = edges.slice(part * mostEdges, (part + 1) * mostEdges);
+    return { column, edges: own, size: own.length + 2 };
+  });
+}
+
 /** Bytes of a row of so many columns: one each, rounded up to four. */
 export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
 
@@ -42,9 +59,12 @@ export function layoutOf(columns: readonly BinColumn[], oneHot: number): BinLayo
     offsets[f] = bytes;
     bytes += size * 8;
   });
+  const features = [...new Set(columns.map(({ column }) => column))];
   // The padding of a row falls into a bin of its own at the end.
   return {
     columns,
+    features,
+    featureOf: Int32Array.from(columns, ({ column }) => features.indexOf(column)),
     oneHot,
     stride: strideOf(columns.length),
     histBytes: Math.ceil((bytes + 8) / 64) * 64,
@@ -84,7 +104,7 @@ export function thresholdAfter(column: BinColumn, bin: number): number {
  * such that bins hold about equally many, and a value that alone fills a bin gets one of its own.
  *
  * @param sorted values in ascending order, no NaN
- * @param most   bins for present values, 2 to 255
+ * @param most   bins for present values, 2 or more
  */
 export function edgesOf(sorted: Float64Array, most: number): Float64Array {
   let distinct = 0;

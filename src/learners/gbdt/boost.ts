@@ -1,12 +1,13 @@
 import type { SharedKernel } from "../../engine/pool.js";
 import { ColumnChoice } from "./column-choice.js";
 import type { BinLayout } from "./bins.js";
+import { Dropout, type DropoutParams } from "./dropout.js";
 import type { GrowAsk, Grown } from "./grow.js";
 import { growLeaves, LeafTables } from "./grow-leaves.js";
 import { deepestLevel, growLevels, LevelTables, levelSlots } from "./grow-levels.js";
 import { gradientSize, sampleOneSide, scalesFor } from "./gradients.js";
+import { addTree, layTree } from "./laid-tree.js";
 import type { GradientAsk, Objective, PackAsk } from "./objectives.js";
-import { writeChildren } from "./split.js";
 import { TreeBuilder } from "./tree-builder.js";
 import type { TreeEnsemble } from "./trees.js";
 import { Workspace, type Scales, type SplitRules } from "./workspace.js";
@@ -33,8 +34,12 @@ export interface BoostParams {
   /** Share of the columns that each tree, and each node, may use. */
   treeColumns: number;
   nodeColumns: number;
+  /** By feature: +1, -1, 0. */
   signs?: readonly number[];
+  /** Features that may stand on one path. */
   groups?: readonly (readonly number[])[];
+  /** Rounds are grown without some of the earlier ones; all of them are kept, for the first ones alone are no model. */
+  dropout?: DropoutParams;
   /** Trees without progress after which to stop; 0: never. */
   patience: number;
   seed: number;
@@ -95,15 +100,8 @@ export async function boost(
     params.depth <= deepestLevel &&
     levelSlots(params.depth) * layout.histBytes <= 1 << 25;
   const slots = levels ? levelSlots(params.depth) : 1;
-  const workspace = new Workspace(
-    kernel,
-    layout,
-    data.at,
-    data.rows,
-    slots,
-    params.signs,
-    params.trees * outputs,
-  );
+  const signs = params.signs && Array.from(layout.featureOf, (feature) => params.signs![feature]);
+  const workspace = new Workspace(kernel, layout, data.at, data.rows, slots, signs, params.trees * outputs);
   const builder = new TreeBuilder(layout);
   const padded = Math.ceil(data.rows / block) * block;
   const scores = Array.from({ length: outputs }, (_, k) => {
@@ -131,24 +129,31 @@ export async function boost(
     depth: params.depth,
     leaves: params.leaves,
     bestFirst: params.grow === "leaf",
-    signs: params.signs,
-    choice: new ColumnChoice(layout.columns.length, "", { tree: 1, node: 1 }),
+    signs,
+    choice: new ColumnChoice(layout.featureOf, "", { tree: 1, node: 1 }),
   };
   const levelTables = levels ? new LevelTables(ask) : undefined;
   const leafTables = levels ? undefined : new LeafTables(ask);
   const watched = watch?.rows && watchScores(kernel, watch.rows, objective.base, start);
+  const dropout =
+    params.dropout &&
+    new Dropout(workspace, { ...params.dropout, eta: params.eta, seed: params.seed }, [
+      { rows: data, scores },
+      ...(watched ? [{ rows: watch.rows!, scores: watched }] : []),
+    ]);
   const history: number[] = [];
   const steps = new Float64Array(outputs);
   let best = 0;
 
   for (let round = 0; round < params.trees; round++) {
+    dropout?.begin(outputs).forEach((most, k) => (steps[k] += most));
     objective.begin?.(scores);
     for (let k = 0; k < outputs; k++) {
       const seed = treeSeed(params.seed, past + round * outputs + k);
       const keep = sampled && !goss ? Math.floor(params.rowShare * 4294967295) : 0xffffffff;
       const histogram = levels || !sampled ? 1 : 0;
       ask.choice = new ColumnChoice(
-        layout.columns.length,
+        layout.featureOf,
         `${params.seed} ${past / outputs + round} ${k}`,
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,
@@ -205,8 +210,10 @@ export async function boost(
       steps[k] = 0;
       for (const { node } of grown.leaves) steps[k] = Math.max(steps[k], Math.abs(builder.valueOf(node)));
       if (watched) walk(workspace, builder, grown, watch.rows!, watched[k]);
+      dropout?.keep(grown, k, builder);
       builder.endTree(k);
     }
+    dropout?.end();
     let loss: number | undefined;
     if (watch) {
       const rows = (watch.rows ?? data).rows;
@@ -217,10 +224,11 @@ export async function boost(
     }
     await tick?.(round + 1, loss);
   }
+  dropout?.settle(builder);
   kernel.release(mark);
   // What is built on has the base.
   const base = start ? new Float64Array(outputs) : objective.base;
-  return { trees: builder.ensemble(base), history, best: watch ? best + 1 : params.trees };
+  return { trees: builder.ensemble(base), history, best: watch && !dropout ? best + 1 : params.trees };
 }
 
 function treeSeed(seed: number, tree: number): number {
@@ -332,27 +340,13 @@ function addByList(
 function walk(
   workspace: Workspace,
   builder: TreeBuilder,
-  { first, leaves, branches }: Grown,
+  grown: Grown,
   rows: BinnedRows,
   scores: number,
 ): void {
-  const { kernel } = workspace;
-  const mark = kernel.mark();
-  const count = leaves.length * 2 - 1;
-  const tree = kernel.alloc(count * 16);
-  const tables = kernel.alloc(count * 256);
-  const words = kernel.i32(tree, count * 4);
-  const values = kernel.f32(tree, count * 4);
-  for (const leaf of leaves) {
-    words[(leaf.node - first) * 4] = -1;
-    values[(leaf.node - first) * 4 + 3] = builder.valueOf(leaf.node);
-  }
-  for (const [node, { split, left, right }] of branches) {
-    words.set([split.feature, left - first, right - first], (node - first) * 4);
-    writeChildren(workspace.memory.u8, tables + (node - first) * 256, split, 1, 0);
-  }
-  workspace.phase("addByWalk", rows.at, rows.rows, tree, tables, scores);
-  kernel.release(mark);
+  const mark = workspace.kernel.mark();
+  addTree(workspace, layTree(workspace, builder, grown), rows, scores);
+  workspace.kernel.release(mark);
 }
 
 function watchScores(

@@ -2,38 +2,42 @@ import { seededRng } from "../../core/rng.js";
 
 /** Which columns a node may be split on: shares drawn per tree and per node, groups that may interact. */
 export class ColumnChoice {
+  /** Features that the tree may use, of so many. */
   private readonly tree: number[];
+  private readonly features: number;
 
   /**
-   * @param columns how many there are
+   * @param featureOf the feature that each column belongs to: columns of one feature are drawn together
    * @param seed    of this tree's draws
    * @param shares  of the columns, drawn for the tree and anew for every node; 1: all
-   * @param groups  columns that may stand on one path together; none: any may
+   * @param groups  features that may stand on one path together; none: any may
    */
   constructor(
-    private readonly columns: number,
+    private readonly featureOf: Int32Array,
     private readonly seed: string,
     private readonly shares: { tree: number; node: number },
     private readonly groups: readonly (readonly number[])[] = [],
   ) {
-    const all = Array.from({ length: columns }, (_, f) => f);
+    const all = Array.from({ length: (featureOf.at(-1) ?? -1) + 1 }, (_, f) => f);
+    this.features = all.length;
     this.tree = shares.tree < 1 ? drawn(all, shares.tree, `${seed} tree`) : all;
   }
 
-  /** A byte per column, or undefined when all may be used. */
+  /** A byte per column, or undefined when all may be used, by the columns that are split on above. */
   allowed(path: readonly number[], depth: number, salt: number): Uint8Array | undefined {
-    if (this.tree.length === this.columns && this.shares.node >= 1 && this.groups.length === 0)
+    if (this.tree.length === this.features && this.shares.node >= 1 && this.groups.length === 0)
       return undefined;
     let free = this.tree;
     if (this.groups.length > 0 && path.length > 0) {
-      const open = this.groups.filter((group) => path.every((f) => group.includes(f)));
-      const together = new Set([...path, ...open.flat()]);
+      const above = path.map((column) => this.featureOf[column]);
+      const open = this.groups.filter((group) => above.every((f) => group.includes(f)));
+      const together = new Set([...above, ...open.flat()]);
       free = free.filter((f) => together.has(f));
     }
     if (this.shares.node < 1) free = drawn(free, this.shares.node, `${this.seed} node ${depth} ${salt}`);
-    const mask = new Uint8Array(this.columns);
+    const mask = new Uint8Array(this.features);
     for (const f of free) mask[f] = 1;
-    return mask;
+    return Uint8Array.from(this.featureOf, (f) => mask[f]);
   }
 }
 

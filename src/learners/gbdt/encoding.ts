@@ -16,25 +16,30 @@ function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: num
 
 /** Room in a kernel's memory for the values of rows, column by column, which it makes bins of. */
 export class Stage {
-  /** Address and width of every column. */
+  /** Address and width of every column of bins. */
   readonly table: number;
   readonly columns: readonly Numbers[];
+  private readonly places: readonly number[];
 
   /**
-   * @param narrow per column whether float32 holds its values
-   * @param stride bytes of a row of bins
+   * @param narrow per feature whether float32 holds its values
+   * @param stride most bytes of a row of bins
    */
   constructor(
     readonly kernel: SharedKernel,
-    narrow: readonly boolean[],
-    stride: number,
+    private readonly narrow: readonly boolean[],
+    private readonly stride: number,
     readonly room: number,
   ) {
     this.table = kernel.alloc(stride * 8);
-    const places = narrow.map((small) => kernel.alloc(room * (small ? 4 : 8)));
-    const table = kernel.u32(this.table, stride * 2);
-    narrow.forEach((small, f) => table.set([places[f], small ? 4 : 8], f * 2));
-    this.columns = places.map((at, f) => (narrow[f] ? kernel.f32(at, room) : kernel.f64(at, room)));
+    this.places = narrow.map((small) => kernel.alloc(room * (small ? 4 : 8)));
+    this.columns = this.places.map((at, f) => (narrow[f] ? kernel.f32(at, room) : kernel.f64(at, room)));
+  }
+
+  /** Says of which feature every column of bins is made. */
+  name(featureOf: Int32Array): void {
+    const table = this.kernel.u32(this.table, this.stride * 2);
+    featureOf.forEach((f, column) => table.set([this.places[f], this.narrow[f] ? 4 : 8], column * 2));
   }
 
   static bytes(narrow: readonly boolean[], rows: number): number {
@@ -64,10 +69,11 @@ export class Encoder {
   /** Writes the bins of the first rows of a stage to `to`, row after row. */
   encode(stage: Stage, count: number, to: number): void {
     const { kernel, layout, meta, edges, counter } = this;
-    const { stride, histBytes, columns } = layout;
+    const { stride, histBytes, columns, featureOf } = layout;
+    stage.name(featureOf);
     const cells = count * columns.length;
     kernel.u32(counter, 1)[0] = 0;
-    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4);
+    onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4, 0);
     onThreads(kernel, cells, "encode", stage.table, count, to, edges);
   }
 }
@@ -108,7 +114,7 @@ function edgesOfSome(
   const spare = kernel.alloc(kernel.threads * (room * 8 + 16384));
   const cells = samples.length * room;
   kernel.u32(counter, 1)[0] = 0;
-  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4);
+  onThreads(kernel, cells, "setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
   onThreads(kernel, cells, "sortColumns", at, room, samples.length, counts, spare);
   const known = kernel.u32(counts, samples.length);
   const found = arrays.map((array, i) => edgesOf(array.subarray(0, known[i]), bins));

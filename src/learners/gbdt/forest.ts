@@ -16,7 +16,8 @@ import { boost } from "./boost.js";
 import { mostLevels } from "./columns.js";
 import { meanOfTargets } from "./forest-objective.js";
 import { fittedTrees } from "./fitted-trees.js";
-import { readRows, type Reading } from "./reading.js";
+import type { ReadAsk, Reading } from "./reading.js";
+import { readPart, shareBins } from "./shared-bins.js";
 import { loadTrees, treeCount, type TreeEnsemble, type TreeModel } from "./trees.js";
 
 const params = {
@@ -71,23 +72,28 @@ export default defineLearner({
   features: true,
   params,
   async fit(data, params, run) {
-    const classes = data.classes && data.positive === undefined ? data.classes.length : 1;
-    const reading = await readRows(
-      data,
-      { bins: params.bins, levels: mostLevels, oneHot: 2, categories: [], statistics: Math.min(classes, 20) },
-      run,
-    );
+    const classes = classesOf(data);
+    const reading = await readPart(data, readAsk(params, classes), run);
     try {
       const trees = await grown(data, reading, classes, params, run);
-      const columns = reading.layout.columns.map(({ column }) => column);
+      const columns = reading.layout.features;
       const objective = data.classes ? "gini" : "squared";
       return fitted(data, { columns, trees, link: "identity", objective }, { trees: treeCount(trees) });
     } finally {
-      reading.kernel.close();
+      reading.close();
     }
   },
+  share: (data, params, run) => shareBins(data, readAsk(params, classesOf(data)), run),
   load: (folder) => fitted(folder.card, loadTrees(folder), folder.card.about),
 });
+
+/** Classes that have trees of their own: of two, one is enough. */
+const classesOf = ({ classes, positive }: TrainingData): number =>
+  classes && positive === undefined ? classes.length : 1;
+
+function readAsk({ bins }: Params, classes: number): ReadAsk {
+  return { bins, levels: mostLevels, oneHot: 2, categories: [], statistics: Math.min(classes, 20) };
+}
 
 function fitted(signature: Signature, model: TreeModel, about: Record<string, unknown>): Fitted {
   const { classes, positive, target } = signature;

@@ -15,6 +15,13 @@ export const params = {
     max: 100_000,
     help: "rounds of boosting; 0: as many as do good, found on held-out parts of the training rows or on --valid",
   }),
+  boosting: choice({
+    default: "trees",
+    choices: ["trees", "dart"],
+    help: "dart: every round is grown without some of the earlier ones (dropout); wants trees=n",
+  }),
+  drop: real({ default: 0.1, min: 0, max: 1, help: "dart: chance of every earlier round to be dropped" }),
+  skip: real({ default: 0.5, min: 0, max: 1, help: "dart: chance of a round to drop none" }),
   eta: real({ default: 0.05, min: 0.001, max: 1, help: "learning rate", search: [0.01, 0.3], log: true }),
   grow: choice({
     default: "depth",
@@ -66,7 +73,12 @@ export const params = {
     max: 1,
     help: "share of those columns that each split may use",
   }),
-  bins: int({ default: 255, min: 2, max: 255, help: "most bins of a number" }),
+  bins: int({
+    default: 255,
+    min: 2,
+    max: 4096,
+    help: "most bins of a number; more than 255 take a byte of a row and the time of a column for every 254",
+  }),
   levels: int({
     default: mostLevels,
     min: 1,

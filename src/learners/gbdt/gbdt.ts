@@ -19,7 +19,8 @@ import { params, type Params } from "./gbdt-params.js";
 import { checkLabels, dealt, labelled } from "./labels.js";
 import { linkOf, objectiveOf, type Chosen, type Labelled, type Objective } from "./objectives.js";
 import { scoresInOrder } from "./predict.js";
-import { readRows, statisticsOf, type Reading } from "./reading.js";
+import { statisticsOf, type ReadAsk, type Reading } from "./reading.js";
+import { readPart, shareBins } from "./shared-bins.js";
 import {
   applyLink,
   firstTrees,
@@ -49,38 +50,42 @@ export default defineLearner({
   params,
   async fit(data, params, run) {
     const objective = objectiveFor(data, params);
+    if (params.boosting === "dart" && params.trees === 0)
+      throw new ShopaiError(
+        "usage",
+        "boosting=dart wants a number of rounds: later ones change what earlier ones count, so the first ones alone are no model",
+        { where: "--param boosting of gbdt", try: "--param trees=300" },
+      );
     const before = data.init && trunkOf(data.init, data, objective, params);
-    const reading = await readRows(
-      data,
-      {
-        bins: params.bins,
-        levels: params.levels,
-        oneHot: params.one_hot,
-        categories: namedColumns(
-          params.categories,
-          data.features.map(({ name }) => name),
-          "categories",
-        ),
-        statistics: data.classes && data.positive === undefined ? Math.min(data.classes.length, 20) : 1,
-        columns: before?.columns,
-      },
-      run,
-    );
+    const ask = { ...readAsk(data, params), columns: before?.columns };
+    const reading = await readPart(data, ask, run);
     try {
       const { trees, about } = await grown(data, reading, objective, params, before, run);
       const model: TreeModel = {
-        columns: reading.layout.columns.map(({ column }) => column),
+        columns: reading.layout.features,
         trees,
         link: linkOf[objective],
         objective,
       };
       return fitted(data, model, { objective, trees: treeCount(trees), ...about });
     } finally {
-      reading.kernel.close();
+      reading.close();
     }
   },
+  share: (data, params, run) => shareBins(data, readAsk(data, params), run),
   load: (folder) => fitted(folder.card, loadTrees(folder), folder.card.about),
 });
+
+function readAsk({ features, classes, positive }: TrainingData, params: Params): ReadAsk {
+  const names = features.map(({ name }) => name);
+  return {
+    bins: params.bins,
+    levels: params.levels,
+    oneHot: params.one_hot,
+    categories: namedColumns(params.categories, names, "categories"),
+    statistics: classes && positive === undefined ? Math.min(classes.length, 20) : 1,
+  };
+}
 
 function fitted(signature: Signature, model: TreeModel, about: Record<string, unknown>): Fitted {
   const { classes, positive, target } = signature;
@@ -180,7 +185,7 @@ async function grown(
   checkLabels(rows, objective, data);
   const plan = boostParams(
     data,
-    layout.columns.map(({ column }) => column.name),
+    layout.features.map(({ name }) => name),
     params,
     run.seed,
   );
@@ -193,7 +198,7 @@ async function grown(
   const after = (trees: TreeEnsemble): TreeEnsemble => (before ? joined([before.trees, trees]) : trees);
   const boosted = (weights: Labelled, rounds: number, watch?: (of: Objective) => Watch): Promise<Boosted> => {
     const of = objectiveOf(objective, weights, classes, params);
-    const ask = { ...plan, trees: rounds, patience: watch ? params.stop : 0 };
+    const ask = { ...plan, trees: rounds, patience: watch && !plan.dropout ? params.stop : 0 };
     const tick = async (round: number): Promise<void> => {
       run.progress.update(round, rounds, "rounds");
       if (round % 8 === 0) await breathe(run);
@@ -315,6 +320,7 @@ function boostParams(
     nodeColumns: params.node_columns,
     signs: monotoneSigns(params.monotone, names, data.features),
     groups: interactionGroups(params.interactions, names),
+    dropout: params.boosting === "dart" ? { rate: params.drop, skip: params.skip } : undefined,
     patience: 0,
     seed,
   };

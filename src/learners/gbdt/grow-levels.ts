@@ -58,7 +58,7 @@ export function growLevels(
   tables: LevelTables,
 ): { grown: Grown; current: Leaf[]; added: boolean } {
   const { workspace } = ask;
-  const { kernel, layout } = workspace;
+  const { kernel } = workspace;
   const growth = new Growth(ask, scales, builder, totals, rows.rows);
   const { root } = growth;
   root.hist = workspace.takeHist();
@@ -100,7 +100,7 @@ export function growLevels(
       if (!wanted[0] && !wanted[1]) return workspace.giveHist(leaf.hist);
       small.hist = workspace.takeHist();
       large.hist = leaf.hist;
-      slots[small === left ? at : at + 1] = jobs.length * layout.histBytes;
+      slots[small === left ? at : at + 1] = jobs.length;
       jobs.push({
         hist: small.hist,
         parent: large.hist,
@@ -132,6 +132,7 @@ export function growLevels(
       tables.features,
       tables.tables,
       tables.slots,
+      jobs.length,
     );
     if (jobs.length > 0)
       workspace.findSplits(jobs, scales, ask.rules).forEach((answers, i) => {

@@ -44,7 +44,7 @@ export default defineLearner({
     const { values, placeOf } = await valuesAt(data, columns, drawn, run);
     run.progress.done(`${data.rows} rows`);
     run.progress.stage("isolation-forest: growing");
-    const builder = new TreeBuilder({ columns: [] });
+    const builder = new TreeBuilder({ columns: [], featureOf: new Int32Array(0) });
     const depth = Math.ceil(Math.log2(sample));
     for (const [tree, rows] of drawn.entries()) {
       const places = rows.map((row) => placeOf.get(row)!);

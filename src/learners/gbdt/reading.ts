@@ -5,8 +5,9 @@ import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
 import type { Relation } from "../../table/relation.js";
+import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
-import { layoutOf, mostEdges, strideOf, type BinColumn, type BinLayout } from "./bins.js";
+import { bytesFor, layoutOf, numberColumns, strideOf, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
 import {
   codesInOrder,
@@ -20,17 +21,14 @@ import {
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
 import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
-import { inOrder, keyIsNumeric, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
+import { inOrder, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
-/** Rows that bin edges are found from, fewer of wide tables; all rows while they are fewer. */
-const sampleRows = (columns: number): number =>
-  Math.max(1 << 13, Math.min(1 << 16, Math.floor((1 << 23) / columns)));
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
 
 export interface ReadAsk {
-  /** Bins of a numeric column, 2 to 255. */
+  /** Bins of a numeric column, 2 or more. */
   bins: number;
   /** Levels up to which a category has a bin for each, at most 254. */
   levels: number;
@@ -42,6 +40,8 @@ export interface ReadAsk {
   columns?: readonly TreeColumn[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
+  /** Takes a text of many levels, which then becomes no column. */
+  leaveOut?(name: string): Promise<void>;
 }
 
 /** Training rows, binned, in the memory of a kernel. */
@@ -63,6 +63,8 @@ export interface Reading {
   statistics: ReadonlyMap<TreeColumn, Float32Array>;
   /** Reads another table with the same columns into the same bins. */
   other(relation: Relation): Promise<ReadRows>;
+  /** Lets go of the memory that the rows take. */
+  close(): void;
 }
 
 /**
@@ -74,24 +76,42 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
   const { columns, statistics } = await columnsOf(data, ask, run);
   run.progress.stage("gbdt: reading");
-  const plan: Plan = {
+  const plan: FirstPlan = {
     kernel,
     data,
     columns,
     narrow: columns.map((column) => isNarrow(column, features)),
-    bins: Math.min(ask.bins, mostEdges + 1),
+    bins: ask.bins,
     oneHot: ask.oneHot,
     given: (column) => statistics.get(column),
   };
   const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
   const { encoder, rows } = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
-  const other = async (table: Relation): Promise<ReadRows> => {
-    const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
-    const texts = await statisticsOf(columns, table);
-    return encoded({ ...plan, given: (column) => texts.get(column) }, table, Number(n), encoder, run);
+  return {
+    kernel,
+    layout: encoder.layout,
+    rows,
+    statistics,
+    other: (table) => readOther(data, encoder, table, run),
+    close: () => kernel.close(),
   };
-  return { kernel, layout: encoder.layout, rows, statistics, other };
+}
+
+/** Reads another table than that of training, with the same columns, into the same bins. */
+export async function readOther(
+  data: TrainingData,
+  encoder: Encoder,
+  table: Relation,
+  run: Run,
+): Promise<ReadRows> {
+  const { kernel, layout } = encoder;
+  const columns = layout.features;
+  const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
+  const texts = await statisticsOf(columns, table);
+  const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
+  const given = (column: TreeColumn): Float32Array | undefined => texts.get(column);
+  return encoded({ ...plan, given }, table, Number(n), encoder, run);
 }
 
 /** What the trees see of every feature, with the values of those that stand for texts of many levels. */
@@ -117,6 +137,10 @@ async function columnsOf(
     const levels = known ? [] : await levelsOf(relation, name, ask.levels + 1);
     if (!known && levels.length <= ask.levels) {
       columns.push({ kind: "category", name, levels });
+      continue;
+    }
+    if (ask.leaveOut) {
+      await ask.leaveOut(name);
       continue;
     }
     (await orderedStatistics(data, name, ask.statistics, run)).forEach((made, k) => {
@@ -168,17 +192,21 @@ export async function statisticsOf(
   return found;
 }
 
-/** What is to be read, and how. */
+/** What is to be read. */
 interface Plan {
   kernel: SharedKernel;
   data: TrainingData;
   columns: readonly TreeColumn[];
   /** Columns whose values float32 holds. */
   narrow: readonly boolean[];
-  bins: number;
-  oneHot: number;
   /** Values of columns that are not read. */
   given(column: TreeColumn): Float32Array | undefined;
+}
+
+/** And how bins are made of it. */
+interface FirstPlan extends Plan {
+  bins: number;
+  oneHot: number;
 }
 
 /** Whether float32 holds every value: codes, statistics and numbers of few bits. */
@@ -225,31 +253,30 @@ function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows):
   };
 }
 
-function layoutFor({ columns, oneHot }: Plan, edges: readonly Float64Array[]): BinLayout {
+function layoutFor({ columns, oneHot }: FirstPlan, edges: readonly Float64Array[]): BinLayout {
   const numbers = columns.filter(({ kind }) => kind !== "category");
   return layoutOf(
-    columns.map((column): BinColumn => {
-      const own = column.kind === "category" ? new Float64Array(0) : edges[numbers.indexOf(column)];
-      return {
-        column,
-        edges: own,
-        size: column.kind === "category" ? column.levels.length + 1 : own.length + 2,
-      };
-    }),
+    columns.flatMap((column): BinColumn[] =>
+      column.kind === "category"
+        ? [{ column, edges: new Float64Array(0), size: column.levels.length + 1 }]
+        : numberColumns(column, edges[numbers.indexOf(column)]),
+    ),
     oneHot,
   );
 }
 
 /** One pass over a table of which all values can be held for a moment. */
-async function readAtOnce(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readAtOnce(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns, narrow } = plan;
-  const stride = strideOf(columns.length);
-  const rows = roomFor(plan, data.rows, stride);
+  // How many bytes the bins of a row take shows when there are edges.
+  const numbers = columns.filter(({ kind }) => kind !== "category").length;
+  const most = strideOf(columns.length + numbers * (bytesFor(plan.bins - 1) - 1));
+  const rows = roomFor(plan, data.rows, most);
   const after = kernel.mark();
-  const stage = new Stage(kernel, narrow, stride, data.rows);
+  const stage = new Stage(kernel, narrow, most, data.rows);
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
   await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
-  const chosen = chosenRows(data.rows, sampleRows(columns.length));
+  const chosen = chosenRows(data.rows, tellingRows(columns.length));
   const samples = columns.flatMap((column, f) => {
     if (column.kind === "category") return [];
     return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
@@ -271,7 +298,7 @@ function at(values: Numbers, rows: Uint32Array): Float64Array {
 }
 
 /** Rows that bin edges are found from, evenly spread by multiples of the golden ratio; undefined: all. */
-function chosenRows(rows: number, most: number): Uint32Array | undefined {
+export function chosenRows(rows: number, most: number): Uint32Array | undefined {
   if (rows <= most) return undefined;
   const bound = (most / rows) * 4294967296;
   const chosen = new Uint32Array(rows);
@@ -281,9 +308,9 @@ function chosenRows(rows: number, most: number): Uint32Array | undefined {
 }
 
 /** Two passes: a sample for the edges, then all rows piece by piece. */
-async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readTwice(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
   const { kernel, data, columns } = plan;
-  const wanted = sampleRows(columns.length);
+  const wanted = tellingRows(columns.length);
   const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
   const plain = columns.filter(({ kind }) => kind === "number");
   const arrays = new Map<TreeColumn, Float64Array>(
@@ -291,7 +318,7 @@ async function readTwice(plan: Plan, run: Run): Promise<{ encoder: Encoder; rows
   );
   if (plain.length > 0)
     await inOrder(
-      await sampled(data, wanted),
+      data.sample ?? spread(data.relation, data.rows, wanted),
       new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
       run,
       (found, from, count) => {
@@ -337,8 +364,8 @@ async function withQueries({ data }: Plan, relation: Relation, rows: ReadRows): 
   return data.task === "ranking" ? { ...rows, queries: await queriesIn(data, relation) } : rows;
 }
 
-/** Target and weights alone, for statistics that the bins depend on. */
-async function labelsOf(
+/** Target and weights alone. */
+export async function labelsOf(
   data: TrainingData,
   run: Run,
 ): Promise<{ labels: Float32Array; weights?: Float32Array }> {
@@ -367,23 +394,8 @@ function roleSql({ target, classes, positive, roles }: TrainingData): Map<string
   return named;
 }
 
-async function sampled({ relation, rows }: TrainingData, most: number): Promise<Relation> {
-  if (rows <= most) return relation;
-  const modulus = 4294967296;
-  const bound = Math.floor((most / rows) * modulus);
-  // Multiples of the golden ratio spread consecutive numbers evenly.
-  const below = (number: string): string => `((${number}) % 1000003 * 2654435761) % ${modulus} < ${bound}`;
-  if (await keyIsNumeric(relation)) {
-    const number = relation.key.map((name) => `(${ident(name)}::BIGINT % 1000003)`).join(" * 31 + ");
-    return { ...relation, sql: `SELECT * FROM (${relation.sql}) WHERE ${below(number)}` };
-  }
-  const order = relation.key.map(ident).join(", ");
-  const number = `row_number() OVER (${order === "" ? "" : `ORDER BY ${order}`})`;
-  return { ...relation, sql: `SELECT * FROM (${relation.sql}) QUALIFY ${below(number)}` };
-}
-
 /** The rows of every query. @throws ShopaiError "data" for rows without one */
-async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
+export async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
   const name = roles.query!;
   const { codeOf } = await codesInOrder(relation, name);
   const missing = codeOf.reduce((sum, code) => sum + (code < 0 ? 1 : 0), 0);

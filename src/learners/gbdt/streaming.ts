@@ -35,7 +35,7 @@ export async function inOrder(
   await streamed(relation, expressions, run, take, true);
 }
 
-export async function keyIsNumeric({ engine, sql, key }: Relation): Promise<boolean> {
+async function keyIsNumeric({ engine, sql, key }: Relation): Promise<boolean> {
   if (key.length === 0) return false;
   const fields = await engine.describe(`SELECT ${key.map(ident).join(", ")} FROM (${sql})`);
   return fields.every((field) => isNumeric(field.type));

@@ -29,7 +29,7 @@ export class TreeBuilder {
   private readonly catCount: number[] = [];
   private readonly catWords: number[] = [];
 
-  constructor(private readonly layout: Pick<BinLayout, "columns">) {}
+  constructor(private readonly layout: Pick<BinLayout, "columns" | "featureOf">) {}
 
   get trees(): number {
     return this.output.length;
@@ -59,7 +59,8 @@ export class TreeBuilder {
   /** Makes a leaf an inner node, by a split in bins. */
   split(node: number, split: Split, left: number, right: number): void {
     const column = this.layout.columns[split.feature];
-    const about = { feature: split.feature, missingLeft: split.missingLeft, gain: split.gain, left, right };
+    const feature = this.layout.featureOf[split.feature];
+    const about = { feature, missingLeft: split.missingLeft, gain: split.gain, left, right };
     if (!split.set) return this.branch(node, { ...about, threshold: thresholdAfter(column, split.bin) });
     // Level c has bin c + 1.
     const levels = Array.from({ length: column.size - 1 }, (_, level) => level);
@@ -93,6 +94,12 @@ export class TreeBuilder {
 
   setValue(node: number, value: number): void {
     this.value[node] = value;
+  }
+
+  /** Multiplies the values of a tree's nodes. */
+  scale(tree: number, factor: number): void {
+    for (let node = this.starts[tree]; node < this.starts[tree + 1]; node++)
+      this.value[node] = Math.fround(this.value[node] * factor);
   }
 
   ensemble(base: Float64Array): TreeEnsemble {

@@ -1,6 +1,8 @@
 import type { SharedKernel } from "../../engine/pool.js";
 import { writeMeta, type BinLayout } from "./bins.js";
 
+/** Bins that stay in a cache from one phase to the next. */
+const nearBytes = 1 << 23;
 /** Bytes of a job of `findSplits`. */
 const jobBytes = 64;
 /** Bytes of a node of `findSplits`. */
@@ -124,7 +126,8 @@ export class Workspace {
     const meta = writeMeta(kernel, layout, signs);
     const privateBytes = slots * histBytes;
     const privates = kernel.alloc(privateBytes * this.threads);
-    const scratchBytes = this.tile * 16 + 8192;
+    // Packing lists the rows of a tile once, routing in a list for each slot and one more.
+    const scratchBytes = this.tile * 16 * (slots + 1) + 8192;
     const scratch = kernel.alloc(scratchBytes * this.threads);
     this.counter = kernel.alloc(64);
     this.jobs = kernel.alloc(slots * jobBytes);
@@ -144,6 +147,7 @@ export class Workspace {
       scratchBytes,
       this.counter,
       this.tile,
+      Number(rows * stride > nearBytes),
     );
   }
 

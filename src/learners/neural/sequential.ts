@@ -30,10 +30,11 @@ export const sequentialParams = {
     help: "items drawn per step to tell the right one from, beside those of the batch",
   }),
   batch: int({ default: 512, min: 1, max: 1_000_000, help: "steps of sequences per step of training" }),
-  rate: real({ default: 1e-3, min: 0, max: 1, help: "learning rate of Adam" }),
-  epochs: int({ default: 60, min: 1, help: "most passes over the sequences" }),
+  rate: real({ default: 2e-3, min: 0, max: 1, help: "learning rate of Adam" }),
+  epochs: int({ default: 100, min: 1, help: "most passes over the sequences" }),
   patience: int({
-    default: 4,
+    // Small sets rank by popularity for a dozen epochs before they learn any order.
+    default: 10,
     min: 0,
     help: "stop after so many epochs without a better NDCG@10 of every user's last item; 0 to hold none out",
   }),

@@ -23,13 +23,21 @@ export const sgdParams = {
     log: true,
   }),
   epochs: int({ default: 20, min: 0, help: "passes over the ratings", search: [10, 100], log: true }),
+  start: real({
+    default: 0.05,
+    min: 0,
+    max: 1,
+    help: "standard deviation of the factors at the start; Surprise has 0.1",
+    search: [0.01, 0.2],
+    log: true,
+  }),
 } as const;
 
 /**
  * Factors of users and items beside their biases, by stochastic gradient descent: "SVD" of the Netflix prize.
  *
- * Koren, Bell & Volinsky (2009), eq. 4 and 5: mean + b_u + b_i + q_i·p_u. Steps, starts and order as in
- * Surprise: user by user, in the order of the table.
+ * Koren, Bell & Volinsky (2009), eq. 4 and 5: mean + b_u + b_i + q_i·p_u. Steps and order as in Surprise: user by user,
+ * in the order of the table; factors start smaller than there.
  */
 export default defineLearner({
   name: "svd",
@@ -58,14 +66,23 @@ export default defineLearner({
   load: loadBiasedFactors,
 });
 
+/** What a descent goes by. */
+export interface Descent {
+  factors: number;
+  eta: number;
+  lambda: number;
+  epochs: number;
+  start: number;
+}
+
 async function descended(
   ratings: Ratings,
-  { factors, eta, lambda, epochs }: { factors: number; eta: number; lambda: number; epochs: number },
+  { factors, eta, lambda, epochs, start }: Descent,
   run: Run,
 ): Promise<{ model: BiasedFactors; rmse: number }> {
   const rng = run.rng("svd");
   const draw = (count: number): Float64Array =>
-    Float64Array.from({ length: count * factors }, () => 0.1 * rng.normal());
+    Float64Array.from({ length: count * factors }, () => start * rng.normal());
   const model: BiasedFactors = {
     factors,
     userBias: new Float64Array(ratings.users.length),

@@ -8,13 +8,13 @@ import { scoreOf } from "../../metrics/scorecard.js";
 import { materialised, orderSql, type Relation, rowColumn, visible } from "../../table/relation.js";
 import { foldPlan, repeated } from "../cross-validation.js";
 import { dealt, type Fold, type FoldAsk } from "../folds.js";
-import type { Learner, Task } from "../learner.js";
+import type { Learner, SharedRows, Task } from "../learner.js";
 import { measured } from "../measured.js";
 import type { Params } from "./space.js";
 import { searchSpace } from "./space.js";
 import type { StudyStore } from "./state.js";
 import { bestTrial, searched, type StudyMethod, type Trial } from "./study.js";
-import { taskOf, trainModel, type TrainingAsk } from "../training.js";
+import { sharedRows, taskOf, trainModel, type TrainingAsk } from "../training.js";
 
 /** How parameters are searched. */
 export interface TuneAsk {
@@ -78,7 +78,7 @@ export async function tuned(
   const task = await taskOf(learner, relation, ask.roles, ask);
   const metric = tune.metric ?? usualMetric[task];
   const better = directionOf(task, metric);
-  const { steps, fold, drop } = await scoring(learner, relation, ask, tune, by, run);
+  const { steps, fold, shared, drop } = await scoring(learner, relation, ask, tune, by, run);
   const quiet = repeated(run);
   let refused: ShopaiError | undefined;
   run.progress.stage(`tuning ${learner.name} for ${metric}`);
@@ -104,7 +104,7 @@ export async function tuned(
         const model = await trainModel(
           learner,
           within(train),
-          { ...ask, params: { ...ask.params, ...params } },
+          { ...ask, params: { ...ask.params, ...params }, shared },
           quiet,
         );
         const { subject } = await measured(model, within(held), { cuts: cutsOf(metric), by: [] }, quiet);
@@ -148,10 +148,20 @@ async function scoring(
   { valid, folds }: TuneAsk,
   by: StudyMethod,
   run: Run,
-): Promise<{ steps: number; fold: (step: number) => Promise<Fold>; drop: () => Promise<void> }> {
+): Promise<{
+  steps: number;
+  fold: (step: number) => Promise<Fold>;
+  shared?: SharedRows;
+  drop: () => Promise<void>;
+}> {
   if (!valid) {
     const cut = await dealt(relation, await foldPlan(learner, relation, ask, folds), run);
-    return { steps: cut.folds.length, fold: async (step) => cut.folds[step], drop: cut.drop };
+    const shared = await sharedRows(learner, cut.all, ask, run);
+    const drop = async (): Promise<void> => {
+      shared?.close();
+      await cut.drop();
+    };
+    return { steps: cut.folds.length, fold: async (step) => cut.folds[step], shared, drop };
   }
   const held = await materialised(valid, "valid");
   const used = by === "halving" ? shares : [1];
