@@ -29,14 +29,14 @@ const params = {
     log: true,
   }),
   lambda: real({
-    default: 0.01,
+    default: 10,
     min: 0,
     help: "L2 penalty; larger smooths those with few interactions",
     search: [1e-3, 1000],
     log: true,
   }),
   alpha: real({
-    default: 1,
+    default: 10,
     min: 0,
     help: "confidence of an interaction of strength r is 1 + alpha r, that of no interaction 1",
     search: [0.5, 100],

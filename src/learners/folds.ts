@@ -1,5 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
+import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal, numeric } from "../engine/sql.js";
 import { windowOf } from "../features/naming.js";
@@ -43,7 +44,7 @@ const foldColumn = "_shopai_fold";
  * Deals the rows of a table to folds.
  *
  * - stratified: by md5 of the seed and the row's number, within every value of `stratum`
- * - group: whole groups, the largest first, to and fro over the folds, so that they are of like size
+ * - group: whole groups, the largest first, each to the fold of the fewest rows, as in scikit-learn's GroupKFold
  * - time: the rows in the order of time are cut into folds + 1 blocks, a moment never cut; fold i learns from
  *   what is earlier than block i less the gap and measures on block i. The first block is learned from alone.
  *
@@ -73,7 +74,11 @@ export async function dealt(
   const numbered = `SELECT ${visible(relation).join(", ")}, row_number() OVER (${order}) - 1 AS ${foldRow} FROM (${relation.sql})`;
   const { engine } = relation;
   const table = engine.fresh("dealt");
-  await engine.run(`CREATE TABLE ${ident(table)} AS ${dealingSql(relation, ask, numbered, rows, run.seed)}`);
+  const groups =
+    ask.group === undefined ? undefined : await dealtGroups(relation, ask.group, ask.folds, run.seed);
+  const dealing = groups ? groups.dealing(numbered) : dealingSql(relation, ask, numbered, rows, run.seed);
+  await engine.run(`CREATE TABLE ${ident(table)} AS ${dealing}`);
+  await groups?.drop();
   const part = (predicate: string): Relation => ({
     ...relation,
     sql: `SELECT ${visible(relation).join(", ")}, ${foldRow}, ${foldRow} AS ${rowColumn} FROM ${ident(table)} WHERE ${predicate}`,
@@ -109,15 +114,47 @@ function dealingSql(relation: Relation, ask: FoldAsk, numbered: string, rows: nu
     const time = ident(columnNamed(relation, ask.time, "--cv-time").name);
     return `SELECT *, ((rank() OVER (ORDER BY ${time}) - 1) * ${folds + 1}) // ${rows} AS ${foldColumn} FROM (${numbered})`;
   }
-  if (ask.group !== undefined) {
-    const group = ident(columnNamed(relation, ask.group, "--cv-group").name);
-    const ranked = `SELECT ${group} AS shopai_group, row_number() OVER (ORDER BY count(*) DESC, md5(${literal(`${seed}:`)} || coalesce(${group}::VARCHAR, '')), ${group}) - 1 AS place FROM (${numbered}) GROUP BY ${group}`;
-    const toAndFro = `CASE WHEN (place // ${folds}) % 2 = 0 THEN place % ${folds} ELSE ${folds - 1} - place % ${folds} END`;
-    return `SELECT n.*, ${toAndFro} AS ${foldColumn} FROM (${numbered}) n JOIN (${ranked}) g ON n.${group} IS NOT DISTINCT FROM g.shopai_group`;
-  }
   const within = ask.stratum === undefined ? [] : [ident(columnNamed(relation, ask.stratum).name)];
   const dealing = [...within, `md5(${literal(`${seed}:`)} || ${foldRow})`, foldRow].join(", ");
   return `SELECT *, (row_number() OVER (ORDER BY ${dealing}) - 1) % ${folds} AS ${foldColumn} FROM (${numbered})`;
+}
+
+/** Deals groups to folds, the largest first, each to the fold that has the fewest rows; of like sizes by md5 of the seed. */
+async function dealtGroups(
+  relation: Relation,
+  named: string,
+  folds: number,
+  seed: number,
+): Promise<{ dealing: (numbered: string) => string; drop: () => Promise<void> }> {
+  const { engine } = relation;
+  const group = ident(columnNamed(relation, named, "--cv-group").name);
+  const [ranked, dealt] = [engine.fresh("groups"), engine.fresh("groups_dealt")];
+  await engine.run(
+    `CREATE TABLE ${ident(ranked)} AS SELECT ${group} AS shopai_group, count(*) AS n, row_number() OVER (ORDER BY count(*) DESC, md5(${literal(`${seed}:`)} || coalesce(${group}::VARCHAR, '')), ${group}) - 1 AS place FROM (${relation.sql}) GROUP BY ${group}`,
+  );
+  const sizes = floats(
+    await engine.frame(`SELECT n FROM ${ident(ranked)} ORDER BY place`, [{ name: "n", as: "f64" }]),
+    "n",
+  );
+  const held = new Float64Array(folds);
+  const foldOf = Int32Array.from(sizes, (size) => {
+    const fold = held.indexOf(Math.min(...held));
+    held[fold] += size;
+    return fold;
+  });
+  const place = Int32Array.from(sizes, (_, i) => i);
+  await engine.load(dealt, {
+    rows: sizes.length,
+    columns: new Map([
+      ["place", { kind: "i32", values: place }],
+      ["fold", { kind: "i32", values: foldOf }],
+    ]),
+  });
+  return {
+    dealing: (numbered) =>
+      `SELECT n.*, d.fold AS ${foldColumn} FROM (${numbered}) n JOIN ${ident(ranked)} g ON n.${group} IS NOT DISTINCT FROM g.shopai_group JOIN ${ident(dealt)} d USING (place)`,
+    drop: () => engine.run(`DROP TABLE ${ident(ranked)}; DROP TABLE ${ident(dealt)}`),
+  };
 }
 
 /** The predicate of rows earlier than a moment (a scalar SELECT) less the gap. */

@@ -23,14 +23,14 @@ export default defineLearner({
   params: {
     k: int({ default: 200, min: 1, help: "items kept for every item", search: [5, 1000], log: true }),
     alpha: real({
-      default: 1,
+      default: 0.8,
       min: 0,
       max: 4,
       help: "exponent of the probability of every step",
       search: [0, 2],
     }),
     beta: real({
-      default: 0.6,
+      default: 0.4,
       min: 0,
       max: 4,
       help: "exponent of the popularity that scores are divided by",

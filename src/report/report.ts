@@ -157,7 +157,7 @@ function runSection({ pipeline, last, stages }: RunFacts, say: Messages): Sectio
       command,
       status === undefined ? "" : (words.status[status] ?? status),
       seconds?.toFixed(1) ?? "",
-      (why ?? []).slice(0, 3).join("; "),
+      (why ?? []).slice(0, 3).map(words.why).join("; "),
     ]),
   });
   const params = Object.entries(last?.params ?? {});

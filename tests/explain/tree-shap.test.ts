@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import { backgroundContributions } from "../../src/learners/gbdt/explain/background.js";
 import { pathContributions } from "../../src/learners/gbdt/explain/contributions.js";
@@ -122,8 +122,29 @@ describe("against background rows", () => {
   const trees = randomTrees(rng, shape);
   const rows = randomRows(rng, 12, shape);
   const background = randomRows(rng, 30, shape);
-  const { of, expected } = backgroundContributions(trees, 9, background);
-  const values = of(rows);
+  let values: Float64Array;
+  let expected: Float64Array;
+  beforeAll(async () => {
+    const made = await backgroundContributions(trees, 9, background, fast.pool);
+    expected = made.expected;
+    values = made.of(rows);
+  });
+
+  test("the plain twin gives the same bits, of deep trees too", async () => {
+    const deep = { columns: 14, trees: 3, depth: 10, categories: 3 };
+    const own = randomTrees(rng, deep);
+    const many = randomRows(rng, 70, deep);
+    const same = randomRows(rng, 40, deep);
+    const [a, b] = await Promise.all(
+      [fast, plain].map(({ pool }) => backgroundContributions(own, 14, same, pool)),
+    );
+    const values = a.of(many);
+    expect(values).toEqual(b.of(many));
+    for (let r = 0; r < 70; r++) {
+      const sum = values.slice(r * 14, (r + 1) * 14).reduce((x, y) => x + y, a.expected[0]);
+      expect(Math.abs(sum - rawScore(own, many, r * 14)[0])).toBeLessThan(1e-9);
+    }
+  });
 
   test("contributions add up to the score", () => {
     for (let r = 0; r < 12; r++)

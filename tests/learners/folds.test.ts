@@ -77,6 +77,8 @@ const reference = JSON.parse(
   time: { gap: number; train: number[]; test: number[] }[];
   label: string[];
   stratified: number[][];
+  group: number[];
+  grouped: Record<string, number[]>;
 };
 
 test("folds of a row a day are those of scikit-learn's TimeSeriesSplit, with and without a gap", async () => {
@@ -107,6 +109,16 @@ test("stratified folds hold as many rows of every class as scikit-learn's Strati
     parts.map(({ held }) => held.filter(({ label }) => label === name).length).sort((a, b) => a - b),
   );
   expect(counts).toEqual(reference.stratified);
+});
+
+test("folds of groups hold as many rows as scikit-learn's GroupKFold, and every group whole", async () => {
+  const rows = await relationFrom(await run.engine(), { group: reference.group });
+  for (const [count, sizes] of Object.entries(reference.grouped)) {
+    const parts = await folds({ folds: Number(count), group: "group" }, rows);
+    expect(parts.map(({ held }) => held.length).sort((a, b) => a - b)).toEqual(sizes);
+    const owners = parts.map(({ held }) => new Set(held.map(({ group }) => group)));
+    expect(owners.reduce((sum, { size }) => sum + size, 0)).toBe(new Set(reference.group).size);
+  }
 });
 
 test("folds within a fold hold none of the rows that it is measured on", async () => {

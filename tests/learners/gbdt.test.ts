@@ -52,6 +52,17 @@ test("constant and empty columns are learned from as far as they go: not at all"
   for (const score of await scores(model, table)) expect(score).toBeCloseTo(share, 5);
 });
 
+test("with the defaults two columns that only say something together are learned from", async () => {
+  const draw = seededRng(9, "together");
+  const [a, b] = [x.map(() => draw.normal()), x.map(() => draw.normal())];
+  const y = a.map((value, r) => (value * b[r] > 0 ? "yes" : "no"));
+  const table = await relationFrom(engine, { a, b, y });
+  const ask = { roles: { target: "y" }, positive: "yes", params: { eta: 0.3, stop: 10 } };
+  const found = await scores(await trainModel(gbdt, table, ask, run), table);
+  const right = found.filter((score, r) => score > 0.5 === (y[r] === "yes")).length;
+  expect(right / rows).toBeGreaterThan(0.9);
+});
+
 test("infinite values are below or above all others", async () => {
   const odd = x.map((value, r) => (r % 50 === 0 ? (value > 0 ? Infinity : -Infinity) : value));
   const { model, table } = await trained({ a: odd, y: yes }, { params: { rows: 1, columns: 1 } });

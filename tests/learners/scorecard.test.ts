@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { join } from "node:path";
@@ -5,6 +6,8 @@ import { readModelFolder } from "../../src/learners/model-folder.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import { evidence, informationValue, levelBins, numberBins } from "../../src/learners/scorecard/bins.js";
 import { trainModel } from "../../src/learners/training.js";
+import { stream } from "../support/mulberry.js";
+import { root } from "../support/run-cli.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { testRun } from "../support/test-run.js";
 import { rowsOf } from "./rows.js";
@@ -12,6 +15,84 @@ import { sampleTable } from "./sample.js";
 
 const run = testRun();
 const folder = temporaryFolder();
+
+interface Table {
+  hits: number[];
+  misses: number[];
+  woe: number[];
+  iv: number;
+}
+// optbinning; version and script stand in the file.
+const reference = JSON.parse(
+  readFileSync(join(root, "tests/parity/fixtures/scorecard-optbinning.json"), "utf8"),
+) as {
+  rows: number;
+  hits: number;
+  cuts: number[];
+  given: Record<string, Table>;
+  best: Record<string, Table>;
+};
+
+/** What the script of the fixture draws. */
+function referenceRows(): Record<"age" | "income", Float64Array> & { town: string[]; hits: Uint8Array } {
+  const draw = stream(11);
+  const [age, income] = [new Float64Array(reference.rows), new Float64Array(reference.rows)];
+  const town: string[] = [];
+  const hits = Uint8Array.from({ length: reference.rows }, (_, r) => {
+    [age[r], income[r]] = [draw(), draw()];
+    const place = Math.floor(draw() * 9);
+    const missing = draw() < 0.1;
+    town.push(`t${place}`);
+    const z = -1.5 + 2 * age[r] - 1.5 * income[r] * income[r] + (place - 4) / 4 + (missing ? 0.5 : 0);
+    if (missing) income[r] = NaN;
+    return draw() < 1 / (1 + Math.exp(-z)) ? 1 : 0;
+  });
+  return { age, income, town, hits };
+}
+
+test("weights of evidence and information values are optbinning's, but for the half row that is added", () => {
+  const rows = referenceRows();
+  const total = { hits: reference.hits, misses: reference.rows - reference.hits };
+  expect(rows.hits.reduce((sum, hit) => sum + hit, 0)).toBe(reference.hits);
+  for (const [name, { hits, misses, woe, iv }] of Object.entries(reference.given)) {
+    const bins = hits.map((count, i) => ({ hits: count, misses: misses[i] }));
+    // optbinning's sign is that of the negatives.
+    bins.forEach((bin, i) => {
+      expect(Math.abs(evidence(bin, total) + woe[i])).toBeLessThan(0.5 / bin.hits + 0.5 / bin.misses);
+      const exact = Math.log(bin.hits / total.hits / (bin.misses / total.misses));
+      expect(exact).toBeCloseTo(-woe[i], 10);
+    });
+    expect(Math.abs(informationValue(bins, total) / iv - 1)).toBeLessThan(0.01);
+    const values = rows[name as "age" | "income"];
+    const counted = [...reference.cuts, Infinity].map((below, i) => {
+      const from = i === 0 ? -Infinity : reference.cuts[i - 1];
+      const own = [...values.keys()].filter((r) => values[r] >= from && values[r] < below);
+      return own.reduce((sum, r) => sum + rows.hits[r], 0);
+    });
+    expect(counted).toEqual(hits.slice(0, counted.length));
+  }
+});
+
+test("bins hold nearly the information of optbinning's, which cuts at any value", () => {
+  const { age, income, town, hits } = referenceRows();
+  const ask = { bins: 6, share: 0.05 };
+  const total = { hits: reference.hits, misses: reference.rows - reference.hits };
+  const levels = new Map<string, { hits: number; misses: number }>();
+  town.forEach((level, r) => {
+    const own = levels.get(level) ?? { hits: 0, misses: 0 };
+    own[hits[r] ? "hits" : "misses"]++;
+    levels.set(level, own);
+  });
+  const missing = { hits: 0, misses: 0 };
+  income.forEach((value, r) => Number.isNaN(value) && missing[hits[r] ? "hits" : "misses"]++);
+  const found = {
+    age: numberBins(age, hits, undefined, ask),
+    income: [...numberBins(income, hits, undefined, ask), missing],
+    town: levelBins(levels, ask),
+  };
+  for (const [name, bins] of Object.entries(found))
+    expect(informationValue(bins, total), name).toBeGreaterThan(0.965 * reference.best[name].iv);
+});
 
 test("weight of evidence and information value, worked out by hand", () => {
   const total = { hits: 20, misses: 80 };
@@ -128,7 +209,7 @@ test("an explained card says the points, and what each feature costs beside its 
   ]);
 });
 
-test("a hundred thousand levels are pooled before they are merged", () => {
+test("a hundred thousand levels are pooled before they are joined", () => {
   const counts = new Map(
     Array.from({ length: 100_000 }, (_, i) => [
       `c${i}`,

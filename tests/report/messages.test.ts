@@ -39,6 +39,15 @@ describe("the catalogues of texts", () => {
   });
 });
 
+test("why a stage ran is told in Chinese, with what it quotes", () => {
+  expect(catalogues.zh.run.why("never ran")).toBe("从未运行");
+  expect(catalogues.zh.run.why("option `outliers.iqr` 1.5 → 3.0")).toBe("选项 `outliers.iqr` 1.5 → 3.0");
+  expect(catalogues.zh.run.why("input raw/a b.csv changed (1a2b → 3c4d)")).toBe(
+    "输入 raw/a b.csv 有变化（1a2b → 3c4d）",
+  );
+  expect(catalogues.en.run.why("never ran")).toBe("never ran");
+});
+
 test("a Chinese page has no English in its headings, captions, contents and heads of tables", async () => {
   const page = await reportOf(example, { language: "zh" }, run);
   const html = htmlOf(page, blank, "shopai", catalogues.zh);

@@ -61,10 +61,10 @@ export const params = {
     search: [0.5, 1],
   }),
   columns: real({
-    default: 0.5,
-    min: 0.01,
+    default: 0,
+    min: 0,
     max: 1,
-    help: "share of the columns that each tree may use",
+    help: "share of the columns that each tree may use; 0: half of them, but eight or more",
     search: [0.3, 1],
   }),
   node_columns: real({

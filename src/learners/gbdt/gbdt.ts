@@ -165,6 +165,8 @@ function objectiveFor({ task, classes, positive }: TrainingData, { objective }: 
 
 /** Up to so many rows, trees are a level shallower by default. */
 const shallowRows = 5000;
+/** So many columns, where there are so many, each tree may use by default: fewer would not meet in one tree. */
+const fewestColumns = 8;
 /** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
 const fewRows = 50_000;
 /** Folds of few rows; of many, one of twice as many tells the number of rounds. */
@@ -316,7 +318,7 @@ function boostParams(
     gamma: params.gamma,
     rowShare: params.rows,
     goss: params.goss > 0 ? { top: params.goss, rest: params.goss_rest } : undefined,
-    treeColumns: params.columns,
+    treeColumns: params.columns || Math.min(1, Math.max(0.5, fewestColumns / names.length)),
     nodeColumns: params.node_columns,
     signs: monotoneSigns(params.monotone, names, data.features),
     groups: interactionGroups(params.interactions, names),

@@ -20,8 +20,8 @@ export interface BinningAsk {
   share: number;
 }
 
-/** Bins that a number is cut to before they are merged. */
-const fine = 50;
+/** Bins that a number is cut to before they are joined. */
+const fine = 100;
 /** Levels of less weight say nothing alone: they are one level together. */
 const rare = 20;
 
@@ -42,9 +42,8 @@ export function informationValue(bins: readonly Counts[], total: Counts): number
 }
 
 /**
- * Cuts a number into bins whose shares of positives only rise or only fall: fine quantile bins, pooled where
- * they break the order, then merged where that costs the least information until every bin is large enough
- * and they are few enough. Of rising and falling the one with more information is taken.
+ * Cuts a number into bins whose shares of positives only rise or only fall: of all ways to join fine quantile bins to
+ * few enough that are large enough, the one with the most information.
  *
  * @param values NaN for missing ones, which are in no bin
  * @param hits   1 for the positive class
@@ -76,11 +75,11 @@ export function numberBins(
   });
   cut.push(bin);
   const total = totalOf(cut);
-  const ways = [1, -1].map((sign) => merged(monotone(cut, sign), total, ask, mass));
+  const ways = ([1, -1] as const).map((sign) => parted(cut, total, ask, mass, sign));
   return informationValue(ways[0], total) >= informationValue(ways[1], total) ? ways[0] : ways[1];
 }
 
-/** Bins of levels with like shares of positives: levels in the order of their shares, merged as numbers are. */
+/** Bins of levels with like shares of positives: levels in the order of their shares, joined as numbers are. */
 export function levelBins(counts: ReadonlyMap<string, Counts>, ask: BinningAsk): Bin[] {
   const total = totalOf([...counts.values()]);
   const mass = total.hits + total.misses;
@@ -91,7 +90,7 @@ export function levelBins(counts: ReadonlyMap<string, Counts>, ask: BinningAsk):
   const bins = [...known, ...(others.length > 0 ? [together(others)] : [])].sort(
     (a, b) => rate(a) - rate(b) || (a.levels![0] < b.levels![0] ? -1 : 1),
   );
-  return merged(pooled(bins, mass), total, ask, mass);
+  return parted(pooled(bins, mass), total, ask, mass);
 }
 
 function together(bins: readonly Bin[]): Bin {
@@ -123,35 +122,64 @@ function joined(a: Bin, b: Bin): Bin {
   return { hits: a.hits + b.hits, misses: a.misses + b.misses, below: b.below, ...levels };
 }
 
-/** Pools neighbours until the shares of positives rise (sign 1) or fall (-1). */
-function monotone(bins: readonly Bin[], sign: number): Bin[] {
-  const pools: Bin[] = [];
-  const rate = ({ hits, misses }: Counts): number => hits / (hits + misses);
-  for (const bin of bins) {
-    let own = bin;
-    while (pools.length > 0 && sign * rate(pools[pools.length - 1]) >= sign * rate(own))
-      own = joined(pools.pop()!, own);
-    pools.push(own);
+/**
+ * Neighbours joined to at most so many bins, each large enough, such that they hold the most information; with a sign, only
+ * bins whose shares of positives rise (1) or fall (-1). By dynamic programming over the last two bins, which is exact: the
+ * problem that Navas-Palencia (2020), "Optimal binning", arXiv 2001.08025, gives to a solver.
+ */
+function parted(
+  bins: readonly Bin[],
+  total: Counts,
+  { bins: most, share }: BinningAsk,
+  mass: number,
+  sign: -1 | 0 | 1 = 0,
+): Bin[] {
+  const n = bins.length;
+  const before = [{ hits: 0, misses: 0 }];
+  for (const bin of bins) before.push(totalOf([before[before.length - 1], bin]));
+  const own = Array.from({ length: n }, (_, i) =>
+    Array.from({ length: n + 1 }, (_, j) => {
+      const hits = before[j].hits - before[i].hits;
+      const misses = before[j].misses - before[i].misses;
+      const large = j > i && hits + misses >= share * mass;
+      const whole = i === 0 && j === n;
+      return {
+        rate: (sign * hits) / (hits + misses),
+        value: large || whole ? informationValue([{ hits, misses }], total) : -Infinity,
+      };
+    }),
+  );
+  // score[i * (n + 1) + j]: the best parting of the first j whose last bin begins at i; from: where the one before it begins.
+  let score = new Float64Array(n * (n + 1)).fill(-Infinity);
+  for (let j = 1; j <= n; j++) score[j] = own[0][j].value;
+  const froms: Int32Array[] = [];
+  let best = { value: score[n], count: 1, last: 0 };
+  for (let count = 2; count <= Math.min(most, n); count++) {
+    const next = new Float64Array(n * (n + 1)).fill(-Infinity);
+    const from = new Int32Array(n * (n + 1)).fill(-1);
+    for (let i = count - 1; i < n; i++)
+      for (let j = i + 1; j <= n; j++) {
+        const { value, rate } = own[i][j];
+        if (value === -Infinity) continue;
+        for (let h = count - 2; h < i; h++) {
+          const found = score[h * (n + 1) + i] + value;
+          if (found > next[i * (n + 1) + j] && (sign === 0 || own[h][i].rate < rate)) {
+            next[i * (n + 1) + j] = found;
+            from[i * (n + 1) + j] = h;
+          }
+        }
+      }
+    froms.push(from);
+    score = next;
+    for (let i = 0; i < n; i++)
+      if (score[i * (n + 1) + n] > best.value) best = { value: score[i * (n + 1) + n], count, last: i };
   }
-  return pools;
-}
-
-/** Merges the neighbours that lose the least information, first those of bins that are too small. */
-function merged(bins: readonly Bin[], total: Counts, { bins: most, share }: BinningAsk, mass: number): Bin[] {
-  const kept = [...bins];
-  const small = ({ hits, misses }: Counts): boolean => hits + misses < share * mass;
-  while (kept.length > 1 && (kept.length > most || kept.some(small))) {
-    const anySmall = kept.some(small);
-    let best = 0;
-    let least = Infinity;
-    for (let i = 0; i + 1 < kept.length; i++) {
-      if (anySmall && !small(kept[i]) && !small(kept[i + 1])) continue;
-      const loss =
-        informationValue([kept[i], kept[i + 1]], total) -
-        informationValue([joined(kept[i], kept[i + 1])], total);
-      if (loss < least) [best, least] = [i, loss];
-    }
-    kept.splice(best, 2, joined(kept[best], kept[best + 1]));
+  const parts: Bin[] = [];
+  let [begin, end] = [best.last, n];
+  for (let count = best.count; count > 0; count--) {
+    parts.unshift(bins.slice(begin, end).reduce(joined));
+    const earlier = count > 1 ? froms[count - 2][begin * (n + 1) + end] : 0;
+    [begin, end] = [earlier, begin];
   }
-  return kept;
+  return parts;
 }

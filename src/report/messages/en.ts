@@ -82,6 +82,8 @@ export const en = {
       "would run": "would run",
       "may run": "may run",
     } as Record<string, string>,
+    /** A reason as `run` tells it (src/pipeline/changes.ts). */
+    why: (reason: string): string => reason,
     params: "Parameters of the pipeline",
     parameter: "parameter",
   },

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import sklearn
-from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, StratifiedKFold, TimeSeriesSplit
 
 rows = 60
 day = np.random.RandomState(3).permutation(rows)
@@ -22,6 +22,13 @@ stratified = [
     for name in ("a", "b", "c")
 ]
 
+# A few customers with many rows, many with few.
+group = np.repeat(np.arange(40), np.r_[[60, 31, 17, 9], np.random.RandomState(5).randint(1, 9, 36)])
+np.random.RandomState(6).shuffle(group)
+grouped = [
+    sorted(int(len(test)) for _, test in GroupKFold(folds).split(np.zeros((len(group), 1)), groups=group)) for folds in (3, 5)
+]
+
 print(
     json.dumps(
         {
@@ -31,6 +38,8 @@ print(
             "time": time,
             "label": label.tolist(),
             "stratified": stratified,
+            "group": group.tolist(),
+            "grouped": {"3": grouped[0], "5": grouped[1]},
         }
     )
 )

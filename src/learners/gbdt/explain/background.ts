@@ -1,54 +1,69 @@
 import { ShopaiError } from "../../../core/errors.js";
+import type { Pool } from "../../../engine/pool.js";
+import { backgroundShap, bitsOf, nodeWords, type BackgroundTrees } from "../../../kernels/background-shap.js";
 import { childOf, rawScore, treeCount, type TreeEnsemble } from "../trees.js";
-import type { Contributions } from "./contributions.js";
+import { inBatches, laid, type Contributions } from "./contributions.js";
 
 /** Columns on a path to a leaf that a pattern's bits can hold. */
 const mostOnPath = 31;
+/** Columns on a path up to which what every pattern gives is worked out beforehand, and bytes that all of it may take. */
+const fewOnPath = 6;
+const shareBytes = 1 << 27;
 
 /**
  * Exact Shapley values of raw scores against background rows: columns that are not known take the values
  * that they have in the background rows, one row after the other, so that nothing is said about which
- * values go together (interventional).
- *
- * At one leaf only two patterns matter: which columns of its path the row satisfies, and which the
- * background row does. A column that only the row satisfies gets v (a-1)! c! / (a+c)!, one that only the
- * background row satisfies -v a! (c-1)! / (a+c)!, where a and c count such columns and every column must be
- * satisfied by one of the two (Lundberg et al. 2020, Nature Machine Intelligence 2:56-67, algorithm 3).
- * Rows and background rows are counted by pattern, so the time hardly depends on how many of the latter there are.
+ * values go together (interventional). Worked out as src/kernels/background-shap.ts says: background rows are counted
+ * by pattern, so the time hardly depends on how many there are.
  *
  * @param background rows x columns, one row or more
  */
-export function backgroundContributions(
+export async function backgroundContributions(
   trees: TreeEnsemble,
   columns: number,
   background: Float64Array,
-): Contributions {
+  pool: Pool,
+): Promise<Contributions> {
   const count = background.length / columns;
   const expected = new Float64Array(trees.outputs);
   for (let b = 0; b < count; b++)
     rawScore(trees, background, b * columns).forEach((score, o) => (expected[o] += score / count));
-  const leaves = Array.from({ length: treeCount(trees) }, (_, t) => leavesOf(trees, t));
-  const seen = leaves.map((own) =>
-    own.map((leaf) => counted(patterns(trees, leaf, background, columns), count)),
-  );
+  const made = backgroundTrees(trees, columns, background);
+  const kernel = await pool.kernel("background-shap");
+  if (!kernel) {
+    const of = (rows: Float64Array): Float64Array => {
+      const out = new Float64Array((rows.length / columns) * trees.outputs * columns);
+      backgroundShap(made, rows, out);
+      return out;
+    };
+    return { expected, of, close: () => undefined };
+  }
+  const model = [
+    made.starts,
+    made.output,
+    made.nodes,
+    made.thresholds,
+    made.catWords,
+    made.leafColumns,
+    made.shares,
+    made.patterns,
+    made.weights,
+    made.orders,
+  ].map((array) => laid(kernel, array));
+  const most = made.starts.reduce((sum, at, t) => Math.max(sum, t > 0 ? at - made.starts[t - 1] : 0), 0);
+  const scratchBytes = Math.ceil((most * 4) / 64) * 64 + 64;
+  const scratch = kernel.alloc(scratchBytes * kernel.threads);
   return {
     expected,
-    of(rows) {
-      const out = new Float64Array((rows.length / columns) * trees.outputs * columns);
-      leaves.forEach((own, t) =>
-        own.forEach((leaf, i) => {
-          const shares = new Map<number, Float64Array>();
-          patterns(trees, leaf, rows, columns).forEach((pattern, row) => {
-            let share = shares.get(pattern);
-            if (!share) shares.set(pattern, (share = sharesOf(pattern, seen[t][i], leaf, trees)));
-            const at = (row * trees.outputs + trees.output[t]) * columns;
-            leaf.columns.forEach((column, bit) => (out[at + column] += share[bit]));
-          });
-        }),
+    of: inBatches(kernel, columns, trees.outputs, 1, (rowsAt, outAt, part) => {
+      kernel.f64(outAt, part * trees.outputs * columns).fill(0);
+      kernel.each(
+        "backgroundShap",
+        ...[rowsAt, outAt, part, columns, trees.outputs, made.output.length, ...model],
+        ...[scratch, scratchBytes],
       );
-      return out;
-    },
-    close: () => undefined,
+    }),
+    close: () => kernel.close(),
   };
 }
 
@@ -58,6 +73,53 @@ interface Leaf {
   path: { node: number; next: number; bit: number }[];
   /** Distinct columns on the way, by bit. */
   columns: number[];
+}
+
+/** Lays trees and the patterns of background rows out for the kernel. */
+function backgroundTrees(trees: TreeEnsemble, columns: number, background: Float64Array): BackgroundTrees {
+  const { starts, output, outputs, threshold, catWords, feature } = trees;
+  const nodes = new Int32Array(feature.length * nodeWords);
+  const leafColumns: number[] = [];
+  const shares: number[] = [];
+  const patterns: number[] = [];
+  const weights: number[] = [];
+  const orders = ordersTable();
+  for (let t = 0; t < treeCount(trees); t++)
+    for (const leaf of leavesOf(trees, t)) {
+      for (const { node, bit } of leaf.path) {
+        const [left, right] = [trees.left[node] - starts[t], trees.right[node] - starts[t]];
+        const set = [trees.missingLeft[node], trees.catStart[node], trees.catCount[node]];
+        nodes.set([feature[node], left, right, ...set, bit], node * nodeWords);
+      }
+      const seen = counted(patternsOf(trees, leaf, background, columns));
+      const value = trees.value[leaf.node] / (background.length / columns);
+      const own = [...seen].map(([pattern, rows]): [number, number] => [pattern, rows * value]);
+      const d = leaf.columns.length;
+      const table = d <= fewOnPath && (shares.length + 2 ** d * d) * 8 <= shareBytes ? shares.length : -1;
+      const about = [-1, leafColumns.length, d, table, patterns.length, own.length];
+      nodes.set(about, leaf.node * nodeWords);
+      leafColumns.push(...leaf.columns);
+      if (table >= 0)
+        for (let pattern = 0; pattern < 2 ** d; pattern++) shares.push(...sharesOf(pattern, own, d, orders));
+      for (const [pattern, weight] of own) {
+        patterns.push(pattern);
+        weights.push(weight);
+      }
+    }
+  return {
+    columns,
+    outputs,
+    starts,
+    output,
+    nodes,
+    thresholds: threshold,
+    catWords,
+    leafColumns: Int32Array.from(leafColumns),
+    shares: Float64Array.from(shares),
+    patterns: Int32Array.from(patterns),
+    weights: Float64Array.from(weights),
+    orders,
+  };
 }
 
 function leavesOf(trees: TreeEnsemble, t: number): Leaf[] {
@@ -80,7 +142,7 @@ function leavesOf(trees: TreeEnsemble, t: number): Leaf[] {
 }
 
 /** Of every row which columns of a leaf's path it satisfies, as bits. */
-function patterns(trees: TreeEnsemble, leaf: Leaf, rows: Float64Array, columns: number): Int32Array {
+function patternsOf(trees: TreeEnsemble, leaf: Leaf, rows: Float64Array, columns: number): Int32Array {
   const full = 2 ** leaf.columns.length - 1;
   return Int32Array.from({ length: rows.length / columns }, (_, row) => {
     let pattern = full;
@@ -90,44 +152,41 @@ function patterns(trees: TreeEnsemble, leaf: Leaf, rows: Float64Array, columns: 
   });
 }
 
-/** Share of the rows that each pattern has. */
-function counted(found: Int32Array, total: number): Map<number, number> {
-  const shares = new Map<number, number>();
-  for (const pattern of found) shares.set(pattern, (shares.get(pattern) ?? 0) + 1 / total);
-  return shares;
+/** How many rows have each pattern. */
+function counted(found: Int32Array): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const pattern of found) counts.set(pattern, (counts.get(pattern) ?? 0) + 1);
+  return counts;
 }
 
 /** What a leaf gives to each of its columns, for rows of one pattern. */
 function sharesOf(
   pattern: number,
-  background: ReadonlyMap<number, number>,
-  { node, columns }: Leaf,
-  trees: TreeEnsemble,
+  background: readonly (readonly [number, number])[],
+  columns: number,
+  orders: Float64Array,
 ): Float64Array {
-  const full = 2 ** columns.length - 1;
-  const shares = new Float64Array(columns.length);
+  const full = 2 ** columns - 1;
+  const shares = new Float64Array(columns);
   for (const [other, weight] of background) {
     if ((pattern | other) !== full) continue;
     const [own, its] = [pattern & ~other, other & ~pattern];
     const [a, c] = [bitsOf(own), bitsOf(its)];
-    if (a + c === 0) continue;
-    const value = weight * trees.value[node];
-    for (let bit = 0; bit < columns.length; bit++)
-      if ((own >> bit) & 1) shares[bit] += value * orders(a - 1, c);
-      else if ((its >> bit) & 1) shares[bit] -= value * orders(a, c - 1);
+    for (let bit = 0; bit < columns; bit++)
+      if ((own >> bit) & 1) shares[bit] += weight * orders[(a - 1) * 32 + c];
+      else if ((its >> bit) & 1) shares[bit] -= weight * orders[a * 32 + c - 1];
   }
   return shares;
 }
 
-function bitsOf(pattern: number): number {
-  let count = 0;
-  for (let rest = pattern; rest > 0; rest &= rest - 1) count++;
-  return count;
-}
-
 /** a! c! / (a + c + 1)!: the share of orders in which a column comes after a of one kind and before c of the other. */
-function orders(a: number, c: number): number {
-  let share = 1 / (a + c + 1);
-  for (let i = 1; i <= c; i++) share *= i / (a + i);
-  return share;
+function ordersTable(): Float64Array {
+  const orders = new Float64Array(32 * 32);
+  for (let a = 0; a < 32; a++)
+    for (let c = 0; c < 32; c++) {
+      let share = 1 / (a + c + 1);
+      for (let i = 1; i <= c; i++) share *= i / (a + i);
+      orders[a * 32 + c] = share;
+    }
+  return orders;
 }

@@ -50,46 +50,59 @@ const batchBytes = 1 << 26;
 
 function onKernel(kernel: SharedKernel, shap: ShapTrees): Pick<Contributions, "of" | "close"> {
   const { columns, outputs } = shap;
-  const floats = (values: Float64Array): number => {
-    const at = kernel.alloc(values.byteLength);
-    kernel.f64(at, values.length).set(values);
-    return at;
-  };
-  const integers = (values: Int32Array | Uint32Array): number => {
-    const at = kernel.alloc(values.byteLength);
-    kernel.i32(at, values.length).set(values);
-    return at;
-  };
-  const model = [
-    ...[shap.starts, shap.output, shap.points, shap.links].map(integers),
-    floats(shap.factors),
-    ...[shap.at, shap.catWords].map(integers),
-  ];
+  const { starts, output, points, links, factors, at, catWords } = shap;
+  const model = [starts, output, points, links, factors, at, catWords].map((array) => laid(kernel, array));
   const rowBytes = 8 * columns * (outputs + 1);
   const chunk = 4 * Math.min(16, Math.max(1, Math.floor(chunkBytes / rowBytes / 4)));
   const most = workspace(shap);
   const scratchBytes = Math.ceil((chunk * rowBytes + 64 * (most.products + most.nodes)) / 64) * 64;
   const scratch = kernel.alloc(scratchBytes * kernel.threads);
-  const batch = Math.max(chunk, Math.floor(batchBytes / rowBytes));
   return {
-    of(rows) {
-      const count = rows.length / columns;
-      const out = new Float64Array(count * outputs * columns);
-      const mark = kernel.mark();
-      for (let from = 0; from < count; from += batch) {
-        const part = Math.min(batch, count - from);
-        const rowsAt = floats(rows.subarray(from * columns, (from + part) * columns));
-        const outAt = kernel.alloc(8 * part * outputs * columns);
-        kernel.each(
-          "treeShap",
-          ...[rowsAt, outAt, part, columns, outputs, shap.output.length, ...model],
-          ...[chunk, most.nodes, most.products, scratch, scratchBytes],
-        );
-        out.set(kernel.f64(outAt, part * outputs * columns), from * outputs * columns);
-        kernel.release(mark);
-      }
-      return out;
-    },
+    of: inBatches(kernel, columns, outputs, chunk, (rowsAt, outAt, part) =>
+      kernel.each(
+        "treeShap",
+        ...[rowsAt, outAt, part, columns, outputs, output.length, ...model],
+        ...[chunk, most.nodes, most.products, scratch, scratchBytes],
+      ),
+    ),
     close: () => kernel.close(),
+  };
+}
+
+/** Puts an array into a kernel's memory. */
+export function laid(kernel: SharedKernel, values: Float64Array | Int32Array | Uint32Array): number {
+  const at = kernel.alloc(values.byteLength);
+  if (values instanceof Float64Array) kernel.f64(at, values.length).set(values);
+  else kernel.i32(at, values.length).set(values);
+  return at;
+}
+
+/**
+ * Works rows off in batches that the kernel's memory holds.
+ *
+ * @param least rows of a batch at least
+ * @param work  writes the contributions of `count` rows, both given as pointers
+ */
+export function inBatches(
+  kernel: SharedKernel,
+  columns: number,
+  outputs: number,
+  least: number,
+  work: (rowsAt: number, outAt: number, count: number) => void,
+): Contributions["of"] {
+  const batch = Math.max(least, Math.floor(batchBytes / (8 * columns * (outputs + 1))));
+  return (rows) => {
+    const count = rows.length / columns;
+    const out = new Float64Array(count * outputs * columns);
+    const mark = kernel.mark();
+    for (let from = 0; from < count; from += batch) {
+      const part = Math.min(batch, count - from);
+      const rowsAt = laid(kernel, rows.subarray(from * columns, (from + part) * columns));
+      const outAt = kernel.alloc(8 * part * outputs * columns);
+      work(rowsAt, outAt, part);
+      out.set(kernel.f64(outAt, part * outputs * columns), from * outputs * columns);
+      kernel.release(mark);
+    }
+    return out;
   };
 }

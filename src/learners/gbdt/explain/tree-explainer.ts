@@ -19,10 +19,11 @@ export async function treeExplainer(
 ): Promise<Explainer> {
   const names = [...new Set(columns.map(({ name }) => name))];
   const { expected, of } = background
-    ? backgroundContributions(
+    ? await backgroundContributions(
         trees,
         columns.length,
         rowMajor(treeValues(columns, background), 0, background.rows),
+        run.pool,
       )
     : await pathContributions(trees, columns.length, run.pool);
   const owner = columns.map(({ name }) => names.indexOf(name));
