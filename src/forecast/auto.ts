@@ -120,8 +120,8 @@ export interface AutoResult {
  * Quarterly 20:451-468; Pawlikowski & Chorowska 2020, Int. J. Forecasting 36:93-97). Errors are absolute ones, squared
  * ones for intermittent demand, where absolute errors reward forecasting zero. Without a window to judge by, all
  * members but the baselines count alike. Powers and limits were chosen on rolling origins in the training
- * part of M4's weekly series and of sums of them over months, quarters and years, the even share of short histories on
- * 1,500 yearly, quarterly and monthly series of R's data packages.
+ * part of M4's weekly series and of sums of them over months, quarters and years, the even share of short histories on the
+ * last horizons of 1,500 yearly, quarterly and monthly series of R's data packages.
  */
 export function autoForecast(
   work: SeriesWork,
