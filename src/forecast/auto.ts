@@ -1,6 +1,7 @@
 import { power } from "../core/power.js";
 import type { ParamValue } from "../learners/params.js";
 import { ScoreTotals } from "../metrics/forecast.js";
+import { longestEtsSeason } from "./ets.js";
 import { demandClass } from "./intermittent/demands.js";
 import type { ForecastFit } from "./model.js";
 import type { Projections, SeriesWork } from "./series-work.js";
@@ -16,6 +17,8 @@ export interface Member {
   params?: Record<string, ParamValue>;
   /** Joins only where it beats every other member in the backtest. */
   baseline?: boolean;
+  /** Has a share of the weight in short histories whatever its errors in the backtest were. */
+  core?: boolean;
   /** Measured beside the others, for comparison, and never heard. */
   silent?: boolean;
 }
@@ -23,11 +26,27 @@ export interface Member {
 /** Above so many values the backtest is trusted more, and models without a season may speak in a seasonal series. */
 const longHistory = 200;
 
-/** Members worse than the best by more than this factor are silent, and how steeply weights fall with the error. */
+interface Trust {
+  /** Members worse than the best by more than this factor are silent. */
+  silentAbove: number;
+  /** How steeply weights fall with the error. */
+  steepness: number;
+  /** The part of the weight that core members share evenly. */
+  even: number;
+}
+
+/**
+ * A handful of windows with little to learn from says little of who is best: half of the weight of a short history
+ * goes evenly to unlike members. Where the season is too long for the states of `ets`, the backtest decides alone.
+ */
 const trust = {
-  short: { silentAbove: 2, steepness: 4 },
-  long: { silentAbove: 1.3, steepness: 8 },
-};
+  short: { silentAbove: 2, steepness: 4, even: 0.5 },
+  shortOfLongSeason: { silentAbove: 2, steepness: 4, even: 0 },
+  long: { silentAbove: 1.3, steepness: 8, even: 0 },
+} satisfies Record<string, Trust>;
+
+/** Core members worse than the best by more than this factor have no even share. */
+const wildAbove = 4;
 
 const one = (model: string, more: Partial<Member> = {}): Member => ({
   label: more.flat ? `${model} without season` : model,
@@ -69,9 +88,10 @@ export function membersFor(
   const seasonal = season > 1 && history.length > season + 3;
   const long = history.length >= longHistory;
   return [
-    ...["ets", "dynamic-theta", "theta", "damped"].map((name) => one(name)),
-    ...(effort === "full" || known ? [one("arima")] : []),
-    ...(history.length > 2 * season && seasonal ? [one("mstl")] : []),
+    ...["ets", "dynamic-theta"].map((name) => one(name, { core: true })),
+    ...["theta", "damped"].map((name) => one(name)),
+    ...(effort === "full" || known ? [one("arima", { core: true })] : []),
+    ...(history.length > 2 * season && seasonal ? [one("mstl", { core: true })] : []),
     ...(seasonal && long ? [one("mstl", { label: "mstl plain", params: { scale: "plain" } })] : []),
     ...(seasonal && long ? [one("dynamic-theta", { flat: true })] : []),
     ...(seasonal && long && effort === "full" ? [one("ets", { flat: true })] : []),
@@ -100,7 +120,8 @@ export interface AutoResult {
  * Quarterly 20:451-468; Pawlikowski & Chorowska 2020, Int. J. Forecasting 36:93-97). Errors are absolute ones, squared
  * ones for intermittent demand, where absolute errors reward forecasting zero. Without a window to judge by, all
  * members but the baselines count alike. Powers and limits were chosen on rolling origins in the training
- * part of M4's weekly series and of sums of them over months, quarters and years.
+ * part of M4's weekly series and of sums of them over months, quarters and years, the even share of short histories on the
+ * last horizons of 1,500 yearly, quarterly and monthly series of R's data packages.
  */
 export function autoForecast(
   work: SeriesWork,
@@ -137,7 +158,12 @@ export function autoForecast(
       })),
     );
   });
-  const mode = history.length >= longHistory ? trust.long : trust.short;
+  const mode =
+    history.length >= longHistory
+      ? trust.long
+      : plan.season > longestEtsSeason
+        ? trust.shortOfLongSeason
+        : trust.short;
   const weights = (without: number): Float64Array => weigh(members, errors, without, mode);
   const windows = Array.from(cuts, (_, w) =>
     blend(
@@ -176,7 +202,7 @@ function weigh(
   members: readonly Voice[],
   errors: readonly (readonly number[])[],
   without: number,
-  { silentAbove, steepness }: { silentAbove: number; steepness: number },
+  { silentAbove, steepness, even }: Trust,
 ): Float64Array {
   const scores = relativeErrors(errors, without);
   const least = (among: (m: number) => boolean): number =>
@@ -194,7 +220,12 @@ function weigh(
     return relative > silentAbove * best ? 0 : power(relative / best, -steepness);
   });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => weight / total);
+  const core = members.map(
+    (member, m) => judged && member.core === true && best > 0 && scores[m] <= wildAbove * best,
+  );
+  const cores = core.filter(Boolean).length;
+  if (cores === 0 || even === 0) return weights.map((weight) => weight / total);
+  return weights.map((weight, m) => ((1 - even) * weight) / total + (core[m] ? even / cores : 0));
 }
 
 /**

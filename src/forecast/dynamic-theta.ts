@@ -67,8 +67,9 @@ function runningTrend(y: Float64Array): RunningTrend {
 
 /** The first errors are left out of the sum, as in the authors' program: their trends rest on one or two values. */
 const settling = 3;
-const leastAlpha = 0.0001;
-const mostAlpha = 0.9999;
+/** The authors' bounds: a level that hardly follows the series forecasts worse than its errors in the history say. */
+const leastAlpha = 0.1;
+const mostAlpha = 0.99;
 
 function leastSquares(y: Float64Array, trend: RunningTrend): { alpha: number } {
   const loss = (alpha: number): number => dynamicTheta(y, trend, alpha).squares;

@@ -195,6 +195,8 @@ export interface Projected extends Projections {
  * values would take minutes for every model.
  */
 export const mostSeen = 20_000;
+/** A form or order chosen from fewer values is chosen anew in the next window. */
+const fewestToChoose = 40;
 const firstSeen = (cut: number): number => Math.max(0, cut - mostSeen);
 
 /** One series with what is known of it: fits models to the whole of it, or to its beginning. */
@@ -277,8 +279,8 @@ export class SeriesWork {
   }
 
   /**
-   * Forecasts of one model in every window. Its form or order is chosen at the earliest one, where nothing of the
-   * others is known, and kept: choosing takes most of the time.
+   * Forecasts of one model in every window. Its form or order is chosen at the earliest one that has enough values to tell, where
+   * nothing of the later ones is known, and kept: choosing takes most of the time.
    */
   windows(name: string, cuts: Int32Array, how: FitAsk = {}): Projected[] {
     let first: ForecastFit | undefined;
@@ -286,7 +288,7 @@ export class SeriesWork {
       .reverse()
       .map((cut) => {
         const found = this.forecast(name, cut, how, first);
-        first ??= found.fit;
+        if (cut >= fewestToChoose) first ??= found.fit;
         return found;
       })
       .reverse();

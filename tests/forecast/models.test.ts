@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import { forecastModels, readyModels } from "../../src/forecast/registry.js";
+import { seasonalIndex } from "../../src/forecast/naive2.js";
 import { smoothed } from "../../src/forecast/ses.js";
 import { root } from "../support/run-cli.js";
 
@@ -101,6 +102,33 @@ describe("naive2", () => {
     // The trend of one a period stays at its last value, the season goes on.
     const [first, second] = fit.mean(2);
     expect(second - first).toBeCloseTo(4, 9);
+  });
+});
+
+describe("the index of a season", () => {
+  const rng = seededRng(6, "season");
+  const spreadOf = (values: Float64Array): number => Math.max(...values) - Math.min(...values);
+
+  test("shrinks to nothing where places differ by chance, and hardly where they do not", () => {
+    const noise = Float64Array.from({ length: 208 }, () => 100 + 10 * rng.normal());
+    const seen = spreadOf(seasonalIndex(noise, 52, true));
+    expect(spreadOf(seasonalIndex(noise, 52, true, true))).toBeLessThan(seen / 2);
+    const wave = noise.map((value, t) => (value / 10 + 90) * (1 + 0.5 * Math.sin((2 * Math.PI * t) / 52)));
+    for (const multiplicative of [true, false]) {
+      const whole = seasonalIndex(wave, 52, multiplicative);
+      const shrunk = seasonalIndex(wave, 52, multiplicative, true);
+      expect(spreadOf(shrunk) / spreadOf(whole)).toBeGreaterThan(0.98);
+      expect(spreadOf(shrunk)).toBeLessThan(spreadOf(whole));
+      const sum = shrunk.reduce((total, value) => total + value, 0);
+      expect(sum).toBeCloseTo(multiplicative ? 52 : 0, 9);
+    }
+  });
+
+  test("without errors nothing is shrunk", () => {
+    const values = Float64Array.from({ length: 156 }, (_, t) => 100 + (t % 52));
+    expect([...seasonalIndex(values, 52, false, true)]).toEqual(
+      [...seasonalIndex(values, 52, false)].map((value) => expect.closeTo(value, 9)),
+    );
   });
 });
 
