@@ -1,4 +1,5 @@
 import { listed, nearest, ShopaiError } from "../core/errors.js";
+import { ownNameOf } from "./other-names.js";
 
 /** A whole number. */
 export interface IntParam {
@@ -102,7 +103,7 @@ export function checkParams<T extends ParamTable>(
 
 function unknownParam(owner: string, table: ParamTable, name: string): ShopaiError {
   const known = Object.keys(table);
-  const near = nearest(name, known);
+  const near = ownNameOf(name, table) ?? nearest(name, known);
   return new ShopaiError(
     "usage",
     `${owner} has no parameter "${name}" (it has ${known.length > 0 ? listed(known, 30) : "none"})`,
