@@ -34,35 +34,24 @@ export interface Call {
 /** Threads of a workgroup. */
 export const lanes = 64;
 
-/** Variables and a function of a program per row that sums over the threads of the row. */
-export const rowSum = `
-  var<workgroup> shares : array<f32, ${lanes}>;
-  fn rowSum(lane : i32, value : f32) -> f32 {
-    shares[lane] = value;
+/** A function of a program per row that joins the numbers of its threads, by halves. */
+const rowFold = (name: string, joined: (a: string, b: string) => string): string => `
+  var<workgroup> ${name}Parts : array<f32, ${lanes}>;
+  fn ${name}(lane : i32, value : f32) -> f32 {
+    ${name}Parts[lane] = value;
     workgroupBarrier();
     for (var reach = ${lanes / 2}; reach > 0; reach = reach / 2) {
-      if (lane < reach) { shares[lane] = shares[lane] + shares[lane + reach]; }
+      if (lane < reach) { ${name}Parts[lane] = ${joined(`${name}Parts[lane]`, `${name}Parts[lane + reach]`)}; }
       workgroupBarrier();
     }
-    let sum = shares[0];
+    let whole = ${name}Parts[0];
     workgroupBarrier();
-    return sum;
+    return whole;
   }`;
 
-/** The like for the largest. */
-export const rowMax = `
-  var<workgroup> tops : array<f32, ${lanes}>;
-  fn rowMax(lane : i32, value : f32) -> f32 {
-    tops[lane] = value;
-    workgroupBarrier();
-    for (var reach = ${lanes / 2}; reach > 0; reach = reach / 2) {
-      if (lane < reach) { tops[lane] = max(tops[lane], tops[lane + reach]); }
-      workgroupBarrier();
-    }
-    let top = tops[0];
-    workgroupBarrier();
-    return top;
-  }`;
+/** `rowSum(lane, value)` and `rowMax(lane, value)`: over the threads of a row. */
+export const rowSum = rowFold("rowSum", (a, b) => `${a} + ${b}`);
+export const rowMax = rowFold("rowMax", (a, b) => `max(${a}, ${b})`);
 
 /** What is used of the tfjs WebGPU backend. */
 interface GpuBackend {
