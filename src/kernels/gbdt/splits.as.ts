@@ -1,6 +1,6 @@
 // part of other kernels
 import { mergeFeature } from "./histograms.as";
-import { meta, next, privates, scratch, tile } from "./memory.as";
+import { columnEntry, meta, next, privates, scratch, tile } from "./memory.as";
 import { gatherList } from "./rows.as";
 
 let invG: f64 = 0;
@@ -16,14 +16,16 @@ let extra: u32 = 0;
 /**
  * Every job of 64 bytes is a node whose rows were added, and, with it or not, its sibling:
  * where its histogram goes, the parent's histogram (0: none) which becomes the sibling's, the place in the
- * private histograms, the two nodes to look for splits in (0: none), and the features to look at (0: all).
+ * private histograms, and the two nodes to look for splits in (0: none). `blocks` are what one thread takes: the first and the
+ * last but one byte of a row.
  */
 export function findSplits(
   thread: u32,
   threads: u32,
   jobs: u32,
   jobCount: u32,
-  features: u32,
+  blocks: u32,
+  blockCount: u32,
   inverseG: f64,
   inverseH: f64,
   l2: f64,
@@ -48,8 +50,7 @@ export function findSplits(
   catSmooth = smooth;
   mostStep = maxStep;
   extra = extraSeed;
-  const blocks = (features + 3) / 4;
-  const tasks = jobCount * blocks;
+  const tasks = jobCount * blockCount;
   // Rows of the split leaf are gathered by whoever has the time.
   const tiles = list ? (count + tile - 1) / tile : 0;
   let lefts: u32 = 0;
@@ -58,9 +59,10 @@ export function findSplits(
   let before: u32 = 0;
   for (let task = next(); task < tasks + tiles; task = next()) {
     if (task < tasks) {
-      const job = jobs + (task / blocks) * 64;
-      const first = (task % blocks) * 4;
-      for (let f = first; f < min(first + 4, features); f++) findInFeature(threads, job, f);
+      const block = blocks + (task % blockCount) * 8;
+      const end = load<u32>(block, 4);
+      for (let byte = load<u32>(block); byte < end; byte++)
+        findInByte(threads, jobs + (task / blockCount) * 64, byte);
     } else {
       const t = task - tasks;
       for (; done < t; done++) before += load<u32>(counts + done * 4);
@@ -69,28 +71,41 @@ export function findSplits(
   }
 }
 
-export function findInFeature(threads: u32, job: u32, f: u32): void {
-  const info = meta + f * 16;
+export function findInByte(threads: u32, job: u32, byte: u32): void {
+  const info = meta + byte * 16;
   const offset = load<u32>(info);
   const size = load<u32>(info, 4);
-  const hist = load<u32>(job) + offset;
+  const hist = load<u32>(job);
   const parent = load<u32>(job, 4);
-  mergeFeature(threads, hist, parent ? parent + offset : 0, privates + load<u32>(job, 8) + offset, size);
+  mergeFeature(
+    threads,
+    hist + offset,
+    parent ? parent + offset : 0,
+    privates + load<u32>(job, 8) + offset,
+    size,
+  );
   const first = load<u32>(job, 12);
   const second = load<u32>(job, 16);
-  if (first) findInNode(hist, info, first, f);
-  if (second) findInNode(parent + offset, info, second, f);
+  const end = load<u32>(info, 12);
+  for (let entry = load<u32>(info, 8); entry < end; entry++) {
+    if (first) findInNode(hist, columnEntry(entry), first);
+    if (second) findInNode(parent, columnEntry(entry), second);
+  }
 }
 
 /*
  * A node: f64 gradient, hessian, lowest and highest value; then the address of the answers (64 bytes a
- * feature), of the mask of features (0: all), a number that seeds random thresholds, and, at 48, the quantised sums.
+ * column), of the mask of columns (0: all), a number that seeds random thresholds, and, at 48, the quantised sums.
  */
-export function findInNode(hist: u32, info: u32, node: u32, f: u32): void {
+export function findInNode(histogram: u32, info: u32, node: u32): void {
+  const f = load<u32>(info, 28);
   const answer = load<u32>(node, 32) + f * 64;
   store<f64>(answer, -1);
   const mask = load<u32>(node, 36);
   if (mask && !load<u8>(mask + f)) return;
+  const at = histogram + load<u32>(info);
+  const hist = load<i32>(info, 16) < 0 ? at : spreadOut(at, info, load<i64>(node, 48));
+  store<u32>(answer, u32(load<i64>(hist) != 0), 24);
   const kind = load<u32>(info, 8);
   if (kind == 1) return findCategories(hist, load<u32>(info, 4), node, answer);
   if (kind == 3) return findCategory(hist, load<u32>(info, 4), node, answer);
@@ -100,6 +115,31 @@ export function findInNode(hist: u32, info: u32, node: u32, f: u32): void {
   else if (sign == 0 && free && alpha == 0 && mostStep == 0)
     findThreshold(hist, load<u32>(info, 4), node, answer);
   else findConstrained(hist, load<u32>(info, 4), node, answer, sign);
+}
+
+/** Room of a thread for the histogram of one column, after that of the search. */
+const SPREAD: u32 = 4096;
+
+/** The whole histogram of a column that shares its byte: what the stored bins lack of the node's sums is in the usual one. */
+export function spreadOut(stored: u32, info: u32, total: i64): u32 {
+  const hist = scratch + SPREAD;
+  const size = load<u32>(info, 4);
+  const usual = load<u32>(info, 16);
+  let bin: u32 = 0;
+  if (!load<u32>(info, 20)) {
+    store<i64>(hist, 0);
+    bin = 1;
+  }
+  let rest = total;
+  for (; bin < size; bin++) {
+    if (bin == usual) continue;
+    const sum = load<i64>(stored);
+    stored += 8;
+    rest -= sum;
+    store<i64>(hist + bin * 8, sum);
+  }
+  store<i64>(hist + usual * 8, rest);
+  return hist;
 }
 
 function gradientOf(sum: i64): f64 {

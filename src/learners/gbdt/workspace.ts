@@ -104,6 +104,7 @@ export class Workspace {
   private readonly nodesAt: number;
   private readonly masksAt: number;
   private readonly answersAt: number;
+  private readonly blocks: { at: number; count: number };
   private readonly free: number[] = [];
 
   constructor(
@@ -134,6 +135,7 @@ export class Workspace {
     this.nodesAt = kernel.alloc(slots * 2 * nodeBytes);
     this.masksAt = kernel.alloc(slots * 2 * columns.length);
     this.answersAt = kernel.alloc(slots * 2 * columns.length * answerBytes);
+    this.blocks = writeBlocks(kernel, layout);
     kernel.u8(privates, privateBytes * this.threads).fill(0);
     this.call(
       "setup",
@@ -186,7 +188,7 @@ export class Workspace {
     rules: SplitRules,
     gather?: Gather,
   ): { small: number; large: number }[] {
-    const { layout } = this;
+    const { layout, blocks } = this;
     const { u32 } = this.memory;
     const answers = jobs.map((job, i) => {
       const small = job.small ? this.writeNode(2 * i, job.small, scales) : undefined;
@@ -203,7 +205,8 @@ export class Workspace {
       "findSplits",
       this.jobs,
       jobs.length,
-      layout.columns.length,
+      blocks.at,
+      blocks.count,
       1 / scales.g,
       1 / scales.h,
       rules.lambda,
@@ -240,4 +243,22 @@ export class Workspace {
     u32[at / 4 + 13] = node.G;
     return { node: at, answers };
   }
+}
+
+/** What one thread takes of a search at a time: neighbouring bytes of a row that hold at least so many columns. */
+const blockColumns = 4;
+
+/** Writes the first and the last but one byte of every block. */
+function writeBlocks(kernel: SharedKernel, { bytes }: BinLayout): { at: number; count: number } {
+  const blocks: number[] = [];
+  let columns = 0;
+  bytes.forEach((own, byte) => {
+    if (columns === 0) blocks.push(byte, byte);
+    columns += own.length;
+    blocks[blocks.length - 1] = byte + 1;
+    if (columns >= blockColumns) columns = 0;
+  });
+  const at = kernel.alloc(blocks.length * 4);
+  kernel.u32(at, blocks.length).set(blocks);
+  return { at, count: blocks.length / 2 };
 }
