@@ -47,9 +47,9 @@ export const referenceName = "reference";
 export const answerRows = 20_000;
 /** Values of a column that are counted apart. */
 const mostValues = 100;
-/** Columns of one query, and columns in memory, so that it is bounded for wide tables. */
+/** Columns of one query, and values in memory, so that it is bounded for wide tables. */
 const columnsAtOnce = 32;
-const sortedAtOnce = 8;
+const valuesAtOnce = 1 << 20;
 
 /**
  * Sketches of all that a model reads and of what it answers, from the rows that it was trained on.
@@ -122,8 +122,9 @@ async function numberSketches(
   columns: readonly { name: string; type: string }[],
 ): Promise<NumberSketch[]> {
   const found: NumberSketch[] = [];
-  for (let at = 0; at < columns.length; at += sortedAtOnce) {
-    const part = columns.slice(at, at + sortedAtOnce);
+  const atOnce = Math.max(1, Math.floor(valuesAtOnce / Math.max(1, await countRows(rows))));
+  for (let at = 0; at < columns.length; at += atOnce) {
+    const part = columns.slice(at, at + atOnce);
     const frame = await rows.engine.frame(
       rows.sql,
       part.map(({ name }) => ({ name, as: "f64" })),

@@ -88,7 +88,8 @@ function findInNode(m: PlainMemory, histogram: number, info: number, node: numbe
   const { i32, u32, f64 } = m;
   const f = i32[info + 7];
   const answer = u32[node / 4 + 8] + f * 64;
-  f64[answer / 8] = -1;
+  const gain = u32[node / 4 + 11] / 8 + f;
+  f64[gain] = -1;
   const mask = u32[node / 4 + 9];
   if (mask && !m.u8[mask + f]) return;
   const size = i32[info + 1];
@@ -101,7 +102,7 @@ function findInNode(m: PlainMemory, histogram: number, info: number, node: numbe
   else if (i32[info + 2] === 3) findCategory(m, hist, size, node, found, answer);
   else if (m.extra) findRandom(m, hist, size, node, found, sign, f);
   else findThreshold(m, hist, size, node, found, sign);
-  f64[answer / 8] = found.gain;
+  f64[gain] = found.gain;
   u32[answer / 4 + 2] = found.at;
   u32[answer / 4 + 3] = found.missingLeft;
   i32[answer / 4 + 4] = found.leftH;

@@ -43,10 +43,11 @@ export function bestSplit(
   gamma: number,
 ): Split | undefined {
   const columns = layout.columns.length;
+  const gains = (answers + columns * answerBytes) / 8;
   let feature = -1;
   let best = -1;
   for (let f = 0; f < columns; f++) {
-    const gain = f64[(answers + f * answerBytes) / 8];
+    const gain = f64[gains + f];
     if (gain > best) {
       best = gain;
       feature = f;

@@ -7,8 +7,9 @@ const nearBytes = 1 << 23;
 const jobBytes = 64;
 /** Bytes of a node of `findSplits`. */
 const nodeBytes = 64;
-/** Bytes of an answer of `findSplits`: one per node and column. */
+/** Bytes of an answer of `findSplits`, one per node and column; the gains of a node follow its answers, side by side. */
 export const answerBytes = 64;
+const gainBytes = 8;
 
 /** A node that splits are sought for. */
 export interface Sought {
@@ -134,7 +135,7 @@ export class Workspace {
     this.jobs = kernel.alloc(slots * jobBytes);
     this.nodesAt = kernel.alloc(slots * 2 * nodeBytes);
     this.masksAt = kernel.alloc(slots * 2 * columns.length);
-    this.answersAt = kernel.alloc(slots * 2 * columns.length * answerBytes);
+    this.answersAt = kernel.alloc(slots * 2 * columns.length * (answerBytes + gainBytes));
     this.blocks = writeBlocks(kernel, layout);
     kernel.u8(privates, privateBytes * this.threads).fill(0);
     this.call(
@@ -228,7 +229,7 @@ export class Workspace {
   private writeNode(index: number, node: Sought, scales: Scales): { node: number; answers: number } {
     const columns = this.layout.columns.length;
     const at = this.nodesAt + index * nodeBytes;
-    const answers = this.answersAt + index * columns * answerBytes;
+    const answers = this.answersAt + index * columns * (answerBytes + gainBytes);
     const mask = node.allowed ? this.masksAt + index * columns : 0;
     const { u8, u32, f64 } = this.memory;
     if (node.allowed) u8.set(node.allowed, mask);
@@ -239,6 +240,7 @@ export class Workspace {
     u32[at / 4 + 8] = answers;
     u32[at / 4 + 9] = mask;
     u32[at / 4 + 10] = node.salt;
+    u32[at / 4 + 11] = answers + columns * answerBytes;
     u32[at / 4 + 12] = node.H;
     u32[at / 4 + 13] = node.G;
     return { node: at, answers };
