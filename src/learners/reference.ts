@@ -50,6 +50,8 @@ const mostValues = 100;
 /** Columns of one query, and values in memory, so that it is bounded for wide tables. */
 const columnsAtOnce = 32;
 const valuesAtOnce = 1 << 20;
+/** Different values up to which they are counted, not sorted. */
+const fewValues = 32;
 
 /**
  * Sketches of all that a model reads and of what it answers, from the rows that it was trained on.
@@ -131,7 +133,7 @@ async function numberSketches(
     );
     for (const { name, type } of part) {
       const all = floats(frame, name);
-      const values = all.filter(Number.isFinite).sort();
+      const values = sorted(all.filter(Number.isFinite));
       const n = values.length;
       const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
       const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
@@ -147,6 +149,19 @@ async function numberSketches(
     }
   }
   return found;
+}
+
+/** Of few different values as many as there are of each are written; others are sorted. */
+function sorted(values: Float64Array): Float64Array {
+  const counts = new Map<number, number>();
+  for (const value of values) {
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+    if (counts.size > fewValues) return values.sort();
+  }
+  let at = 0;
+  for (const value of [...counts.keys()].sort((a, b) => a - b))
+    values.fill(value, at, (at += counts.get(value)!));
+  return values;
 }
 
 /** How many of ascending values lie in each of the bins that ascending edges end. */

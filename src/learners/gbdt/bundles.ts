@@ -1,7 +1,6 @@
 import type { SharedKernel } from "../../engine/pool.js";
-import { apart, layoutOf, storedBins, valueOf, type BinColumn, type BinLayout, type Sharer } from "./bins.js";
+import { layoutOf, storedBins, valueOf, type BinColumn, type BinLayout, type Sharer } from "./bins.js";
 import type { BinnedRows } from "./boost.js";
-import { recoded } from "./encoding.js";
 import type { Numbers } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
@@ -20,7 +19,7 @@ interface Sparse extends Sharer {
 /**
  * Columns that can share a byte: exclusive feature bundling of Ke et al. (2017), "LightGBM", section 4, where no two columns
  * may be unusual in the same row of the sample. What a larger table shows beyond its sample is taken apart again
- * (`withoutClashes`), so that the trees are those of columns with a byte each.
+ * (`laidApart`), so that the trees are those of columns with a byte each.
  *
  * @param sampleOf values of a column, of the same rows for all, NaN for missing; undefined: it keeps its byte
  * @returns none where they would save less than a quarter of the bytes
@@ -36,26 +35,45 @@ export function bundlesOf(
     const found = values && sparseIn(own, f, values);
     return found ? [found] : [];
   });
-  sparse.sort((a, b) => b.others.length - a.others.length || a.column - b.column);
-  const bundles: { taken: Uint8Array; bins: number; sharers: Sparse[] }[] = [];
-  for (const own of sparse) {
-    const fits = bundles.find(
-      ({ taken, bins }) => bins + own.bins <= valuesOfByte && own.others.every((row) => taken[row] === 0),
-    );
-    const bundle = fits ?? { taken: new Uint8Array(own.rows), bins: 0, sharers: [] };
-    if (!fits) bundles.push(bundle);
+  const bundles: Bundle[] = [];
+  put(sparse, bundles, sparse[0]?.rows ?? 0);
+  const shared = bundles.filter(({ sharers }) => sharers.length > 1);
+  const saved = shared.reduce((sum, { sharers }) => sum + sharers.length - 1, 0);
+  return saved < columns.length / 4 ? [] : shared.map(sharersOf);
+}
+
+interface Bundle {
+  /** 1 for rows in which a column is unusual. */
+  taken: Uint8Array;
+  bins: number;
+  sharers: Sharer[];
+}
+
+/**
+ * Puts columns, one after the other, where the one before went, else into the first bundle in which no row is taken, else into one
+ * of their own: the levels of one category mostly stand side by side.
+ */
+function put(columns: readonly Omit<Sparse, "rows">[], bundles: Bundle[], rows: number): void {
+  let last: Bundle | undefined;
+  for (const own of columns) {
+    const isFull = ({ bins }: Bundle): boolean => bins + own.bins > valuesOfByte;
+    const isFree = ({ taken }: Bundle): boolean => own.others.every((row) => taken[row] === 0);
+    // In a sample rare levels are free nearly everywhere: where a category has more than a byte counts, they begin another.
+    const goesOn = last && isFull(last) && isFree(last);
+    const open = [...(last ? [last] : []), ...(goesOn ? [] : bundles)];
+    let bundle = open.find((one) => !isFull(one) && isFree(one));
+    if (!bundle) bundles.push((bundle = { taken: new Uint8Array(rows), bins: 0, sharers: [] }));
     for (const row of own.others) bundle.taken[row] = 1;
     bundle.bins += own.bins;
     bundle.sharers.push(own);
+    last = bundle;
   }
-  const shared = bundles.filter(({ sharers }) => sharers.length > 1);
-  const saved = shared.reduce((sum, { sharers }) => sum + sharers.length - 1, 0);
-  if (saved < columns.length / 4) return [];
-  return shared.map(({ sharers }) =>
-    sharers
-      .map(({ column, usual, missing }) => ({ column, usual, missing }))
-      .sort((a, b) => a.column - b.column),
-  );
+}
+
+function sharersOf({ sharers }: Bundle): Sharer[] {
+  return sharers
+    .map(({ column, usual, missing }) => ({ column, usual, missing }))
+    .sort((a, b) => a.column - b.column);
 }
 
 /** Undefined where no value is that of half of the rows. */
@@ -91,45 +109,85 @@ function majority(values: Numbers): number {
   return found;
 }
 
-/** The layout in which columns that clashed have a byte of their own; all have where the clashes are too many to tell. */
-export function withoutClashes(layout: BinLayout, clashes: Uint32Array | undefined): BinLayout {
-  if (!clashes) return apart(layout);
-  const { columns, oneHot, bytes, stored } = layout;
-  const clashed = new Set<number>();
-  for (let i = 1; i < clashes.length; i += 2) clashed.add(clashes[i] >>> 8);
-  const bundles = bytes.flatMap((own): Sharer[][] => {
-    const left = own.filter((f) => stored[f] && !clashed.has(f));
-    return left.length > 1 ? [left.map((column) => ({ ...stored[column]!, column }))] : [];
+/** Lays rows out anew whose columns clashed: by all rows, these go where they fit. */
+export function laidApart(kernel: SharedKernel, rows: BinnedRows, clashes: Uint32Array): BinnedRows {
+  const before = rows.layout;
+  const from = kernel.u8(rows.at, rows.rows * before.stride);
+  const clashed = clashesOf(rows, clashes);
+  const layout = withoutClashes(rows, from, clashed);
+  const { bytes, columns, stored, byteOf, stride } = layout;
+  const at = kernel.alloc(rows.rows * stride + 16);
+  const to = kernel.u8(at, rows.rows * stride + 16).fill(0);
+  bytes.forEach((own, byte) => {
+    for (const source of new Set(own.map((f) => before.byteOf[f]))) {
+      const table = new Uint8Array(256);
+      const [first] = own;
+      if (!stored[first]) table.fill(before.stored[first]?.usual ?? 0);
+      for (const f of own.filter((f) => before.byteOf[f] === source))
+        for (let bin = 0; bin < columns[f].size; bin++) {
+          const value = valueOf(before, f, bin);
+          if (value >= 0) table[value] = valueOf(layout, f, bin);
+        }
+      for (let r = 0; r < rows.rows; r++) to[r * stride + byte] |= table[from[r * before.stride + source]];
+    }
   });
-  return layoutOf(columns, oneHot, bundles);
+  for (const [column, values] of clashed)
+    for (const { row, bin } of values) to[row * stride + byteOf[column]] = valueOf(layout, column, bin);
+  return { rows: rows.rows, at, layout };
 }
 
-/** Lays rows out anew, with the values that clashed at their places. */
-export function laidApart(kernel: SharedKernel, rows: BinnedRows, clashes: Uint32Array): BinnedRows {
-  const layout = withoutClashes(rows.layout, clashes);
-  const { bytes, columns, byteOf, stride } = layout;
-  const before = rows.layout;
-  const sources = Int32Array.from(bytes, ([first]) => before.byteOf[first]);
-  const tables = new Uint8Array(bytes.length * 256);
-  bytes.forEach((own, byte) => {
-    const [first] = own;
-    const usual = before.stored[first]?.usual ?? 0;
-    if (!layout.stored[first]) tables.fill(usual, byte * 256, byte * 256 + 256);
-    for (const f of own)
-      for (let bin = 0; bin < columns[f].size; bin++) {
-        const value = valueOf(before, f, bin);
-        if (value >= 0) tables[byte * 256 + value] = valueOf(layout, f, bin);
-      }
-  });
-  const at = kernel.alloc(rows.rows * stride + 16);
-  const from = kernel.u8(rows.at, rows.rows * before.stride);
-  const to = kernel.u8(at, rows.rows * stride + 16).fill(0);
-  const all = Int32Array.from({ length: rows.rows }, (_, r) => r);
-  recoded({ bytes: from, stride: before.stride }, all, { bytes: to, stride }, sources, tables);
+/** The values that clashed, by column. */
+function clashesOf(
+  { at, layout }: BinnedRows,
+  clashes: Uint32Array,
+): Map<number, { row: number; bin: number }[]> {
+  const found = new Map<number, { row: number; bin: number }[]>();
   for (let i = 0; i < clashes.length; i += 2) {
     const column = clashes[i + 1] >>> 8;
-    const row = Math.floor((clashes[i] - rows.at) / before.stride);
-    to[row * stride + byteOf[column]] = clashes[i + 1] & 255;
+    if (!found.has(column)) found.set(column, []);
+    found.get(column)!.push({
+      row: Math.floor((clashes[i] - at) / layout.stride),
+      bin: clashes[i + 1] & 255,
+    });
   }
-  return { rows: rows.rows, at, layout };
+  return found;
+}
+
+/** @param from the rows as they are, without the values that clashed */
+function withoutClashes(
+  { rows, layout }: BinnedRows,
+  from: Uint8Array,
+  clashed: ReadonlyMap<number, readonly { row: number }[]>,
+): BinLayout {
+  const { columns, oneHot, stored, stride } = layout;
+  const others = new Map(Array.from(clashed, ([f, values]) => [f, values.map(({ row }) => row)]));
+  const bundles: Bundle[] = [];
+  layout.bytes.forEach((own, byte) => {
+    if (!stored[own[0]]) return;
+    // What leaves the byte, by its values.
+    const leaving = new Array<number[] | undefined>(256).fill(undefined);
+    for (const f of own)
+      for (let bin = 0; others.has(f) && bin < columns[f].size; bin++) {
+        const value = valueOf(layout, f, bin);
+        if (value > 0) leaving[value] = others.get(f);
+      }
+    const taken = new Uint8Array(rows);
+    for (let r = 0; r < rows; r++) {
+      const value = from[r * stride + byte];
+      if (leaving[value]) leaving[value].push(r);
+      else if (value > 0) taken[r] = 1;
+    }
+    const sharers = own.filter((f) => !others.has(f)).map((column) => ({ ...stored[column]!, column }));
+    const bins = sharers.reduce((sum, sharer) => sum + storedBins(columns[sharer.column], sharer), 0);
+    bundles.push({ taken, bins, sharers });
+  });
+  const moving = [...others.keys()]
+    .sort((a, b) => a - b)
+    .map((column) => {
+      // A missing value that had no place may be among those that clashed.
+      const sharer = { column, usual: stored[column]!.usual, missing: true };
+      return { ...sharer, others: others.get(column)!, bins: storedBins(columns[column], sharer) };
+    });
+  put(moving, bundles, rows);
+  return layoutOf(columns, oneHot, bundles.filter(({ sharers }) => sharers.length > 1).map(sharersOf));
 }

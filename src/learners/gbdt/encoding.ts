@@ -6,7 +6,7 @@ import type { Numbers } from "./streaming.js";
 const fewCells = 1_000_000;
 
 /** Values that may find their byte taken before columns are given a byte each. */
-const mostClashes = 1 << 18;
+const mostClashes = 1 << 20;
 
 /** Columns whose samples are sorted at once, so that memory is bounded for wide tables. */
 const sortedAtOnce = 64;
@@ -136,29 +136,4 @@ function edgesOfSome(
   const found = arrays.map((array, i) => edgesOf(array.subarray(0, known[i]), bins));
   kernel.release(mark);
   return found;
-}
-
-/** Bins of rows, row after row. */
-export interface RowBytes {
-  bytes: Uint8Array;
-  stride: number;
-}
-
-/**
- * Writes rows with other bytes: byte `b` from byte `sources[b]`, through its 256 entries of `tables`.
- *
- * @param rowsOf the rows to take, in order
- */
-export function recoded(
-  from: RowBytes,
-  rowsOf: Int32Array,
-  to: RowBytes,
-  sources: Int32Array,
-  tables: Uint8Array,
-): void {
-  for (let r = 0; r < rowsOf.length; r++) {
-    const row = rowsOf[r] * from.stride;
-    for (let b = 0; b < sources.length; b++)
-      to.bytes[r * to.stride + b] = tables[b * 256 + from.bytes[row + sources[b]]];
-  }
 }

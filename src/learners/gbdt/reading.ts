@@ -16,7 +16,7 @@ import {
   type BinColumn,
   type BinLayout,
 } from "./bins.js";
-import { bundlesOf, laidApart, withoutClashes } from "./bundles.js";
+import { bundlesOf, laidApart } from "./bundles.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
 import {
   codesInOrder,
@@ -305,7 +305,8 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
     encoder.encode(stage, data.rows, rows.at);
     const clashes = encoder.clashes();
     if (clashes?.length === 0) break;
-    layout = withoutClashes(layout, clashes);
+    // Hardly ever: what is read at once is mostly all there is in the sample.
+    layout = apart(layout);
     kernel.u8(rows.at, data.rows * strideOf(most)).fill(0);
   }
   kernel.release(after);
@@ -335,14 +336,20 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const wanted = tellingRows(columns.length);
   const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
   const plain = columns.filter(({ kind }) => kind === "number");
-  const arrays = new Map<TreeColumn, Float64Array>(
-    plain.map((column) => [column, new Float64Array(room).fill(NaN)]),
+  const isSmall = new Map(columns.map((column, f) => [column, plan.narrow[f]]));
+  const arrays = new Map<TreeColumn, Numbers>(
+    plain.map((column) => [column, isSmall.get(column) ? new Float32Array(room) : new Float64Array(room)]),
   );
   let drawn = 0;
   if (plain.length > 0)
     await inOrder(
       data.sample ?? spread(data.relation, data.rows, wanted),
-      new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
+      new Map(
+        plain.map((column): [string, Expression] => {
+          const narrow = isSmall.get(column)!;
+          return [column.name, { sql: columnSql(column, narrow), narrow }];
+        }),
+      ),
       run,
       (found, from, count) => {
         const kept = Math.max(0, Math.min(count, room - from));

@@ -9,7 +9,7 @@ import type { SharedRows, TrainingData } from "../learner.js";
 import { layoutOf, numberColumns, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats } from "./boost.js";
 import { manyLevels, statistic } from "./columns.js";
-import { edgesOfSamples, recoded } from "./encoding.js";
+import { edgesOfSamples } from "./encoding.js";
 import {
   chosenRows,
   labelsOf,
@@ -190,7 +190,10 @@ function copyBins(
   const tables = new Uint8Array(columns.length * 256);
   const same = Uint8Array.from({ length: 256 }, (_, bin) => bin);
   columns.forEach(({ table }, f) => tables.set(table ?? same, f * 256));
-  recoded({ bytes: from, stride: layout.stride }, rowsOf, { bytes: to, stride }, sources, tables);
+  for (let r = 0; r < rowsOf.length; r++) {
+    const row = rowsOf[r] * layout.stride;
+    for (let f = 0; f < sources.length; f++) to[r * stride + f] = tables[f * 256 + from[row + sources[f]]];
+  }
   columns.forEach(({ own }, f) => {
     if (own) for (let r = 0; r < rowsOf.length; r++) to[r * stride + f] = own[r];
   });
