@@ -1,14 +1,19 @@
 import { grouped } from "../core/quantity.js";
 import type { CrossValidation } from "../learners/cross-validation.js";
 import type { ModelCard } from "../learners/learner.js";
+import type { ParamTable } from "../learners/params.js";
 import type { Tuning } from "../learners/tune/tuned.js";
 import type { Block, Cell } from "../pipeline/command.js";
 
 /** Trials shown: the best. */
 const mostTrials = 10;
 
-/** What `train` did, as people read it. */
-export function trainingBlocks(card: ModelCard, out: string): Block[] {
+/**
+ * What `train` did, as people read it; parameters that are the learner's defaults are left out.
+ *
+ * @param defaults the learner's parameters
+ */
+export function trainingBlocks(card: ModelCard, defaults: ParamTable, out: string): Block[] {
   const { cv, tune } = card.about as { cv?: CrossValidation; tune?: Tuning };
   const { threshold, threshold_by: by, groups } = card.decision ?? {};
   return [
@@ -24,7 +29,9 @@ export function trainingBlocks(card: ModelCard, out: string): Block[] {
           `threshold of ${groups!.column} = ${group}`,
           own,
         ]),
-        ...Object.entries(card.params).map(([key, value]): [string, Cell] => [`--param ${key}`, value]),
+        ...Object.entries(card.params)
+          .filter(([key, value]) => value !== defaults[key]?.default)
+          .map(([key, value]): [string, Cell] => [`--param ${key}`, value]),
         ...Object.entries(card.about).filter(
           (entry): entry is [string, number | string | boolean] => typeof entry[1] !== "object",
         ),
