@@ -340,6 +340,12 @@ export function checkOptions(
   return checked as OptionsOf<OptionShape>;
 }
 
+/** Names the output that was asked for; needed where a command can also do without one. @throws OptionError "usage" */
+export function outNeeded(out: string | undefined, who: string, example: string): string {
+  if (out !== undefined) return out;
+  throw new OptionError("out", "missing", `${who} needs -o, --out <path>`, { try: example, must: "a path" });
+}
+
 export function unknownOption(command: Command, name: string): OptionError {
   const near = nearest(name, Object.keys(optionsOf(command)).map(kebab));
   return new OptionError(camel(name), "unknown", `${command.name} has no option --${name}`, {
