@@ -252,7 +252,7 @@ const train = defineCommand({
         about: card.about,
         ...(o.oof !== undefined && { oof: o.oof }),
       },
-      blocks: trainingBlocks(card, o.out),
+      blocks: trainingBlocks(card, learner.params, o.out),
     };
   },
 });

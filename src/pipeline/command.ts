@@ -330,13 +330,13 @@ export function checkOptions(
   const shape = optionsOf(command);
   const checked: Record<string, unknown> = { in: [...inputs] };
   for (const name of Object.keys(given)) if (!(name in shape)) throw unknownOption(command, kebab(name));
+  if (inputs.length < command.inputs.min || inputs.length > command.inputs.max)
+    throw badInputCount(command, inputs);
   for (const [name, schema] of Object.entries(shape)) {
     const parsed = schema.safeParse(coerced(schema, given[name]));
     if (!parsed.success) throw badOption(command, name, schema, given[name]);
     checked[name] = parsed.data;
   }
-  if (inputs.length < command.inputs.min || inputs.length > command.inputs.max)
-    throw badInputCount(command, inputs);
   return checked as OptionsOf<OptionShape>;
 }
 
