@@ -265,7 +265,7 @@ export async function trainingData(
   const byName = (ask.features ?? []).some((pattern) => !pattern.startsWith("-"));
   const { features, readings } =
     learner.features === true
-      ? await readingsOf(rows, chosen, byName, run)
+      ? await readingsOf(rows, chosen, { named: byName, readsWords: learner.readsWords === true }, run)
       : { features: chosen, readings: [] };
   const data: TrainingData = {
     task,

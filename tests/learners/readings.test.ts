@@ -25,9 +25,10 @@ async function read(
   columns: Record<string, Values>,
   types: Record<string, string> = {},
   named = false,
+  readsWords = false,
 ): Promise<{ read: Relation; names: string[]; raw: Relation }> {
   const raw = await relationFrom(await run.engine(), columns, types);
-  const { features, readings } = await readingsOf(raw, raw.schema, named, run);
+  const { features, readings } = await readingsOf(raw, raw.schema, { named, readsWords }, run);
   return {
     raw,
     read: readRows(raw, features, readings),
@@ -106,6 +107,10 @@ test("texts that differ in every row are left out with a word, unless they are n
   expect(run.warnings.at(-1)).toContain("differ in nearly every row: customer");
   expect((await read(columns, {}, true)).names).toEqual(["customer", "x"]);
   expect((await read({ customer: columns.customer })).names).toEqual(["customer"]);
+  const texts = { ...columns, review: rows.map((i) => `it took ${i} days`) };
+  expect((await read(texts)).names).toEqual(["x"]);
+  expect(run.warnings.at(-1)).toContain("customer, review (--features takes them by name; text-cnn learns");
+  expect((await read(texts, {}, false, true)).names).toEqual(["x", "review"]);
   const numbers = { policyNumber: rows, paymentNo: rows.map((i) => i % 9), amount: rows, casino: rows };
   const types = Object.fromEntries(Object.keys(numbers).map((name) => [name, "BIGINT"]));
   expect((await read(numbers, types)).names).toEqual(["paymentNo", "amount", "casino"]);
