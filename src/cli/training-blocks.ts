@@ -61,16 +61,17 @@ function tuneBlocks({ metric, trials, params, scored_by: by }: Tuning): Block[] 
   const names = Object.keys(params);
   const best = trials.findIndex((trial) => names.every((name) => trial.params[name] === params[name]));
   const others = trials.filter((_, i) => i !== best);
+  const pruned = trials.some((trial) => trial.pruned);
   return [
     { kind: "title", text: `${grouped(trials.length)} trials by ${by}; the best and the last of the others` },
     {
       kind: "table",
-      head: ["trial", metric, ...names, ""],
+      head: ["trial", metric, ...names, ...(pruned ? [""] : [])],
       rows: [trials[best], ...others.slice(-mostTrials)].map((trial): Cell[] => [
         trial.trial,
         trial.score,
         ...names.map((name) => trial.params[name]),
-        trial.pruned ? `given up after ${trial.steps.length}` : null,
+        ...(pruned ? [trial.pruned ? `given up after ${trial.steps.length}` : null] : []),
       ]),
     },
   ];
