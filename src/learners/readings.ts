@@ -4,7 +4,7 @@ import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { parseContract } from "../clean/contract.js";
 import { isIdName } from "../clean/infer.js";
-import { normalisedText } from "../clean/repair.js";
+import { normalisedText, wordsForNothing } from "../clean/repair.js";
 import { conversionOf, promisedType } from "../clean/types.js";
 import { distinctNames, snake } from "../features/naming.js";
 import { dateParts, type DatePart } from "../features/rowwise.js";
@@ -231,7 +231,11 @@ const asText = (column: string): string =>
 
 function contractColumn({ column, type, formats }: FeatureReading) {
   const { source, columns } = parseContract(
-    JSON.stringify({ columns: { [column]: { type, ...(formats?.length ? { formats } : {}) } } }),
+    JSON.stringify({
+      columns: {
+        [column]: { type, null_words: ["", ...wordsForNothing], ...(formats?.length && { formats }) },
+      },
+    }),
     column,
   );
   return { column: columns[0], type: promisedType(source, columns[0])! };

@@ -42,12 +42,13 @@ test("numbers written as texts are numbers, however they are written; what is no
     money: rows.map((i) => `$${i},250.50`),
     share: rows.map((i) => `${i}%`),
     comma: rows.map((i) => `${i},5`),
-    odd: rows.map((i) => (i === 3 ? "unknown" : String(i))),
+    odd: rows.map((i) => (i === 3 ? "unlisted" : String(i))),
+    gaps: rows.map((i) => (i % 4 ? String(i) : ["N/A", "-", "null"][i % 3])),
   });
-  expect(table.names).toEqual(["plain", "money", "share", "comma", "odd"]);
+  expect(table.names).toEqual(["plain", "money", "share", "comma", "odd", "gaps"]);
   const found = await rowsOf(table.read);
   expect(found[5]).toMatchObject({ plain: 1.25, money: 5250.5, share: 0.05, comma: 5.5, odd: 5 });
-  expect([found[7].plain, found[3].odd]).toEqual([null, null]);
+  expect([found[7].plain, found[3].odd, found[4].gaps]).toEqual([null, null, null]);
 });
 
 test("codes, words and short lists of numbers stay as they are", async () => {
