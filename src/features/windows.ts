@@ -1,7 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Schema } from "../engine/engine.js";
 import { ident, literal } from "../engine/sql.js";
-import { isNumeric, kindOf } from "../table/relation.js";
+import { isNumeric, kindOf, typedInstead } from "../table/relation.js";
 import { deviationOf, filtered, finite, meanOf, sumOf, type Suffix } from "./exact.js";
 import { distinctNames, snake, type Window } from "./naming.js";
 import type { Step } from "./plan.js";
@@ -446,18 +446,19 @@ function outputStep(
 }
 
 /** Checks that an aggregate can be worked out over its column. @throws ShopaiError "usage" */
-export function checkAggregate(aggregate: Aggregate, schema: Schema): void {
+export function checkAggregate(aggregate: Aggregate, schema: Schema, source: string): void {
   const { verb, column } = aggregate;
-  const type = schema.find((field) => field.name === column)?.type;
+  const field = schema.find((one) => one.name === column);
   const needsNumber = ["sum", "mean", "std", "monetary", "trend", "share"].includes(verb);
   if (
     column === undefined &&
     ["sum", "mean", "std", "min", "max", "distinct", "monetary", "entropy"].includes(verb)
   )
     throw new ShopaiError("usage", `${verb} needs a column`, { try: `${verb}: <column>` });
-  if (needsNumber && type !== undefined && !isNumeric(type) && kindOf(type) !== "boolean")
-    throw new ShopaiError("data", `${verb} needs a number, and ${column} is ${type}`, {
-      try: `distinct: ${column}, or another column`,
+  if (needsNumber && field && !isNumeric(field.type) && kindOf(field.type) !== "boolean")
+    throw new ShopaiError("data", `${verb} needs a number, and ${column} is ${field.type}`, {
+      where: source,
+      try: typedInstead(field, source, `distinct: ${column}, or another column`),
     });
   if (verb === "trend")
     for (const window of aggregate.windows)

@@ -4,7 +4,7 @@ import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { fieldOfRole } from "../features/roles.js";
-import { columnNamed, countRows, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { columnNamed, countRows, isNumeric, kindOf, typedInstead, type Relation } from "../table/relation.js";
 import { chosenFeatures, isFeature, isReadable } from "./chosen-features.js";
 import type { Decision } from "./decision.js";
 import type {
@@ -387,6 +387,7 @@ async function checkWeights(relation: Relation, name: string): Promise<void> {
   if (!isNumeric(field.type))
     throw new ShopaiError("data", `the weights in ${name} are ${field.type}, not numbers`, {
       where: relation.name,
+      try: typedInstead(field, relation.name, "a column of numbers"),
     });
   const column = `${ident(name)}::DOUBLE`;
   const [{ bad, total }] = await relation.engine.rows<{ bad: bigint; total: number }>(
