@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
+import { counted } from "../src/core/quantity.js";
 import { readYaml } from "../src/core/yaml-source.js";
 import type { Run } from "../src/engine/run.js";
 import { momentText, type Moments } from "../src/features/aggregates.js";
@@ -159,7 +160,7 @@ const command = defineCommand({
     const parts = hasSplit ? await splitCounts(plan) : undefined;
     for (const [part, count] of Object.entries(parts ?? {}))
       if (count === 0) run.warn(`no row went into ${part}`);
-    run.progress.done(`${rows} rows`);
+    run.progress.done(counted(rows, "row"));
     return resultOf(o, out, made, relation, rows, parts, roles);
   },
 });
