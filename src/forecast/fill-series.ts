@@ -48,7 +48,7 @@ export function laidOut({ count, first, last, span, rows }: StagedRows, rule: Fi
 
 /** Fills the room with the periods that come in, series after series. */
 export function filling({ starts, values }: Laid, { last }: StagedRows, rule: FillRule) {
-  const filled = { rule, gaps: 0, tail: 0, missing: 0 };
+  const filled = { rule, gaps: 0, tail: 0, missing: 0, ended: 0 };
   const closed = rule === "none";
   let place = 0;
   return {
@@ -80,6 +80,44 @@ export function filling({ starts, values }: Laid, { last }: StagedRows, rule: Fi
       return filled;
     },
   };
+}
+
+/** In a table with a smaller share of gaps than this every period has its row: a series that ends early has ended, it is not zero since. */
+const sparse = 0.01;
+
+/**
+ * Lets series end with their own last row, where hardly a period between first and last rows is without one. Moves values and regressors
+ * together.
+ *
+ * @returns how many series end before the last period of the table; nothing is changed where gaps are usual
+ */
+export function endWhereRowsEnd(
+  laid: Laid,
+  { count, first, last, span }: StagedRows,
+  gaps: number,
+  known: readonly { values: Float64Array }[],
+  horizon: number,
+): number {
+  let inner = 0;
+  for (let s = 0; s < count; s++) inner += last[s] - first[s] + 1;
+  if (gaps > sparse * inner) return 0;
+  const { starts, values } = laid;
+  let to = 0;
+  let ended = 0;
+  let from = 0;
+  for (let s = 0; s < count; s++) {
+    const next = starts[s + 1];
+    const length = last[s] - first[s] + 1;
+    values.copyWithin(to, from, from + length);
+    for (const column of known)
+      column.values.copyWithin(to + s * horizon, from + s * horizon, from + s * horizon + length + horizon);
+    if (last[s] < span) ended++;
+    laid.last[s] = last[s];
+    to += length;
+    starts[s + 1] = to;
+    from = next;
+  }
+  return ended;
 }
 
 /** Unknown values at the start take the first known one; 0 when there is none. */

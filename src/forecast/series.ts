@@ -2,7 +2,7 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
-import { backFill, filling, laidOut, shared, type Laid } from "./fill-series.js";
+import { backFill, endWhereRowsEnd, filling, laidOut, shared, type Laid } from "./fill-series.js";
 import { holidayColumns } from "./calendar.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
 import { stagedRows, type Periods } from "./staged-rows.js";
@@ -21,6 +21,8 @@ export interface SeriesAsk {
   /** Several rows of a series within a period: their sum or their mean. */
   aggregate: "sum" | "mean";
   fill?: FillRule;
+  /** Series must end with the last period of the table, as those of a hierarchy. */
+  together?: boolean;
   /** Columns of numbers that are known for the periods ahead as well: rows after a series' last value hold them. */
   regressors?: readonly string[];
   /** Calendars whose holidays become regressors. */
@@ -43,7 +45,14 @@ export interface SeriesSet {
   columns: { name: string; type: string }[];
   /** A table of the engine: `_sid` and the series columns. */
   table: string;
-  filled: { rule: FillRule; gaps: number; tail: number; missing: number };
+  filled: {
+    rule: FillRule;
+    gaps: number;
+    tail: number;
+    missing: number;
+    /** Series that go on from an end of their own, before the last period of the table. */
+    ended: number;
+  };
   /** Values of regressors: those of series s at starts[s] + s * horizon, its history and the horizon long. */
   known: { name: string; values: Float64Array }[];
 }
@@ -52,7 +61,7 @@ export interface SeriesSet {
  * Reads series from a long table: the engine adds up rows of a period exactly and sorts, some series at a time; gaps are filled here.
  *
  * Fill rules: `zero` takes a period without a row for a zero, also between the last row of a series and the
- * last period of the table; `previous` repeats the value before; `none` closes gaps up. A row whose value is
+ * last period of the table (by default only where gaps are usual); `previous` repeats the value before; `none` closes gaps up. A row whose value is
  * null is unknown, not zero: it repeats the value before (the one after, at the start).
  *
  * @throws ShopaiError "data" for columns that are missing or of another kind, and for a table without a usable row
@@ -79,7 +88,7 @@ export async function readSeries(
   const stock =
     ask.censoredBy === undefined ? undefined : columnNamed(relation, ask.censoredBy, "--censored-by");
   const regressors = (ask.regressors ?? []).map((name) => numbersColumn(relation, name));
-  const rule = ask.fill ?? (axis.freq && kindOf(time.type) !== "integer" ? "zero" : "previous");
+  const rule = ask.fill ?? (axis.firstDay ? "zero" : "previous");
   if ((regressors.length > 0 || ask.holidays?.length) && rule === "none")
     throw new ShopaiError("usage", "regressors belong to periods, and --fill none has none", {
       try: "--fill zero or previous",
@@ -112,6 +121,10 @@ export async function readSeries(
   }
   staged.drop();
   const filled = fill.done();
+  if (rule === "zero" && ask.fill === undefined && !ask.together) {
+    filled.ended = endWhereRowsEnd(laid, staged, filled.gaps, known, ask.horizon);
+    if (filled.ended > 0) filled.tail = 0;
+  }
   const set: SeriesSet = {
     ...{ count: staged.count, ...laid, base, axis, time, columns, table },
     values: laid.values.subarray(0, laid.starts[staged.count]),
