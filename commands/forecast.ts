@@ -109,7 +109,7 @@ const forecast = defineCommand({
       .optional(),
     reconcile: option
       .choice(
-        "how forecasts of a hierarchy are made to add up: by least variance, from the leaves, from the top",
+        "how forecasts of a hierarchy are made to add up: by least variance (mint; with variances alone), from the leaves, from the top",
         reconcileRules,
       )
       .default("mint"),

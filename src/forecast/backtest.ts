@@ -55,6 +55,15 @@ export function truthOf(set: SeriesSet, windows: Windows, window: number): Float
   return set.values.subarray(from, from + windows.horizon);
 }
 
+/**
+ * Whether errors of a window tell of those to come: a model that knew less than half of a series errs by more. The latest one always
+ * does.
+ */
+function tells(set: SeriesSet, { series, cut, origin }: Windows, w: number): boolean {
+  const length = set.starts[series[w] + 1] - set.starts[series[w]];
+  return origin[w] === 0 || 2 * cut[w] >= length;
+}
+
 /** Errors over the deviation that the model expected, by origin and step, each array in order; those that it cannot tell of are left out. */
 function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projections): Float64Array[][] {
   const { horizon, series, cut, origin, origins } = windows;
@@ -65,6 +74,7 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projec
   );
   const filled = Array.from(counts, () => new Int32Array(horizon));
   for (let w = 0; w < series.length; w++) {
+    if (!tells(set, windows, w)) continue;
     const from = set.starts[series[w]] + cut[w];
     for (let h = 0; h < horizon; h++) {
       const deviation = spread[w * horizon + h];
@@ -80,7 +90,8 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projec
 const fewestOrigins = 3;
 /** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
 const leastWidened = 50;
-/** Intervals are not widened by more than this. */
+/** Intervals are not narrowed or widened by more than these. */
+const narrowest = 0.5;
 const widest = 3;
 
 /**
@@ -145,9 +156,9 @@ function wideningOf(
       inside += countUpTo(sorted, factor * high) - countBelow(sorted, factor * low);
     return inside >= rank;
   };
-  if (holds(1)) return 1;
-  if (!holds(widest)) return widest;
-  let [low, high] = [1, widest];
+  let [low, high] = [narrowest, widest];
+  if (holds(low)) return low;
+  if (!holds(high)) return high;
   while (high - low > 1e-9) {
     const middle = (low + high) / 2;
     if (holds(middle)) high = middle;
@@ -184,7 +195,8 @@ export function backtestMetrics(
       const truth = truthOf(set, windows, w);
       const forecast = forecasts.mean.subarray(w * horizon, (w + 1) * horizon);
       origins.push({ truth, forecast, scales: scales[w] });
-      for (let h = 0; levels.length > 0 && h < horizon; h++) {
+      const judged = levels.length > 0 && tells(set, windows, w);
+      for (let h = 0; judged && h < horizon; h++) {
         const spread = forecasts.spread[w * horizon + h];
         if (Number.isNaN(spread)) continue;
         counted++;
