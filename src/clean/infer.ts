@@ -5,7 +5,7 @@ import { parseContract, type ContractColumn } from "./contract.js";
 import { writtenContract, type InferredColumn } from "./infer-text.js";
 import { overviewSql, topSql } from "./profile-sql.js";
 import { columnar } from "./profile.js";
-import { normalisedText } from "./repair.js";
+import { normalisedText, wordsForNothing } from "./repair.js";
 import { conversionOf, promisedType } from "./types.js";
 
 /** A type that a column of text may turn out to have, with the formats that its values need. */
@@ -77,16 +77,54 @@ async function typedColumns(rows: Relation): Promise<InferredColumn[]> {
   const texts = rows.schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
   if (texts.length === 0) return columns;
   const sample = `SELECT * FROM (${rows.sql}) LIMIT ${sampledRows}`;
-  const possible = await fitting(rows, sample, new Map(texts.map((name) => [name, candidates])));
-  const proven = await fitting(rows, rows.sql, possible);
-  for (const column of columns) {
-    const fits = proven.get(column.name);
-    const best = fits?.[0];
-    const twin = best && fits.find((other) => isSwapped(best, other));
-    if (twin) column.note = `dates fit ${best.formats![0]} and ${twin.formats![0]}: say which`;
-    else if (best) Object.assign(column.rules, best);
-  }
+  const asWritten = new Map(texts.map((name) => [name, {}]));
+  const typed = await giveTypes(rows, sample, columns, asWritten);
+  const untyped = texts.filter((name) => !typed.has(name));
+  await giveTypes(rows, sample, columns, await wordsForNothingIn(rows, untyped));
   return columns;
+}
+
+type NullWords = Pick<InferredColumn["rules"], "null_words">;
+
+/** Gives columns the types that all their values have, some words not counted; tells which had one. */
+async function giveTypes(
+  rows: Relation,
+  sample: string,
+  columns: readonly InferredColumn[],
+  asked: ReadonlyMap<string, NullWords>,
+): Promise<Set<string>> {
+  const typed = new Set<string>();
+  for (const [name, words] of asked) {
+    const column = columns.find((one) => one.name === name)!;
+    const possible = await fittingOf(rows, sample, name, candidates, words);
+    const fits = possible.length > 0 ? await fittingOf(rows, rows.sql, name, possible, words) : [];
+    const [best] = fits;
+    if (!best) continue;
+    typed.add(name);
+    const twin = fits.find((other) => isSwapped(best, other));
+    if (twin) column.note = `dates fit ${best.formats![0]} and ${twin.formats![0]}: say which`;
+    else Object.assign(column.rules, best, words);
+  }
+  return typed;
+}
+
+/** Words that mean "nothing" in columns of text, by column; columns without any are left out. */
+async function wordsForNothingIn(rows: Relation, names: readonly string[]): Promise<Map<string, NullWords>> {
+  if (names.length === 0) return new Map();
+  const words = ["", ...wordsForNothing].map(literal).join(", ");
+  const asks = names.map((name, i) => {
+    const text = `lower(trim(${ident(name)}))`;
+    return `list_sort(list(DISTINCT ${text}) FILTER (WHERE ${text} IN (${words}))) AS w${i}`;
+  });
+  const [found] = await rows.engine.rows<Record<string, string[] | null>>(
+    `SELECT ${asks.join(", ")} FROM (${rows.sql})`,
+  );
+  return new Map(
+    names.flatMap((name, i): [string, NullWords][] => {
+      const own = found[`w${i}`] ?? [];
+      return own.some((word) => word !== "") ? [[name, { null_words: own }]] : [];
+    }),
+  );
 }
 
 /** The promise that a typed column (Parquet, Arrow) keeps already; none for types that a contract has no name for. */
@@ -118,25 +156,15 @@ function isSwapped(one: Candidate, other: Candidate): boolean {
   return swapped !== one.formats?.[0] && swapped === other.formats?.[0];
 }
 
-/** The candidates whose conversion loses no value of a column. */
-async function fitting(
-  rows: Relation,
-  sql: string,
-  asked: ReadonlyMap<string, readonly Candidate[]>,
-): Promise<Map<string, readonly Candidate[]>> {
-  const found = new Map<string, readonly Candidate[]>();
-  for (const [name, tried] of asked)
-    found.set(name, tried.length === 0 ? [] : await fittingOf(rows, sql, name, tried));
-  return found;
-}
-
+/** The candidates whose conversion loses no value of a column, words that mean nothing aside. */
 async function fittingOf(
   rows: Relation,
   sql: string,
   name: string,
   tried: readonly Candidate[],
+  words: NullWords,
 ): Promise<Candidate[]> {
-  const plain = contractOf([{ name, rules: {} }], rows.name);
+  const plain = contractOf([{ name, rules: words }], rows.name);
   const [bare] = plain.columns;
   const tests = tried.map((candidate, i) => {
     const column: ContractColumn = { ...bare, ...candidate };

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { counted } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
 import type { Progress } from "../engine/run.js";
 import { ident, literal, pathLiteral } from "../engine/sql.js";
@@ -107,7 +108,7 @@ export async function profileOf(
     else if (column.nulls < rows) await addTop(engine, relation.sql, column);
     columns.push(column);
   }
-  progress.done(`${rows} rows, ${columns.length} columns`);
+  progress.done(`${counted(rows, "row")}, ${counted(columns.length, "column")}`);
   if (!sample) return { rows, columns };
   const [{ n }] = await engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${sample})`);
   return { rows, columns, sampled: { rows: Number(n), of: rows } };

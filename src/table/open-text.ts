@@ -12,6 +12,7 @@ import { CsvScanner, type RecordSink } from "./scan-csv.js";
 import { ElementScanner, jsonDelimiter, LineScanner, type JsonScanner } from "./scan-json.js";
 import { ScratchFile } from "./scratch-file.js";
 import { sourceFiles, type SourceFile } from "./source.js";
+import { otherText } from "./foreign.js";
 import { TextBytes } from "./text-bytes.js";
 
 export interface TextOptions extends OpenOptions {
@@ -182,6 +183,12 @@ async function scanCsv(
   let scanner: CsvScanner | undefined;
   let batch: Batch | undefined;
   const begin = (whole: boolean): void => {
+    const other = otherText(pending.subarray(0, 1000).toString());
+    if (other)
+      throw new ShopaiError("data", `this is no ${file.format.name.toUpperCase()}: it is ${other.what}`, {
+        where: path,
+        try: other.advice,
+      });
     const dialect = dialectOf(pending, whole, path, options.delimiter ?? file.format.delimiter);
     refuseDoubles([...dialect.header, ...Object.keys(file.partitions)], path);
     const first = [...spool.batches.values()][0];

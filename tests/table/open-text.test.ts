@@ -189,6 +189,8 @@ describe("CSV", () => {
     ["names that differ in case", "a,A\n1,2\n", 'the columns "a" and "A" differ only in the case of letters'],
     ["Parquet under another name", "PAR1....", "this is no text: it is Parquet"],
     ["a zip", "PK\u0003\u0004....", "this is no text: it is a zip archive (an Excel workbook is one)"],
+    ["a web page", "<!DOCTYPE html>\n<html></html>", "this is no CSV: it is a web page or XML"],
+    ["JSON", '{"a": 1}\n{"a": 2}\n', "this is no CSV: it is JSON"],
     ["binary", "\u0001\u0002\u0003,\u0004\u0005", "this is no text: it holds binary bytes"],
     [
       "a header that does not end well",

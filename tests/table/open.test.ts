@@ -85,6 +85,23 @@ describe("types of CSV columns", () => {
   });
 });
 
+test("what no ending tells is known by its first bytes where they tell; addresses are not fetched", async () => {
+  expect(await failure(file("PK\u0003\u0004....", "xlsx"))).toMatchObject({
+    kind: "data",
+    message:
+      "the ending does not say what the file is, and its bytes are those of a zip archive (an Excel workbook is one)",
+    try: "the unpacked file, or the sheet saved as CSV",
+  });
+  expect(await failure(file("a,b\n", "dat"))).toMatchObject({
+    message: "the ending does not say what the file is",
+    try: expect.stringContaining("--format parquet|arrow|csv"),
+  });
+  expect(await failure("https://example.com/orders.csv")).toMatchObject({
+    message: "no such file: https:// is not read, for nothing is fetched at run time",
+    try: "a copy on this machine",
+  });
+});
+
 test("a record that cannot be read is an error that names the first", async () => {
   const path = file("a,b\n1,2\n3\n4,5\n6\n");
   const error = await failure(path);
