@@ -220,7 +220,7 @@ const train = defineCommand({
     const procedure = await procedureOf(learner, table, roles, o, run);
     const checked = await trainingData(learner, table, procedure, { ...run, warn: () => undefined });
     const sample = await laidDown(table, seenColumns(checked));
-    const warnings = await suspicions(asRead(withSample(checked, sample)));
+    const warnings = await suspicions(asRead(withSample(checked, sample)), learner.readsWords);
     for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);

@@ -216,7 +216,7 @@ async function levelled(
   const relation = await withLevels(table, ask.hierarchy, [
     ...new Set([ask.time, ask.value, ...(ask.regressors ?? []), ...(ask.censoredBy ? [ask.censoredBy] : [])]),
   ]);
-  return { relation, ask: { ...ask, series: ask.hierarchy } };
+  return { relation, ask: { ...ask, series: ask.hierarchy, together: true } };
 }
 
 /** Metrics by value of a series column, or by level of the hierarchy. */

@@ -7,7 +7,7 @@ import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../ta
 import { isNumberLike } from "./design-matrix.js";
 import { spread } from "./draw.js";
 import type { TrainingData } from "./learner.js";
-import { differs } from "./readings.js";
+import { differs, holdsWords } from "./readings.js";
 
 /** Rows that features are looked at in. */
 const sampled = 20_000;
@@ -26,10 +26,13 @@ const columnsAtOnce = 64;
 const fewest = 50;
 
 /**
- * What is suspicious about training rows, in words: features that alone separate the target, ids, columns
- * that are newer than the row, columns of one value, rare classes. Worked out by the engine on a sample.
+ * What is suspicious about training rows, in words: features that alone separate the target, ids, texts of
+ * words, columns that are newer than the row, columns of one value, rare classes. Worked out by the engine on
+ * a sample.
+ *
+ * @param readsWords whether the learner learns from words, and texts may differ in every row
  */
-export async function suspicions(data: TrainingData): Promise<string[]> {
+export async function suspicions(data: TrainingData, readsWords = false): Promise<string[]> {
   const { relation, rows, features, target, task, positive } = data;
   if (rows < fewest || features.length === 0) return [];
   const { engine, drop } = scoped(relation.engine);
@@ -43,9 +46,11 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   await engine.run(
     `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (${drawn.sql})`,
   );
+  const looked = { engine, sql: `SELECT * FROM ${ident(sample)}` };
   const found: string[] = [];
   const flat: string[] = [];
   const ids: string[] = [];
+  const wordy: string[] = [];
   const columns = await shapesOf(
     sample,
     features.map(({ type }, i) => ({ name: `f${i}`, type })),
@@ -55,8 +60,10 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   for (const [i, field] of features.entries()) {
     const { shape } = columns[i];
     if (shape.most >= constant * shape.rows) flat.push(field.name);
-    else if (isId(field, shape) && (await differs(relation, field.name))) ids.push(field.name);
-    else telling.push(columns[i]);
+    else if (isId(field, shape) && (await differs(relation, field.name))) {
+      if (kindOf(field.type) !== "text" || !(await holdsWords(looked, columns[i].name))) ids.push(field.name);
+      else if (!readsWords) wordy.push(field.name);
+    } else telling.push(columns[i]);
   }
   if (positive !== undefined && task === "classification") {
     const aucs = await aucsAlone(sample, telling, { engine });
@@ -72,6 +79,10 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   if (ids.length > 0)
     found.push(
       `${ids.length === 1 ? "a feature looks" : "features look"} like an id, a value for every row: ${listed(ids)} (--features ${ids.map((name) => `-${name}`).join(",")})`,
+    );
+  if (wordy.length > 0)
+    found.push(
+      `hardly two texts of ${listed(wordy)} are alike, and a text counts as one value here: text-cnn learns from its words (or leave it out: --features ${wordy.map((name) => `-${name}`).join(",")})`,
     );
   if (flat.length > 0)
     found.push(
