@@ -1,8 +1,8 @@
 /**
  * Scores of rows by an ensemble of trees: the fast twin of `rawScore` in src/learners/gbdt/trees.ts, the same sums in
  * the same order. A node is sixteen bytes: its threshold; where the values of its column lie among those of a block of
- * rows; the address of its left child, which the right one follows; which categorical set it has, if any. Leaves are
- * their own left child and look at a value below everything.
+ * rows; the address of its left child, which the right one follows; the address of its set of levels: how many words it
+ * has, the words, and one without levels. Leaves are their own left child and look at a value below everything.
  */
 
 /** Rows of a block: their values of one column lie side by side. */
@@ -32,7 +32,6 @@ export function score(
   rows: u32,
   nodes: u32,
   leafValues: u32,
-  sets: u32,
   tops: u32,
   trees: u32,
   treeCount: u32,
@@ -49,7 +48,7 @@ export function score(
       const tree = trees + t * 16;
       const to = scores + (from * outputs + load<u32>(tree, 8)) * 8;
       if (load<u32>(tree, 12))
-        walkMixed(load<u32>(tree), load<u32>(tree, 4), count, nodes, leafValues, sets, to, outputs * 8);
+        walkMixed(load<u32>(tree), load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
       else walk(tops + t * 88, load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
     }
   }
@@ -163,38 +162,48 @@ function add(to: u32, stepBytes: u32, value: u32): u32 {
   return to + stepBytes;
 }
 
-/** As `walk`, for trees in which the threshold of some nodes is NaN: theirs is a set of levels, in 8 bytes of `sets`. */
+/** As `walk`, four rows at a time, for trees in which the threshold of some nodes is NaN: theirs is a set of levels. */
 export function walkMixed(
   root: u32,
   depth: u32,
   count: u32,
   nodes: u32,
   leafValues: u32,
-  sets: u32,
   to: u32,
   stepBytes: u32,
 ): void {
   let row = scratch;
-  for (let i: u32 = 0; i < count; i++) {
-    let node = root;
+  for (let i: u32 = 0; i < count; i += 4) {
+    let a = root;
+    let b = root;
+    let c = root;
+    let d = root;
     for (let level: u32 = 0; level < depth; level++) {
-      const left = load<u32>(node, 8);
-      if (left == node) break;
-      const x = load<f32>(row + load<u32>(node, 4));
-      const threshold = load<f32>(node);
-      let right: u32;
-      if (threshold == threshold) right = <u32>(x >= threshold);
-      else {
-        const set = sets + load<u32>(node, 12) * 8;
-        const code = <u32>max<f32>(x, 0);
-        const word = code >>> 5;
-        if (x < 0) right = 0;
-        else if (x == Infinity || word >= load<u32>(set, 4)) right = 1;
-        else right = 1 - ((load<u32>(load<u32>(set) + word * 4) >>> (code & 31)) & 1);
-      }
-      node = left + (right << 4);
+      a = childOf(a, load<f32>(row + load<u32>(a, 4)));
+      b = childOf(b, load<f32>(row + load<u32>(b, 4), 4));
+      c = childOf(c, load<f32>(row + load<u32>(c, 4), 8));
+      d = childOf(d, load<f32>(row + load<u32>(d, 4), 12));
     }
-    to = add(to, stepBytes, leafValues + ((node - nodes) >> 1));
-    row += 4;
+    to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
+    if (i + 1 == count) return;
+    to = add(to, stepBytes, leafValues + ((b - nodes) >> 1));
+    if (i + 2 == count) return;
+    to = add(to, stepBytes, leafValues + ((c - nodes) >> 1));
+    if (i + 3 == count) return;
+    to = add(to, stepBytes, leafValues + ((d - nodes) >> 1));
+    row += 16;
   }
+}
+
+/**
+ * Without a branch, for which of the two kinds a node is cannot be foreseen: nothing is at or above NaN, and only where
+ * the threshold is NaN the set counts. Levels beyond its words are in none; a missing value is below or above all.
+ */
+function childOf(node: u32, x: f32): u32 {
+  const threshold = load<f32>(node);
+  const set = load<u32>(node, 12);
+  const level = <u32>x;
+  const word = load<u32>(set + (min<u32>(level >>> 5, load<u32>(set)) << 2), 4);
+  const outside = (<u32>(threshold != threshold)) & (<u32>(x >= 0)) & ~(word >>> (level & 31));
+  return load<u32>(node, 8) + (((<u32>(x >= threshold)) | outside) << 4);
 }

@@ -115,7 +115,6 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Valu
         rows,
         packed.nodes,
         packed.values,
-        packed.sets,
         packed.tops,
         packed.heads,
         treeCount(trees),
@@ -157,7 +156,6 @@ function fits({ threshold, output }: TreeEnsemble): boolean {
 interface Packed {
   nodes: number;
   values: number;
-  sets: number;
   tops: number;
   heads: number;
 }
@@ -167,20 +165,15 @@ function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packe
   const count = trees.feature.length;
   const nodes = kernel.alloc(count * nodeBytes);
   const values = kernel.alloc(count * 8);
-  const sets = kernel.alloc(
-    Math.max(
-      8,
-      trees.catStart.reduce((sum, at) => sum + (at >= 0 ? 8 : 0), 0),
-    ),
-  );
-  const words = kernel.alloc(Math.max(4, trees.catWords.length * 4));
+  const noSet = kernel.alloc(8);
+  kernel.u32(noSet, 2).fill(0);
+  const sets = kernel.alloc(trees.catCount.reduce((sum, words) => sum + (words + 2) * 4, 8));
   const heads = kernel.alloc(treeCount(trees) * 16);
-  kernel.u32(words, trees.catWords.length).set(trees.catWords);
   const thresholds = kernel.f32(nodes, count * 4);
   const about = kernel.u32(nodes, count * 4);
   const leafValues = kernel.f64(values, count);
   const head = kernel.u32(heads, treeCount(trees) * 4);
-  let setCount = 0;
+  let set = sets;
   for (let t = 0; t < treeCount(trees); t++) {
     const first = trees.starts[t];
     const order = [{ node: first, level: 0 }];
@@ -194,6 +187,7 @@ function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packe
         thresholds[4 * at] = Infinity;
         about[4 * at + 1] = 2 * columns * block * 4;
         about[4 * at + 2] = nodes + at * nodeBytes;
+        about[4 * at + 3] = noSet;
         continue;
       }
       depth = Math.max(depth, level + 1);
@@ -201,16 +195,20 @@ function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packe
       const slot = trees.missingLeft[node] ? trees.feature[node] : columns + trees.feature[node];
       about[4 * at + 1] = slot * block * 4;
       about[4 * at + 2] = nodes + (first + order.length) * nodeBytes;
-      if (trees.catStart[node] >= 0) {
+      about[4 * at + 3] = noSet;
+      const start = trees.catStart[node];
+      if (start >= 0) {
         mixed = 1;
-        about[4 * at + 3] = setCount;
-        kernel.u32(sets + setCount++ * 8, 2).set([words + trees.catStart[node] * 4, trees.catCount[node]]);
+        about[4 * at + 3] = set;
+        const words = trees.catCount[node];
+        kernel.u32(set, words + 2).set([words, ...trees.catWords.subarray(start, start + words), 0]);
+        set += (words + 2) * 4;
       }
       order.push({ node: trees.left[node], level: level + 1 }, { node: trees.right[node], level: level + 1 });
     }
     head.set([nodes + first * nodeBytes, depth, trees.output[t], mixed], t * 4);
   }
-  return { nodes, values, sets, tops: packTops(kernel, heads, treeCount(trees)), heads };
+  return { nodes, values, tops: packTops(kernel, heads, treeCount(trees)), heads };
 }
 
 /** The first three levels of every tree, as if it were complete there, and the nodes that follow. */
