@@ -29,9 +29,9 @@ const params = {
     log: true,
   }),
   lambda: real({
-    default: 10,
+    default: 0,
     min: 0,
-    help: "L2 penalty; larger smooths those with few interactions",
+    help: "L2 penalty; larger smooths those with few interactions; 0: by the number of interactions of a user and an item",
     search: [1e-3, 1000],
     log: true,
   }),
@@ -77,11 +77,12 @@ export default defineLearner({
   roles: { user: "required", item: "required", rating: "optional" },
   features: false,
   params,
-  async fit(data, params, run) {
+  async fit(data, asked, run) {
     const interactions = await readInteractions(data, run);
     const catalogue = catalogueOf(data, interactions);
     // A strength of 0 is no preference: eq. 2.
     const matrix = withoutZeros(interactions.matrix);
+    const params = { ...asked, lambda: lambdaOf(matrix, asked) };
     const stopped = await stoppedEarly(
       catalogue,
       matrix,
@@ -91,11 +92,13 @@ export default defineLearner({
     );
     const factors = await factorised(matrix, { ...params, epochs: stopped?.epochs ?? params.epochs }, run);
     const found = await withIndexes(catalogue, factors, params.index, run);
-    return fitted(catalogue, found.factors, params, { ...stopped?.about, ...found.about });
+    const about = { ...(asked.lambda === 0 && { lambda: params.lambda }), ...stopped?.about, ...found.about };
+    return fitted(catalogue, found.factors, params, about);
   },
   load(folder) {
     const { catalogue, factors } = loadFactors(folder);
-    return fitted(catalogue, factors, folder.card.params as unknown as Weighing);
+    const params = folder.card.params as unknown as Weighing;
+    return fitted(catalogue, factors, { ...params, lambda: lambdaOf(withoutZeros(catalogue.seen), params) });
   },
 });
 
@@ -140,6 +143,21 @@ interface Weighing {
   lambda: number;
   alpha: number;
   scaling: number;
+}
+
+/**
+ * The penalty of `lambda`, or where that is 0, of 0.45 sqrt(1 + alpha) times the geometric mean of the strength that a user
+ * has in all and an item has in all, so that the mean penalty does not depend on `scaling`.
+ *
+ * What is best grows with how much is known of a row: near 45 for MovieLens-100k (60 items a user), 30 for LastFM (37),
+ * 10 for Amazon Beauty (6). The rule was found on cuts of the training rows of these three.
+ */
+function lambdaOf(matrix: Csr, { lambda, alpha, scaling }: Weighing): number {
+  if (lambda > 0) return lambda;
+  const { values, rows, cols, columns } = matrix;
+  const strength = values ? values.reduce((sum, value) => sum + value, 0) : columns.length;
+  const usual = 0.45 * Math.sqrt((1 + alpha) * (strength / rows) * (strength / cols));
+  return (usual || 1) / power(cols + (alpha * strength) / rows, scaling);
 }
 
 async function openedSolver(problem: AlsProblem, run: Run): Promise<AlsSolver> {
