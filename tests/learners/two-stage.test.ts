@@ -55,7 +55,10 @@ test("the linear ranker looks at the first features alone, trees at all; their m
   // The second feature decides, and only trees see it.
   const queries = Array.from({ length: 60 }, (): Query => {
     const features = Float32Array.from({ length: 20 }, () => rng.normal());
-    return { features, relevant: Uint8Array.from({ length: 10 }, (_, c) => (features[2 * c + 1] > 1 ? 1 : 0)) };
+    return {
+      features,
+      relevant: Uint8Array.from({ length: 10 }, (_, c) => (features[2 * c + 1] > 1 ? 1 : 0)),
+    };
   }).filter(({ relevant }) => relevant.includes(1));
   const names = { linear: ["noise"], more: ["what counts"] };
   const linear = await fitRanking(queries, names, 1, undefined, run);

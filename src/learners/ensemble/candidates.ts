@@ -47,7 +47,10 @@ export interface Candidates {
  * What rankers see of a candidate. The linear one sees what parts say and how popular an item is, and no more: what is
  * the same for all candidates of a list cannot change their order, and products with it were noise where they were tried.
  */
-export function featureNames(parts: readonly string[], { trend }: Standing): Record<"linear" | "more", string[]> {
+export function featureNames(
+  parts: readonly string[],
+  { trend }: Standing,
+): Record<"linear" | "more", string[]> {
   return {
     linear: [...parts.map((part) => `${part} score`), "log popularity", ...(trend ? ["trend"] : [])],
     more: [

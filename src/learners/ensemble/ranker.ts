@@ -46,8 +46,7 @@ export async function fitRanker(
       let right = 0;
       for (let c = 0; c < count; c++) {
         let score = 0;
-        for (let f = 0; f < features; f++)
-          score += (weights[f] * (x[c * width + f] - means[f])) / scales[f];
+        for (let f = 0; f < features; f++) score += (weights[f] * (x[c * width + f] - means[f])) / scales[f];
         scores[c] = score;
         if (score > top) top = score;
         right += relevant[c];

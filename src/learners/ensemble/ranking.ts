@@ -47,7 +47,9 @@ export function candidateScores(
   candidates: number,
 ): Float64Array {
   const width = features.length / candidates;
-  const scores = Float64Array.from({ length: candidates }, (_, c) => rankerScore(linear, features, c * width));
+  const scores = Float64Array.from({ length: candidates }, (_, c) =>
+    rankerScore(linear, features, c * width),
+  );
   if (!trees) return scores;
   const grown = new Float64Array(candidates);
   rankingScores(trees, withScore(linear, features, candidates), grown);

@@ -119,7 +119,9 @@ export default defineLearner({
     run.progress.stage("two-stage: ranker");
     const { trees, depth, eta } = params;
     const boosting =
-      params.ranker === "trees" ? { trees, depth, eta, top: 100, lambda: 10, child_weight: 0.1, rows: 0.7, columns: 0.5 } : undefined;
+      params.ranker === "trees"
+        ? { trees, depth, eta, top: 100, lambda: 10, child_weight: 0.1, rows: 0.7, columns: 0.5 }
+        : undefined;
     const ranking = await fitRanking(usable, names, params.lambda, boosting, run);
     run.progress.done();
     const members = await fittedMembers(parts, data, run);
