@@ -1,5 +1,5 @@
 import type { Run } from "../../engine/run.js";
-import { rankingScores, rankingTrees } from "../gbdt/ranking-trees.js";
+import { rankingScores, rankingTrees, type RankedList } from "../gbdt/ranking-trees.js";
 import { loadTrees, saveTrees, type TreeModel } from "../gbdt/trees.js";
 import type { FolderReader, FolderWriter } from "../model-folder.js";
 import type { ParamValue } from "../params.js";
@@ -14,6 +14,9 @@ export interface Ranking {
   linear: Ranker;
   trees?: TreeModel;
 }
+
+/** Candidates of a list that trees see, the best by the linear score: the others hardly come into a list. */
+const mostCandidates = 100;
 
 /** The column of the linear score, before those of the features. */
 const linearScore = "linear score";
@@ -32,12 +35,17 @@ export async function fitRanking(
 ): Promise<Ranking> {
   const linear = await fitRanker(queries, names.linear.length, lambda, run);
   if (!trees) return { linear };
-  const lists = queries.map(({ features, relevant }) => ({
-    features: withScore(linear, features, relevant.length),
-    relevance: relevant,
-  }));
+  const lists = queries.map(({ features, relevant }): RankedList => {
+    const scores = candidateScores({ linear }, features, relevant.length);
+    const best = bestOf(scores);
+    return {
+      features: withScore(scores, features, best),
+      relevance: best.map((c) => relevant[c]),
+    };
+  });
+  const able = lists.filter(({ relevance }) => Array.from(relevance).includes(1));
   const columns = [linearScore, ...names.linear, ...names.more];
-  return { linear, trees: await rankingTrees(lists, columns, trees, run) };
+  return { linear, trees: await rankingTrees(able, columns, trees, run) };
 }
 
 /** Scores of candidates, larger is better. @param features candidates x features */
@@ -50,28 +58,41 @@ export function candidateScores(
   const scores = Float64Array.from({ length: candidates }, (_, c) =>
     rankerScore(linear, features, c * width),
   );
-  if (!trees) return scores;
-  const grown = new Float64Array(candidates);
-  rankingScores(trees, withScore(linear, features, candidates), grown);
-  const [a, b] = [standardised(scores), standardised(grown)];
-  return a.map((score, c) => score + b[c]);
+  if (!trees || candidates === 0) return scores;
+  const best = bestOf(scores);
+  const grown = new Float64Array(best.length);
+  rankingScores(trees, withScore(scores, features, best), grown);
+  const [plain, raised] = [standardised(best.map((c) => scores[c])), standardised([...grown])];
+  const mixed = plain.map((score, i) => score + raised[i]);
+  // Those that trees do not see follow in the order of the linear score.
+  const least = Math.min(...mixed);
+  const last = Math.min(...best.map((c) => scores[c]));
+  for (let c = 0; c < candidates; c++) scores[c] += least - last;
+  best.forEach((c, i) => (scores[c] = mixed[i]));
+  return scores;
+}
+
+/** The candidates that trees see: the best by the linear score, in their order. */
+function bestOf(scores: Float64Array): number[] {
+  const order = Array.from(scores, (_, c) => c).sort((a, b) => scores[b] - scores[a] || a - b);
+  return order.slice(0, mostCandidates).sort((a, b) => a - b);
 }
 
 /** Less their mean, over their deviation; zeros where all are alike. */
-function standardised(scores: Float64Array): Float64Array {
+function standardised(scores: readonly number[]): number[] {
   const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
   const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length);
   return scores.map((score) => (deviation > 0 ? (score - mean) / deviation : 0));
 }
 
-/** The features of every candidate after its linear score. */
-function withScore(linear: Ranker, features: Float32Array, count: number): Float32Array {
-  const width = features.length / count;
-  const wide = new Float32Array(count * (width + 1));
-  for (let c = 0; c < count; c++) {
-    wide[c * (width + 1)] = rankerScore(linear, features, c * width);
-    wide.set(features.subarray(c * width, (c + 1) * width), c * (width + 1) + 1);
-  }
+/** The features of some candidates, each after its linear score. */
+function withScore(scores: Float64Array, features: Float32Array, chosen: readonly number[]): Float32Array {
+  const width = features.length / scores.length;
+  const wide = new Float32Array(chosen.length * (width + 1));
+  chosen.forEach((c, i) => {
+    wide[i * (width + 1)] = scores[c];
+    wide.set(features.subarray(c * width, (c + 1) * width), i * (width + 1) + 1);
+  });
   return wide;
 }
 

@@ -40,9 +40,9 @@ export default defineLearner({
       search: [50, 500],
     }),
     ranker: choice({
-      default: "linear",
+      default: "trees",
       choices: ["linear", "trees"],
-      help: "what orders the candidates: a linear ranker, or boosted trees (LambdaMART) on top of it",
+      help: "what orders the candidates: a linear ranker, or its score and that of boosted trees (LambdaMART)",
       search: ["linear", "trees"],
     }),
     trees: int({
@@ -120,7 +120,7 @@ export default defineLearner({
     const { trees, depth, eta } = params;
     const boosting =
       params.ranker === "trees"
-        ? { trees, depth, eta, top: 100, lambda: 10, child_weight: 0.1, rows: 0.7, columns: 0.5 }
+        ? { trees, depth, eta, top: 30, lambda: 10, child_weight: 0.1, rows: 0.7, columns: 0.5 }
         : undefined;
     const ranking = await fitRanking(usable, names, params.lambda, boosting, run);
     run.progress.done();
