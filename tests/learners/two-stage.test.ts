@@ -37,13 +37,22 @@ test("the ranker finds the weights that lists were drawn with, and its gradient 
   );
 });
 
-test("only what a part recalls is recommended, and figures of the fit stand on the card", async () => {
+test("what a part recalls comes first, the rest follows, and figures of the fit stand on the card", async () => {
   const ask = { roles, params: { recall: 3 }, parts: ["item-knn", "popularity"] };
   const model = await trainModel(await learnerNamed("two-stage"), table, ask, run);
   const rows = await rowsOf(await model.predict(undefined, { k: 100 }, run));
-  const perUser = new Map<unknown, number>();
-  for (const { customer } of rows) perUser.set(customer, (perUser.get(customer) ?? 0) + 1);
-  expect(Math.max(...perUser.values())).toBeLessThanOrEqual(6);
+  const parts: Record<string, unknown>[] = [];
+  for (const name of ["item-knn", "popularity"]) {
+    const part = await trainModel(await learnerNamed(name), table, { roles }, run);
+    parts.push(...(await rowsOf(await part.predict(undefined, { k: 3 }, run))));
+  }
+  const pair = ({ customer, product }: Record<string, unknown>): string => `${customer} ${product}`;
+  const recalled = new Set(parts.map(pair));
+  const places = (some: boolean): number[] =>
+    rows
+      .filter((row) => row.customer === rows[0].customer && recalled.has(pair(row)) === some)
+      .map((row) => Number(row.rank));
+  expect(Math.max(...places(true))).toBeLessThan(Math.min(...places(false)));
   expect(model.card.about).toMatchObject({
     "recall of the candidates": expect.any(Number),
     weights: { "item-knn score": expect.any(Number), "log popularity": expect.any(Number) },

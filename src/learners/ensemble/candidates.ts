@@ -41,6 +41,8 @@ export interface Candidates {
   items: Int32Array;
   /** candidates x features: those of the linear ranker, then more (`featureNames`). */
   features: Float32Array;
+  /** Of any item, what the linear ranker sees; until the next profile. */
+  plain(item: number, into: Float32Array): void;
 }
 
 /**
@@ -106,13 +108,16 @@ export function recaller(
         place[v][item] = rank;
       }
     });
+    const plain = (item: number, into: Float32Array, at = 0): number => {
+      for (const said of scores) into[at++] = said[item];
+      into[at++] = logPopularity[item];
+      if (trend) into[at++] = trend[item];
+      return at;
+    };
     const items = Int32Array.from(chosen).sort();
     const features = new Float32Array(items.length * width);
     items.forEach((item, c) => {
-      let f = c * width;
-      for (const said of scores) features[f++] = said[item];
-      features[f++] = logPopularity[item];
-      if (trend) features[f++] = trend[item];
+      let f = plain(item, features, c * width);
       for (const at of place) features[f++] = at[item] < 0 ? 0 : 1 / (10 + at[item]);
       features[f++] = votes[item];
       features[f++] = logPopularity[item] - usual;
@@ -121,7 +126,7 @@ export function recaller(
       if (trend) features[f] = usualTrend!;
     });
     for (const item of items) votes[item] = 0;
-    return { items, features };
+    return { items, features, plain: (item, into) => void plain(item, into) };
   };
 }
 

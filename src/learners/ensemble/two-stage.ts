@@ -8,7 +8,7 @@ import { featureNames, recaller, standingOf, type Standing } from "./candidates.
 import { cutsOf, cutVoices, fittedMembers } from "./hybrid.js";
 import type { FolderReader } from "../model-folder.js";
 import { loadMembers, preparing, saveMembers, type Member } from "./parts.js";
-import type { Query } from "./ranker.js";
+import { rankerScore, type Query } from "./ranker.js";
 import { candidateScores, fitRanking, loadRanking, saveRanking, type Ranking } from "./ranking.js";
 import { voiceOf } from "./voices.js";
 
@@ -168,12 +168,20 @@ function fitted(
 ): Fitted {
   const voices = members.map((member) => voiceOf(catalogue, member));
   const recall = recaller(catalogue.popularity, standing, voices, depth);
+  const row = new Float32Array(ranking.linear.weights.length);
   const scorer = fromProfiles(catalogue, {
     profile(profile, into) {
-      // What no part recalls is no candidate, however large k is.
-      into.fill(-Infinity);
-      const { items, features } = recall(profile);
+      const { items, features, plain } = recall(profile);
       const scores = candidateScores(ranking, features, items.length);
+      // What no part recalls comes after what one does, in the order of the linear score.
+      let most = -Infinity;
+      for (let item = 0; item < into.length; item++) {
+        plain(item, row);
+        into[item] = rankerScore(ranking.linear, row, 0);
+        most = Math.max(most, into[item]);
+      }
+      const below = scores.reduce((least, score) => Math.min(least, score), most) - most - 1;
+      for (let item = 0; item < into.length; item++) into[item] += below;
       items.forEach((item, c) => (into[item] = scores[c]));
     },
     similar(item, into) {
