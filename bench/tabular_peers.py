@@ -17,6 +17,10 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+# Levels of the categories of the wide table, one column each.
+WIDE = [2, 8, 20, 50, 100, 150, 250, 300, 500, 600]
+
+
 def write(folder, name, rows, seed, columns=20, categories=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, columns)).astype(np.float32)
@@ -27,6 +31,12 @@ def write(folder, name, rows, seed, columns=20, categories=0):
         effect = np.random.default_rng(100 + i).normal(size=10 + 5 * i) / 2
         z = z + effect[code]
         frame[f"k{i}"] = np.char.add("v", code.astype(str))
+    for i, levels in enumerate(WIDE if name.endswith("wide") else []):
+        share = 1 / np.arange(1, levels + 1)
+        code = rng.choice(levels, rows, p=share / share.sum())
+        z = z + np.random.default_rng(100 + i).normal(size=levels)[code] / 2
+        for level in range(levels):
+            frame[f"w{i}_{level}"] = (code == level).astype(np.int8)
     frame["y"] = (rng.random(rows) < 1 / (1 + np.exp(-z))).astype(np.int32)
     pd.DataFrame(frame).to_parquet(f"{folder}/{name}.parquet", index=False)
 
@@ -37,6 +47,11 @@ def read(folder, name):
     texts = [c for c in data.columns if c.startswith("k")]
     for c in texts:
         data[c] = data[c].astype("category")
+    if name.endswith("wide"):
+        from scipy.sparse import csr_matrix
+
+        # What both are fastest with.
+        return csr_matrix(data.to_numpy(np.float32)), y
     return (data if texts else data.to_numpy()), y
 
 
@@ -96,7 +111,7 @@ def main(verb, *rest):
     if verb == "whole":
         model.save_model(f"{folder}/{lib}.model")
     else:
-        held, truth = read(folder, "held-k" if name.endswith("-k") else "held")
+        held, truth = read(folder, "held-" + name.split("-")[1] if "-" in name else "held")
         began, before = time.perf_counter(), cpu()
         s = scores(lib, model, held)
         found.update(predict=time.perf_counter() - began, predict_cpu=cpu() - before, auc=auc(truth, s), held=len(truth))

@@ -1,5 +1,5 @@
 import { ShopaiError } from "../src/core/errors.js";
-import { grouped } from "../src/core/quantity.js";
+import { counted, grouped } from "../src/core/quantity.js";
 import {
   planCleaning,
   type CleanCounts,
@@ -77,9 +77,11 @@ const command = defineCommand({
     run.progress.stage(`writing ${o.out}`);
     const outcome = await written(plan, o, run);
     const { rejected, rows_out } = outcome.counts;
-    run.progress.done(`${grouped(rows_out)} rows`);
+    run.progress.done(counted(rows_out, "row"));
     if (rejected > 0 && !o.rejects)
-      run.warn(`${grouped(rejected)} rows were refused; --rejects <file> keeps them, with reasons`);
+      run.warn(
+        `${counted(rejected, "row")} ${rejected === 1 ? "was" : "were"} refused; --rejects <file> keeps them, with reasons`,
+      );
     return { ...resultOf(outcome, declared, o), wroteStdout: o.out === "-" };
   },
 });
@@ -148,7 +150,7 @@ function refuseTooMany({ rejected, rows_in }: CleanCounts, o: Options): void {
 function resultOf({ counts, actions }: Outcome, contract: Contract | undefined, o: Options): Result {
   const rules = Object.entries(counts.by_rule);
   const blocks: Block[] = [
-    { kind: "title", text: `${o.out}: ${grouped(counts.rows_out)} rows` },
+    { kind: "title", text: `${o.out}: ${counted(counts.rows_out, "row")}` },
     {
       kind: "pairs",
       rows: [

@@ -7,6 +7,7 @@ import { measured, type MeasureAsk, type Measured } from "../src/learners/measur
 import { permutationImportance } from "../src/learners/permutation-importance.js";
 import { parseCost } from "../src/learners/threshold.js";
 import type { ModelCard } from "../src/learners/learner.js";
+import { learnedFrom } from "../src/learners/learned-rows.js";
 import { loadModel } from "../src/learners/model.js";
 import { compareWith, pairingOf } from "../src/metrics/against.js";
 import { fairness, largestGroup } from "../src/metrics/fairness.js";
@@ -169,6 +170,8 @@ const evaluate = defineCommand({
     const pairing = pairingOf(score, measurement.units, o.seed);
     const against = o.against === undefined ? undefined : compareWith(o.against, task, score, pairing);
     if (against?.warning) warnings.push(against.warning);
+    const flattered = learnedFrom(model.card, table, o.where);
+    if (flattered) warnings.push(flattered);
     for (const warning of warnings) run.warn(warning);
     const json = {
       task,

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
+import { counted } from "../src/core/quantity.js";
 import { readYaml } from "../src/core/yaml-source.js";
 import type { Run } from "../src/engine/run.js";
 import { momentText, type Moments } from "../src/features/aggregates.js";
@@ -21,6 +22,7 @@ import { splitKinds, type SplitAsk } from "../src/features/split.js";
 import {
   defineCommand,
   option,
+  outNeeded,
   readingOptions,
   telling,
   type Result,
@@ -51,7 +53,9 @@ const roleOptions = {
 
 const options = {
   ...readingOptions,
-  out: option.path("feature table to write; its ending picks the format", { short: "o", table: true }),
+  out: option
+    .path("feature table to write; its ending picks the format", { short: "o", table: true })
+    .optional(),
   spec: option.path("YAML that describes the features", { arg: "<yaml>" }).optional(),
   preset: option.choice("a ready-made feature table", presetNames).optional(),
   asOf: option
@@ -124,7 +128,7 @@ const command = defineCommand({
     ...[o.spec, o.apply].filter((path) => path !== undefined),
     ...(o.asOf ?? []).filter((text) => formatOfPath(text)),
   ],
-  writes: (o) => [o.out, ...(o.fit ? [o.fit] : [])],
+  writes: (o) => (o.sql ? [] : [outOf(o), ...(o.fit ? [o.fit] : [])]),
   async run(o, run) {
     checkWays(o);
     const stored = o.apply === undefined ? undefined : readFit(o.apply);
@@ -145,21 +149,24 @@ const command = defineCommand({
     );
     if (o.sql) return { json: { sql: planSql(made.plan) }, text: `${planSql(made.plan)}\n` };
 
-    run.progress.stage(`writing ${o.out}`);
+    const out = outOf(o);
+    run.progress.stage(`writing ${out}`);
     const hasSplit = visibleColumns(made.plan).some((field) => field.name === "split");
     const plan = hasSplit ? await staged(made.plan) : made.plan;
     const relation = await relationOfPlan(plan);
     const provenance = provenanceOf("featurize", telling(command, o), o.seed, relation.inputs);
-    const { rows } = await writeTable(relation, o.out, provenance, { format: o.format });
+    const { rows } = await writeTable(relation, out, provenance, { format: o.format });
     if (o.fit) await writeFit(o.fit, made.fit);
     const parts = hasSplit ? await splitCounts(plan) : undefined;
     for (const [part, count] of Object.entries(parts ?? {}))
       if (count === 0) run.warn(`no row went into ${part}`);
-    run.progress.done(`${rows} rows`);
-    return resultOf(o, made, relation, rows, parts, roles);
+    run.progress.done(counted(rows, "row"));
+    return resultOf(o, out, made, relation, rows, parts, roles);
   },
 });
 export default command;
+
+const outOf = ({ out }: { out?: string }): string => outNeeded(out, "featurize", command.examples[0]);
 
 /** Exactly one way of saying what to make. */
 function checkWays(o: Options): void {
@@ -172,7 +179,7 @@ function checkWays(o: Options): void {
       "usage",
       "--apply repeats the recipe of its fit file, so --spec, --preset and --fit do not go with it",
       {
-        try: `shopai featurize ${o.in.join(" ")} --apply ${o.apply} -o ${o.out}`,
+        try: `shopai featurize ${o.in.join(" ")} --apply ${o.apply} -o ${o.out ?? "features.parquet"}`,
       },
     );
 }
@@ -277,6 +284,7 @@ function splitAsked(o: Options, spec: Spec): SplitAsk | undefined {
 
 function resultOf(
   o: Options,
+  out: string,
   made: Featurized,
   relation: Relation,
   rows: number,
@@ -294,9 +302,9 @@ function resultOf(
   for (const [part, count] of Object.entries(parts ?? {})) pairs.push([part, count]);
   if (learnt.length > 0) pairs.push([o.apply ? "applied parts" : "fitted parts", learnt.length]);
   return {
-    wroteStdout: o.out === "-",
+    wroteStdout: out === "-",
     json: {
-      out: o.out,
+      out,
       rows,
       columns,
       as_of: made.asOf,
@@ -306,7 +314,7 @@ function resultOf(
       fitted: learnt.map(({ step, column }) => ({ step, column })),
     },
     blocks: [
-      { kind: "title", text: o.out },
+      { kind: "title", text: out },
       { kind: "pairs", rows: pairs },
     ],
   };

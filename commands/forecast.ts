@@ -109,7 +109,7 @@ const forecast = defineCommand({
       .optional(),
     reconcile: option
       .choice(
-        "how forecasts of a hierarchy are made to add up: by least variance, from the leaves, from the top",
+        "how forecasts of a hierarchy are made to add up: by least variance (mint; with variances alone), from the leaves, from the top",
         reconcileRules,
       )
       .default("mint"),
@@ -119,7 +119,7 @@ const forecast = defineCommand({
     backtest: option.integer("origins of the rolling backtest, 0 for none", { min: 0, max: 1000 }).default(4),
     fill: option
       .choice(
-        "a period without a row: zero, the previous value, or no period at all (default: zero for dates, previous for numbers)",
+        "a period without a row: zero, the previous value, or no period at all (default: zero for dates, after a series' last row only where gaps are usual; previous for numbers)",
         fillRules,
       )
       .optional(),
@@ -184,6 +184,11 @@ function blocksOf(result: ForecastResult, out: string, horizon: number, levels: 
     blocks.push({
       kind: "line",
       text: `${grouped(filled.gaps + filled.tail)} ${word} without a row: ${filled.rule} (--fill)`,
+    });
+  if (filled.ended > 0)
+    blocks.push({
+      kind: "line",
+      text: `${grouped(filled.ended)} series end before the last of the ${word} and go on from their own ends (--fill zero: nothing since)`,
     });
   if (backtest.windows > 0)
     blocks.push(

@@ -131,9 +131,13 @@ export default defineCommand({
         try: nearest(word, Object.keys(actions)) ?? `one of ${Object.keys(actions).join(", ")}`,
       });
     if (words.length < action.min || words.length > action.max)
-      throw new ShopaiError("usage", `models ${word} takes ${action.usage.replace(`${word} `, "")}`, {
-        try: `shopai models ${action.usage}`,
-      });
+      throw new ShopaiError(
+        "usage",
+        `models ${word} takes ${action.usage.slice(word.length + 1) || "no name (--registry <folder> says where to look)"}`,
+        {
+          try: `shopai models ${action.usage}`,
+        },
+      );
     return action.run(words, o, run);
   },
 });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ShopaiError } from "../src/core/errors.js";
-import { durationText, parseDuration } from "../src/core/quantity.js";
+import { durationText, grouped, parseDuration } from "../src/core/quantity.js";
 import { checkGates, gateResults, parseGate, unknownMetric, type Gate } from "../src/metrics/gates.js";
 import { defineCommand, option, readingOptions, type Block, type Cell } from "../src/pipeline/command.js";
 import { ageOf } from "../src/pipeline/freshness-rule.js";
@@ -167,7 +167,7 @@ function blocksOf(shown: Shown, age: number | undefined): Block[] {
   const blocks: Block[] = [
     {
       kind: "title",
-      text: `${shown.model}: ${shown.rows} new rows against ${shown.reference_rows} of training`,
+      text: `${shown.model}: ${grouped(shown.rows)} new rows against ${grouped(shown.reference_rows)} of training`,
     },
     {
       kind: "table",

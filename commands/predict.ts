@@ -11,7 +11,7 @@ import { answererOf } from "../src/learners/stream.js";
 import {
   defineCommand,
   option,
-  OptionError,
+  outNeeded,
   readingOptions,
   telling,
   type Cell,
@@ -173,14 +173,7 @@ const predict = defineCommand({
 });
 export default predict;
 
-/** @throws OptionError "usage" where an output is needed and none is named */
-function outOf({ out }: { out?: string }): string {
-  if (out !== undefined) return out;
-  throw new OptionError("out", "missing", "predict needs -o, --out <path>", {
-    try: predict.examples[0],
-    must: "a path",
-  });
-}
+const outOf = ({ out }: { out?: string }): string => outNeeded(out, "predict", predict.examples[0]);
 
 type RuleOptions = {
   items?: string;

@@ -220,7 +220,7 @@ const train = defineCommand({
     const procedure = await procedureOf(learner, table, roles, o, run);
     const checked = await trainingData(learner, table, procedure, { ...run, warn: () => undefined });
     const sample = await laidDown(table, seenColumns(checked));
-    const warnings = await suspicions(asRead(withSample(checked, sample)));
+    const warnings = await suspicions(asRead(withSample(checked, sample)), learner.readsWords);
     for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
@@ -252,7 +252,7 @@ const train = defineCommand({
         about: card.about,
         ...(o.oof !== undefined && { oof: o.oof }),
       },
-      blocks: trainingBlocks(card, o.out),
+      blocks: trainingBlocks(card, learner.params, o.out),
     };
   },
 });

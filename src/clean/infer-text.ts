@@ -6,6 +6,7 @@ export interface InferredColumn {
   rules: {
     type?: string;
     formats?: string[];
+    null_words?: string[];
     required?: boolean;
     unique?: boolean;
     min?: number;

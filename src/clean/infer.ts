@@ -3,9 +3,9 @@ import { kindOf, type Relation } from "../table/relation.js";
 import { cleanRows, type RawRows } from "./clean.js";
 import { parseContract, type ContractColumn } from "./contract.js";
 import { writtenContract, type InferredColumn } from "./infer-text.js";
-import { overviewSql, topSql } from "./profile-sql.js";
-import { columnar } from "./profile.js";
-import { normalisedText } from "./repair.js";
+import { topSql } from "./profile-sql.js";
+import { columnar, overviewOf, type Columnar } from "./profile.js";
+import { normalisedText, wordsForNothing } from "./repair.js";
 import { conversionOf, promisedType } from "./types.js";
 
 /** A type that a column of text may turn out to have, with the formats that its values need. */
@@ -57,8 +57,9 @@ export const isIdName = (name: string): boolean =>
  * @returns the contract as YAML
  */
 export async function inferredContract(read: Relation): Promise<string> {
-  const raw = { rows: await columnar(read) };
-  const columns = await typedColumns(raw.rows);
+  const columnwise = await columnar(read);
+  const raw = { rows: columnwise.relation };
+  const columns = await typedColumns(columnwise);
   const typed = await cleanRows(read.engine, raw, contractOf(columns, read.name));
   await addRules(await columnar(typed.table), columns);
   await withdrawBroken(raw, columns);
@@ -72,21 +73,59 @@ function contractOf(columns: readonly InferredColumn[], name: string): ReturnTyp
   );
 }
 
-async function typedColumns(rows: Relation): Promise<InferredColumn[]> {
-  const columns = rows.schema.map(({ name, type }): InferredColumn => ({ name, rules: ownType(type) }));
-  const texts = rows.schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
+async function typedColumns(table: Columnar): Promise<InferredColumn[]> {
+  const { schema } = table.relation;
+  const columns = schema.map(({ name, type }): InferredColumn => ({ name, rules: ownType(type) }));
+  const texts = schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
   if (texts.length === 0) return columns;
-  const sample = `SELECT * FROM (${rows.sql}) LIMIT ${sampledRows}`;
-  const possible = await fitting(rows, sample, new Map(texts.map((name) => [name, candidates])));
-  const proven = await fitting(rows, rows.sql, possible);
-  for (const column of columns) {
-    const fits = proven.get(column.name);
-    const best = fits?.[0];
-    const twin = best && fits.find((other) => isSwapped(best, other));
-    if (twin) column.note = `dates fit ${best.formats![0]} and ${twin.formats![0]}: say which`;
-    else if (best) Object.assign(column.rules, best);
-  }
+  const typed = await giveTypes(table, columns, new Map(texts.map((name) => [name, {}])));
+  const untyped = texts.filter((name) => !typed.has(name));
+  await giveTypes(table, columns, await wordsForNothingIn(table.relation, untyped));
   return columns;
+}
+
+type NullWords = Pick<InferredColumn["rules"], "null_words">;
+
+/** Gives columns the types that all their values have, some words not counted; tells which had one. */
+async function giveTypes(
+  { relation, only }: Columnar,
+  columns: readonly InferredColumn[],
+  asked: ReadonlyMap<string, NullWords>,
+): Promise<Set<string>> {
+  const typed = new Set<string>();
+  for (const [name, words] of asked) {
+    const column = columns.find((one) => one.name === name)!;
+    const all = only(name);
+    const few = `${all} LIMIT ${sampledRows}`;
+    const possible = await fittingOf(relation, few, name, candidates, words);
+    const fits = possible.length > 0 ? await fittingOf(relation, all, name, possible, words) : [];
+    const [best] = fits;
+    if (!best) continue;
+    typed.add(name);
+    const twin = fits.find((other) => isSwapped(best, other));
+    if (twin) column.note = `dates fit ${best.formats![0]} and ${twin.formats![0]}: say which`;
+    else Object.assign(column.rules, best, words);
+  }
+  return typed;
+}
+
+/** Words that mean "nothing" in columns of text, by column; columns without any are left out. */
+async function wordsForNothingIn(rows: Relation, names: readonly string[]): Promise<Map<string, NullWords>> {
+  if (names.length === 0) return new Map();
+  const words = ["", ...wordsForNothing].map(literal).join(", ");
+  const asks = names.map((name, i) => {
+    const text = `lower(trim(${ident(name)}))`;
+    return `list_sort(list(DISTINCT ${text}) FILTER (WHERE ${text} IN (${words}))) AS w${i}`;
+  });
+  const [found] = await rows.engine.rows<Record<string, string[] | null>>(
+    `SELECT ${asks.join(", ")} FROM (${rows.sql})`,
+  );
+  return new Map(
+    names.flatMap((name, i): [string, NullWords][] => {
+      const own = found[`w${i}`] ?? [];
+      return own.some((word) => word !== "") ? [[name, { null_words: own }]] : [];
+    }),
+  );
 }
 
 /** The promise that a typed column (Parquet, Arrow) keeps already; none for types that a contract has no name for. */
@@ -118,25 +157,15 @@ function isSwapped(one: Candidate, other: Candidate): boolean {
   return swapped !== one.formats?.[0] && swapped === other.formats?.[0];
 }
 
-/** The candidates whose conversion loses no value of a column. */
-async function fitting(
-  rows: Relation,
-  sql: string,
-  asked: ReadonlyMap<string, readonly Candidate[]>,
-): Promise<Map<string, readonly Candidate[]>> {
-  const found = new Map<string, readonly Candidate[]>();
-  for (const [name, tried] of asked)
-    found.set(name, tried.length === 0 ? [] : await fittingOf(rows, sql, name, tried));
-  return found;
-}
-
+/** The candidates whose conversion loses no value of a column, words that mean nothing aside. */
 async function fittingOf(
   rows: Relation,
   sql: string,
   name: string,
   tried: readonly Candidate[],
+  words: NullWords,
 ): Promise<Candidate[]> {
-  const plain = contractOf([{ name, rules: {} }], rows.name);
+  const plain = contractOf([{ name, rules: words }], rows.name);
   const [bare] = plain.columns;
   const tests = tried.map((candidate, i) => {
     const column: ContractColumn = { ...bare, ...candidate };
@@ -166,9 +195,9 @@ async function fittingOf(
 }
 
 /** Rules from what the typed rows hold. */
-async function addRules(table: Relation, columns: readonly InferredColumn[]): Promise<void> {
-  const { engine, sql, schema } = table;
-  const [overview] = await engine.rows(overviewSql(sql, schema));
+async function addRules(table: Columnar, columns: readonly InferredColumn[]): Promise<void> {
+  const { schema } = table.relation;
+  const overview = await overviewOf(table.relation);
   const rows = Number(overview.rows);
   for (const [i, field] of schema.entries()) {
     const column = columns.find(({ name }) => name === field.name);
@@ -203,14 +232,14 @@ const mostValues = 12;
 const leastShare = 0.002;
 
 async function addTextRules(
-  table: Relation,
+  { relation: { engine }, only }: Columnar,
   column: InferredColumn,
   present: number,
   distinct: number,
 ): Promise<void> {
   if (distinct <= 2 * mostValues) {
-    const found = await table.engine.rows<{ value: string; n: bigint }>(
-      topSql(table.sql, column.name, mostValues + 1),
+    const found = await engine.rows<{ value: string; n: bigint }>(
+      topSql(only(column.name), column.name, mostValues + 1),
     );
     const common = found.every(
       ({ value, n }) => Number(n) >= Math.max(5, leastShare * present) && !/[0-9]{4}/.test(value),
@@ -226,8 +255,8 @@ async function addTextRules(
       `regexp_replace(${text}, ${literal(kind)}, ${literal(kind === "[0-9]" ? "9" : kind[1])}, 'g')`,
     ident(column.name),
   );
-  const [{ shapes, one }] = await table.engine.rows<{ shapes: bigint; one: string }>(
-    `SELECT count(DISTINCT shape) AS shapes, min(shape) AS one FROM (SELECT ${shape} AS shape FROM (${table.sql}) WHERE ${ident(column.name)} IS NOT NULL)`,
+  const [{ shapes, one }] = await engine.rows<{ shapes: bigint; one: string }>(
+    `SELECT count(DISTINCT shape) AS shapes, min(shape) AS one FROM (SELECT ${shape} AS shape FROM (${only(column.name)}) WHERE ${ident(column.name)} IS NOT NULL)`,
   );
   if (shapes === 1n && /9/.test(one) && one.length <= 40) column.rules.pattern = patternOf(one);
 }
@@ -243,9 +272,9 @@ export function patternOf(shape: string): string {
   return `^${parts.join("")}$`;
 }
 
-async function allDiffer(table: Relation, name: string): Promise<boolean> {
-  const repeated = await table.engine.rows(
-    `SELECT 1 FROM (${table.sql}) GROUP BY ${ident(name)} HAVING count(*) > 1 LIMIT 1`,
+async function allDiffer({ relation: { engine }, only }: Columnar, name: string): Promise<boolean> {
+  const repeated = await engine.rows(
+    `SELECT 1 FROM (${only(name)}) GROUP BY ${ident(name)} HAVING count(*) > 1 LIMIT 1`,
   );
   return repeated.length === 0;
 }

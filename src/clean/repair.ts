@@ -4,6 +4,11 @@ import type { ContractColumn } from "./contract.js";
 /** Space, tab, line end, no-break space, the wide space of Chinese and Japanese texts. */
 const spaces = [" ", "\t", "\n", "\u00a0", "\u3000"];
 
+/** Words that people and programs write where they know nothing. */
+export const wordsForNothing: readonly string[] = [
+  ...["n/a", "na", "n.a.", "#n/a", "null", "none", "nan", "nil", "missing", "unknown", "-", "--", "?"],
+];
+
 /**
  * A text as a contract wants it, before it is given a type: Unicode form, outer spaces, replacements, words
  * that mean "nothing", case; in this order.

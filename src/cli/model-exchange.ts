@@ -7,7 +7,7 @@ import { exported, imported } from "../learners/gbdt/exchange/exchange.js";
 import { exportFormats, type ExportFormat } from "../learners/gbdt/exchange/formats.js";
 import { loadModel } from "../learners/model.js";
 import { writeModelFolder } from "../learners/model-folder.js";
-import { OptionError, type Cell, type Result } from "../pipeline/command.js";
+import { OptionError, outNeeded, type Cell, type Result } from "../pipeline/command.js";
 import { writeAtomically } from "../table/atomic.js";
 import { openTable } from "../table/open.js";
 import { provenanceOf } from "../table/provenance.js";
@@ -105,14 +105,8 @@ export async function explainModel([path, ...tables]: string[], o: Options, run:
   };
 }
 
-/** @throws OptionError "usage" where no output is named */
-function outOf({ out }: Options, action: string, example: string): string {
-  if (out !== undefined) return out;
-  throw new OptionError("out", "missing", `models ${action} needs -o, --out <path>`, {
-    try: `shopai models ${action} … ${example}`,
-    must: "a path",
-  });
-}
+const outOf = ({ out }: Options, action: string, example: string): string =>
+  outNeeded(out, `models ${action}`, `shopai models ${action} … ${example}`);
 
 function readModelFile(path: string): Uint8Array {
   try {

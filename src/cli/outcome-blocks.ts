@@ -1,3 +1,4 @@
+import { counted } from "../core/quantity.js";
 import type { Block } from "../pipeline/command.js";
 import type { StageOutcome } from "../pipeline/execute.js";
 
@@ -30,8 +31,8 @@ export function outlook(stages: readonly StageOutcome[]): string {
   const may = stages.filter(({ status }) => status === "may run");
   if (would.length + may.length === 0) return "nothing to do";
   const told = [
-    would.length > 0 ? `${counted(would.length)} would run` : "",
-    may.length > 0 ? `${counted(may.length)} may` : "",
+    would.length > 0 ? `${counted(would.length, "stage")} would run` : "",
+    may.length > 0 ? `${counted(may.length, "stage")} may` : "",
   ];
   const stale = [...would, ...may];
   const known = stale.filter(({ expected }) => expected !== undefined);
@@ -40,11 +41,9 @@ export function outlook(stages: readonly StageOutcome[]): string {
   const time =
     known.length === 0
       ? "never timed yet"
-      : `about ${duration(seconds)} by the last runs${unknown > 0 ? `, without ${counted(unknown)} never timed` : ""}`;
+      : `about ${duration(seconds)} by the last runs${unknown > 0 ? `, without ${counted(unknown, "stage")} never timed` : ""}`;
   return `${told.filter(Boolean).join(", ")}: ${time}`;
 }
-
-const counted = (n: number): string => `${n} stage${n === 1 ? "" : "s"}`;
 
 export const duration = (seconds: number): string =>
   seconds < 120

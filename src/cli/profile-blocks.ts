@@ -1,5 +1,5 @@
 import type { ColumnProfile, TableProfile } from "../clean/profile.js";
-import { grouped } from "../core/quantity.js";
+import { counted, grouped } from "../core/quantity.js";
 import type { Block, Cell } from "../pipeline/command.js";
 import { sparkline } from "./sparkline.js";
 
@@ -7,7 +7,7 @@ import { sparkline } from "./sparkline.js";
 export function profileBlocks(name: string, profile: TableProfile): Block[] {
   const { rows, columns, sampled } = profile;
   const blocks: Block[] = [
-    { kind: "title", text: `${name}: ${grouped(rows)} rows, ${columns.length} columns` },
+    { kind: "title", text: `${name}: ${counted(rows, "row")}, ${counted(columns.length, "column")}` },
     {
       kind: "table",
       head: ["column", "type", "nulls", "distinct", "min", "median", "max", "mean", "shape", "values"],
@@ -92,7 +92,7 @@ function notesOf(column: ColumnProfile, rows: number): string[] {
 export function headBlocks(names: readonly string[], head: readonly Record<string, unknown>[]): Block[] {
   return [
     { kind: "line", text: "" },
-    { kind: "title", text: `first ${head.length} rows` },
+    { kind: "title", text: `first ${counted(head.length, "row")}` },
     {
       kind: "table",
       head: [...names],

@@ -29,6 +29,10 @@ export function grouped(count: number | bigint): string {
   return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+/** A count with its noun: "1 row", "1,234 rows". */
+export const counted = (count: number | bigint, noun: string): string =>
+  `${grouped(count)} ${noun}${count === 1 || count === 1n ? "" : "s"}`;
+
 const durationUnits: Record<string, number> = { s: 1, min: 60, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /** Seconds meant by a text such as `26h`, `90 min`, `2d`. */

@@ -27,7 +27,7 @@ export interface DuckDbEngine extends Engine {
 
 /**
  * Opens an in-process engine. Nothing is downloaded, whatever a query asks for. The native library is
- * loaded here and not before: it costs 250 ms, which help and a usage error must not pay.
+ * loaded here and not before: help and a usage error must not pay for it.
  */
 export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEngine> {
   // Not together: Node ends the process when a module that cannot be loaded is imported from two places.

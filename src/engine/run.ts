@@ -13,6 +13,9 @@ export interface Progress {
   done(what?: string): void;
 }
 
+/** For work inside a stage of another's. */
+export const unheard: Progress = { stage: () => undefined, update: () => undefined, done: () => undefined };
+
 /** What a piece of work gets from outside: held still by a test, set by flags in the program. */
 export interface Run {
   readonly seed: number;

@@ -1,7 +1,8 @@
 import { ShopaiError } from "../core/errors.js";
+import type { Field } from "../engine/engine.js";
 import { checkPredicate } from "../engine/duckdb.js";
 import { ident, literal } from "../engine/sql.js";
-import { kindOf, type Relation } from "../table/relation.js";
+import { kindOf, typedInstead, type Relation } from "../table/relation.js";
 import { windowOf } from "./naming.js";
 import { planColumn, planSql, extended, type Plan } from "./plan.js";
 import type { Spec } from "./spec.js";
@@ -54,11 +55,11 @@ export async function momentsOf(plan: Plan, spec: Spec, asked: Moments | undefin
   return { kind: "dates", dates: [at.slice(0, 10)] };
 }
 
-function checkTime(plan: Plan, time: { name: string; type: string }): void {
+function checkTime(plan: Plan, time: Field): void {
   if (!["date", "timestamp"].includes(kindOf(time.type)))
     throw new ShopaiError("data", `windows need a date or a time, and ${time.name} is ${time.type}`, {
       where: plan.source.name,
-      try: `--time <another column>, or derive: { at: "CAST(${time.name} AS TIMESTAMP)" }`,
+      try: typedInstead(time, plan.source.name, "--time <another column>"),
     });
 }
 
@@ -70,7 +71,7 @@ export async function withAggregates(plan: Plan, spec: Spec, moments: Moments): 
   const aggregates = aggregatesOf(plan, spec);
   for (const aggregate of aggregates) {
     if (aggregate.where !== undefined) await checkPredicate(plan.engine, aggregate.where, "where");
-    checkAggregate(aggregate, plan.columns);
+    checkAggregate(aggregate, plan.columns, plan.source.name);
   }
   const { asOf, before } = await asOfStep(plan, entity, time.name, moments);
   const events = plan.steps.at(-1)!.name;

@@ -110,6 +110,15 @@ const usual: Record<Role, readonly string[]> = {
   page: ["page", "url", "path", "pageurl", "pageid"],
 };
 
+/** The column whose name says that it plays a role, if one does; none for a role that has no usual names. */
+export function fieldOfRole(role: string, fields: readonly Field[]): Field | undefined {
+  for (const name of usual[role as Role] ?? []) {
+    const field = fields.find((one) => plainName(one.name) === name);
+    if (field) return field;
+  }
+  return undefined;
+}
+
 /** Finds the columns that play a preset's parts: those that were named, else those whose name says it. */
 export class RoleFinder {
   /** The columns found, given or guessed, for the fit file. */
@@ -132,14 +141,10 @@ export class RoleFinder {
   may(role: Role): Field | undefined {
     const named = this.given[role];
     if (named !== undefined) return this.noted(role, planColumn(this.plan, named, `--${role}`));
-    const known = visibleColumns(this.plan);
-    for (const name of usual[role]) {
-      const field = known.find((one) => plainName(one.name) === name);
-      if (!field) continue;
-      if (this.found[role] !== field.name) this.guessed.push(`--${role} ${field.name}`);
-      return this.noted(role, field);
-    }
-    return undefined;
+    const field = fieldOfRole(role, visibleColumns(this.plan));
+    if (!field) return undefined;
+    if (this.found[role] !== field.name) this.guessed.push(`--${role} ${field.name}`);
+    return this.noted(role, field);
   }
 
   /** The column of a role. @throws ShopaiError "usage" that says what to type */

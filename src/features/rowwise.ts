@@ -1,6 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import { ident, literal } from "../engine/sql.js";
-import { kindOf } from "../table/relation.js";
+import { kindOf, typedInstead } from "../table/relation.js";
 import { snake } from "./naming.js";
 import { changed, chosenColumns, planColumn, type Plan } from "./plan.js";
 import { hashNumber } from "./exact.js";
@@ -41,7 +41,7 @@ export function withDateParts(
     if (!["date", "timestamp"].includes(kindOf(field.type)))
       throw new ShopaiError("data", `date parts need a date, and ${field.name} is ${field.type}`, {
         where: plan.source.name,
-        try: `derive: { ${field.name}_at: "CAST(${field.name} AS TIMESTAMP)" }`,
+        try: typedInstead(field, plan.source.name, "another column"),
       });
     const at = `CAST(t.${ident(field.name)} AS TIMESTAMP)`;
     return parts.map((part) => [`${snake(field.name)}_${part}`, dateParts[part](at)] as const);

@@ -1,7 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Field } from "../engine/engine.js";
 import { ident, literal } from "../engine/sql.js";
-import { kindOf } from "../table/relation.js";
+import { kindOf, typedInstead } from "../table/relation.js";
 import { deviationOf, finite, meanOf, sumOf } from "./exact.js";
 import { snake } from "./naming.js";
 import { planColumn, extended, tip, type Plan } from "./plan.js";
@@ -31,7 +31,7 @@ export async function withSeries(plan: Plan, ask: SeriesAsk): Promise<Plan> {
   if (!["date", "timestamp"].includes(kindOf(time.type)))
     throw new ShopaiError("data", `a series needs a date or a time, and ${time.name} is ${time.type}`, {
       where: plan.source.name,
-      try: "--time <another column>",
+      try: typedInstead(time, plan.source.name, "--time <another column>"),
     });
   const names = ask.series.map((name) => planColumn(plan, name, "--series").name);
   const value = ask.value === undefined ? undefined : planColumn(plan, ask.value, "--value");

@@ -1,7 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { ident, numeric } from "../engine/sql.js";
-import { isNumeric, kindOf } from "../table/relation.js";
+import { isNumeric, kindOf, typedInstead } from "../table/relation.js";
 import { finite } from "./exact.js";
 import type { Field } from "../engine/engine.js";
 
@@ -32,7 +32,7 @@ export function checkNumeric(field: Field, what: string, where: string): void {
   if (!isNumeric(field.type) && kindOf(field.type) !== "boolean")
     throw new ShopaiError("data", `${what} needs a number, and ${field.name} is ${field.type}`, {
       where,
-      try: "another column, or an encoder before it",
+      try: `${typedInstead(field, where, "another column")}; or an encoder before it`,
     });
 }
 

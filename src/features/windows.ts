@@ -1,7 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Schema } from "../engine/engine.js";
 import { ident, literal } from "../engine/sql.js";
-import { isNumeric, kindOf } from "../table/relation.js";
+import { isNumeric, kindOf, typedInstead } from "../table/relation.js";
 import { deviationOf, filtered, finite, meanOf, sumOf, type Suffix } from "./exact.js";
 import { distinctNames, snake, type Window } from "./naming.js";
 import type { Step } from "./plan.js";
@@ -66,6 +66,8 @@ export function windowSteps(ask: WindowsAsk): { steps: Step[]; key: string[] } {
   const centres = ask.aggregates.filter((aggregate) => aggregate.verb === "std");
   const asides = ask.aggregates.filter((aggregate) => standsAside(shape, aggregate));
   const steps = [eventsStep(ask, shape)];
+  const begin = beginOf(shape);
+  if (begin) steps.push(earlierStep(ask, begin));
   if (!shape.single) steps.push(spineStep(ask));
   if (centres.length > 0) steps.push(centresStep(shape, centres));
 
@@ -151,18 +153,21 @@ const typesOf = (schema: Schema): Map<string, string> =>
 
 const timestamp = (text: string): string => `TIMESTAMP ${literal(text)}`;
 
-/**
- * The columns that the aggregates need, finite, with predicates worked out once. For one moment, an entity
- * whose events all came before the widest window is one row without a time: it gets its zeros, and its old
- * events cost nothing.
- */
+/** Where the widest window of a single moment begins, as SQL; nothing where all events before the moment count. */
+const beginOf = (shape: Shape): string | undefined =>
+  shape.single && shape.widest.interval ? `${shape.asOf} - ${shape.widest.interval}` : undefined;
+
+const entityKnown = (ask: WindowsAsk): string[] => ask.entity.map((name) => `${ident(name)} IS NOT NULL`);
+
+const momentOf = (ask: WindowsAsk): string => `CAST(${ident(ask.time)} AS TIMESTAMP)`;
+
+/** The columns that the aggregates need, finite, with predicates worked out once, of the rows that a window may hold. */
 function eventsStep(ask: WindowsAsk, shape: Shape): Step {
   const used = new Set(ask.aggregates.flatMap((a) => (a.column === undefined ? [] : [a.column])));
   for (const name of [...ask.entity, ask.time]) used.delete(name);
-  const entity = ask.entity.map(ident);
-  const at = `CAST(${ident(ask.time)} AS TIMESTAMP)`;
+  const at = momentOf(ask);
   const list = [
-    ...entity,
+    ...ask.entity.map(ident),
     `${at} AS ${ident(ask.time)}`,
     ...[...used].map((name) => {
       const cleaned = finite(ident(name), shape.typeOf.get(name)!);
@@ -170,22 +175,24 @@ function eventsStep(ask: WindowsAsk, shape: Shape): Step {
     }),
     ...[...shape.flag].map(([predicate, flag]) => `coalesce((${predicate}\n), false) AS ${ident(flag)}`),
   ];
-  const present = entity.map((name) => `${name} IS NOT NULL`);
   const dates = ask.asOf.kind === "dates" ? [...ask.asOf.dates].sort() : [];
-  const before = [...present, ...dates.slice(-1).map((latest) => `${at} < ${timestamp(latest)}`)];
-  const rows = (columns: readonly string[], conditions: readonly string[]): string =>
-    `${columns.join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${conditions.join(" AND ")}`;
-  if (!shape.single || !shape.widest.interval) return { name: "events", sql: `SELECT ${rows(list, before)}` };
-  const begin = `${timestamp(dates[0])} - ${shape.widest.interval}`;
-  const nothing = [
-    ...Array.from({ length: used.size + 1 }, () => "NULL"),
-    ...[...shape.flag].map(() => "false"),
+  const begin = beginOf(shape);
+  const conditions = [
+    ...entityKnown(ask),
+    ...dates.slice(-1).map((latest) => `${at} < ${timestamp(latest)}`),
+    ...(begin ? [`${at} >= ${begin}`] : []),
   ];
   return {
     name: "events",
-    sql: `SELECT ${rows(list, [...before, `${at} >= ${begin}`])}\nUNION ALL\nSELECT DISTINCT ${rows([...entity, ...nothing], [...present, `${at} < ${begin}`])}`,
+    sql: `SELECT ${list.join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${conditions.join(" AND ")}`,
   };
 }
+
+/** Entities with events before the widest window: those without a later one get their zeros, at the cost of one column. */
+const earlierStep = (ask: WindowsAsk, begin: string): Step => ({
+  name: "earlier",
+  sql: `SELECT DISTINCT ${ask.entity.map(ident).join(", ")}\nFROM ${ident(ask.events)}\nWHERE ${[...entityKnown(ask), `${momentOf(ask)} < ${begin}`].join(" AND ")}`,
+});
 
 /** One row per (entity, moment): every entity that had an event before the moment, or the pairs of a table. */
 function spineStep(ask: WindowsAsk): Step {
@@ -377,7 +384,7 @@ function standsAside(shape: Shape, { verb, column, windows }: Aggregate): boolea
 function distinctStep(shape: Shape, aggregate: Aggregate, name: string): Step {
   const value = `e.${ident(aggregate.column!)}`;
   const entity = shape.entity.map(ident).join(", ");
-  const chosen = [`${value} IS NOT NULL`, `${shape.time} IS NOT NULL`];
+  const chosen = [`${value} IS NOT NULL`];
   if (aggregate.where !== undefined) chosen.push(`e.${ident(shape.flag.get(aggregate.where)!)}`);
   const counts = aggregate.windows.map((window) => {
     const inside = window.interval ? filtered(`last_at >= ${shape.asOf} - ${window.interval}`) : "";
@@ -388,6 +395,9 @@ function distinctStep(shape: Shape, aggregate: Aggregate, name: string): Step {
     sql: `SELECT ${entity}, ${shape.asOf} AS as_of, ${counts.join(", ")}\nFROM (SELECT ${shape.group.join(", ")}, max(${shape.time}) AS last_at\nFROM events AS e\nWHERE ${chosen.join(" AND ")}\nGROUP BY ${shape.groupBy}, ${value})\nGROUP BY ${entity}`,
   };
 }
+
+/** What is 0, not unknown, for an entity without an event in the window. */
+const zeroOfNothing = new Set<Verb>(["count", "sum", "distinct", "frequency", "monetary", "trend"]);
 
 /** Features in the order they were asked for, beside the columns of the table of moments if there is one. */
 function outputStep(
@@ -405,16 +415,22 @@ function outputStep(
   const list = features.map((feature) => {
     const at = asides.indexOf(feature.aggregate);
     const name = ident(feature.name);
-    if (at < 0) return `a.${name}`;
-    return feature.aggregate.verb === "entropy"
-      ? `h${at + 1}.${name}`
-      : `coalesce(h${at + 1}.${name}, 0) AS ${name}`;
+    const value = at < 0 ? `a.${name}` : `h${at + 1}.${name}`;
+    const mayMiss = at >= 0 || beginOf(shape) !== undefined;
+    return mayMiss && zeroOfNothing.has(feature.aggregate.verb) ? `coalesce(${value}, 0) AS ${name}` : value;
   });
   if (ask.asOf.kind === "dates") {
-    const own = [...shape.entity.map((name) => `a.${ident(name)}`), "a.as_of"];
+    const names = shape.entity.map(ident);
+    const early = beginOf(shape) !== undefined;
+    const own = early
+      ? [...names.map((name) => `coalesce(a.${name}, o.${name}) AS ${name}`), `${shape.asOf} AS as_of`]
+      : [...names.map((name) => `a.${name}`), "a.as_of"];
+    const others = early
+      ? [`FULL JOIN earlier AS o ON ${names.map((name) => `o.${name} = a.${name}`).join(" AND ")}`]
+      : [];
     return {
       name: "features",
-      sql: `SELECT ${[...own, ...list].join(", ")}\nFROM ${["aggregated AS a", ...joins].join("\n")}`,
+      sql: `SELECT ${[...own, ...list].join(", ")}\nFROM ${["aggregated AS a", ...joins, ...others].join("\n")}`,
     };
   }
   const { step, schema, column } = ask.asOf;
@@ -430,18 +446,19 @@ function outputStep(
 }
 
 /** Checks that an aggregate can be worked out over its column. @throws ShopaiError "usage" */
-export function checkAggregate(aggregate: Aggregate, schema: Schema): void {
+export function checkAggregate(aggregate: Aggregate, schema: Schema, source: string): void {
   const { verb, column } = aggregate;
-  const type = schema.find((field) => field.name === column)?.type;
+  const field = schema.find((one) => one.name === column);
   const needsNumber = ["sum", "mean", "std", "monetary", "trend", "share"].includes(verb);
   if (
     column === undefined &&
     ["sum", "mean", "std", "min", "max", "distinct", "monetary", "entropy"].includes(verb)
   )
     throw new ShopaiError("usage", `${verb} needs a column`, { try: `${verb}: <column>` });
-  if (needsNumber && type !== undefined && !isNumeric(type) && kindOf(type) !== "boolean")
-    throw new ShopaiError("data", `${verb} needs a number, and ${column} is ${type}`, {
-      try: `distinct: ${column}, or another column`,
+  if (needsNumber && field && !isNumeric(field.type) && kindOf(field.type) !== "boolean")
+    throw new ShopaiError("data", `${verb} needs a number, and ${column} is ${field.type}`, {
+      where: source,
+      try: typedInstead(field, source, `distinct: ${column}, or another column`),
     });
   if (verb === "trend")
     for (const window of aggregate.windows)

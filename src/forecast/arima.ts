@@ -1,6 +1,6 @@
 import { choice, int } from "../learners/params.js";
 import { fitArima, type ArimaFit, type ArimaOrder } from "./arima/fit.js";
-import { searchArima } from "./arima/search.js";
+import { longSeries, searchArima } from "./arima/search.js";
 import { defineForecastModel, type ForecastFit, type History } from "./model.js";
 import { mstlParts } from "./mstl/stl.js";
 
@@ -46,8 +46,8 @@ interface Given {
   sq: number;
 }
 
-/** @param like an order that was found before */
-function arimaOf(history: History, given: Given, like?: ArimaOrder): ForecastFit {
+/** @param like a fit to another part of the series, whose order is kept */
+function arimaOf(history: History, given: Given, like?: ArimaFit): ForecastFit {
   const { values, season, seasons = [season], known } = history;
   const usable = seasons.filter((one) => one > 1 && values.length > 2 * one + 5);
   const stripped = season > longestArimaSeason && usable.length > 0;
@@ -66,7 +66,7 @@ function arimaOf(history: History, given: Given, like?: ArimaOrder): ForecastFit
       return mean;
     },
     spread: (horizon) => fit.spread(horizon),
-    again: (other) => arimaOf(other, given, fit.order),
+    again: (other) => arimaOf(other, given, fit),
     residuals: () => fit.residuals,
     about: aboutArima(fit),
   };
@@ -77,13 +77,17 @@ function fitOf(
   season: number,
   known: readonly Float64Array[] | undefined,
   given: Given,
-  like: ArimaOrder | undefined,
+  like: ArimaFit | undefined,
 ): ArimaFit {
   const { p, d, q, sp, sd, sq } = given;
   const order: ArimaOrder | undefined =
-    like ?? (given.order === "given" ? { p, d, q, P: sp, D: sd, Q: sq, constant: d + sd === 0 } : undefined);
+    like?.order ??
+    (given.order === "given" ? { p, d, q, P: sp, D: sd, Q: sq, constant: d + sd === 0 } : undefined);
+  const search = like
+    ? { exact: values.length <= longSeries, gain: 1e-2, start: like.places }
+    : { exact: true, gain: 1e-6 };
   return (
-    (order && fitArima(values, order, season, known, { exact: true, gain: like ? 1e-2 : 1e-6 })) ??
+    (order && fitArima(values, order, season, known, search)) ??
     searchArima(values, season, known) ??
     fitArima(values, { p: 0, d: 1, q: 0, P: 0, D: 0, Q: 0, constant: false }, 1)!
   );

@@ -141,7 +141,7 @@ export function autoForecast(
       .map((name) => one(name)),
     ...Object.keys(made).map((label): Voice => ({ label })),
   ];
-  const windowsOf = (member: Voice): (Projections & { reason?: string })[] =>
+  const windowsOf = (member: Voice): (Projections & { reason?: string; fit?: ForecastFit })[] =>
     member.model === undefined ? made[member.label].windows : work.windows(member.model, cuts, member);
   const inWindows = members.map(windowsOf);
   // A window where a member had to make way for a simpler model tells nothing of the member.
@@ -175,9 +175,10 @@ export function autoForecast(
   const final = weights(-1);
   const voices = members.map((member, m): (Projections & { fit?: ForecastFit }) | undefined => {
     if (final[m] === 0) return undefined;
-    return member.model === undefined
-      ? made[member.label].ahead
-      : work.forecast(member.model, values.length, member);
+    if (member.model === undefined) return made[member.label].ahead;
+    // In a long history the earliest window knows the form or order as well, and finding it anew takes as long as all windows.
+    const kept = mode === trust.long ? inWindows[m].at(-1)?.fit : undefined;
+    return work.forecast(member.model, values.length, member, kept);
   });
   const ahead = blend(voices, final, plan.horizon);
   let leader = 0;

@@ -1,5 +1,5 @@
 import { errorScales, ScoreTotals, type ErrorScales } from "../metrics/forecast.js";
-import { calibrate, type Calibration } from "./intervals.js";
+import { calibrate, countBelow, countUpTo, type Calibration } from "./intervals.js";
 import type { Projections } from "./series-work.js";
 import type { SeriesSet } from "./series.js";
 
@@ -55,25 +55,43 @@ export function truthOf(set: SeriesSet, windows: Windows, window: number): Float
   return set.values.subarray(from, from + windows.horizon);
 }
 
-/** Errors over the deviation that the model expected, one array per step with a value per window; NaN where it cannot tell. */
-function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projections): Float64Array[] {
-  const { horizon, series, cut } = windows;
-  const errors = Array.from({ length: horizon }, () => new Float64Array(series.length));
+/**
+ * Whether errors of a window tell of those to come: a model that knew less than half of a series errs by more. The latest one always
+ * does.
+ */
+function tells(set: SeriesSet, { series, cut, origin }: Windows, w: number): boolean {
+  const length = set.starts[series[w] + 1] - set.starts[series[w]];
+  return origin[w] === 0 || 2 * cut[w] >= length;
+}
+
+/** Errors over the deviation that the model expected, by origin and step, each array in order; those that it cannot tell of are left out. */
+function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projections): Float64Array[][] {
+  const { horizon, series, cut, origin, origins } = windows;
+  const counts = new Int32Array(origins);
+  for (const o of origin) counts[o]++;
+  const errors = Array.from(counts, (count) =>
+    Array.from({ length: horizon }, () => new Float64Array(count)),
+  );
+  const filled = Array.from(counts, () => new Int32Array(horizon));
   for (let w = 0; w < series.length; w++) {
+    if (!tells(set, windows, w)) continue;
     const from = set.starts[series[w]] + cut[w];
     for (let h = 0; h < horizon; h++) {
       const deviation = spread[w * horizon + h];
-      errors[h][w] = deviation > 0 ? (set.values[from + h] - mean[w * horizon + h]) / deviation : NaN;
+      if (!(deviation > 0)) continue;
+      errors[origin[w]][h][filled[origin[w]][h]++] =
+        (set.values[from + h] - mean[w * horizon + h]) / deviation;
     }
   }
-  return errors;
+  return errors.map((steps, o) => steps.map((values, h) => values.subarray(0, filled[o][h]).sort()));
 }
 
 /** Origins from which on it can be told how much wider intervals must be for an origin that none of them has seen. */
 const fewestOrigins = 3;
 /** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
 const leastWidened = 50;
-/** Intervals are not widened by more than this. */
+/** Intervals are not narrowed or widened by more than these. */
+const narrowest = 0.5;
 const widest = 3;
 
 /**
@@ -92,65 +110,61 @@ export function calibrations(
   levels: readonly number[],
 ): { whole: Calibration; without: Calibration[] } {
   const errors = standardised(set, windows, forecasts);
-  const without = (...left: readonly number[]): Float64Array[] =>
-    errors.map((values) => values.filter((_, w) => !left.includes(windows.origin[w])));
-  const origins = Array.from({ length: windows.origins }, (_, o) => o);
-  const widening = (...left: readonly number[]): ((level: number) => number) => {
-    const others = origins.filter((o) => !left.includes(o));
-    if (others.length < fewestOrigins) return () => 1;
+  const origins = errors.map((_, o) => o);
+  const stepsOf = (among: readonly number[]): Float64Array[][] =>
+    Array.from({ length: windows.horizon }, (_, h) => among.map((o) => errors[o][h]));
+  const calibrated = (among: readonly number[]): Calibration => {
     const known = new Map<number, number>();
-    const calibrated = new Map<number, Calibration>();
-    const usual = (o: number): Calibration => {
-      const found = calibrated.get(o) ?? calibrate(without(...left, o), levels);
-      calibrated.set(o, found);
-      return found;
-    };
-    return (level) => {
-      if (level < leastWidened) return 1;
+    return calibrate(stepsOf(among), levels, (level) => {
+      if (level < leastWidened || among.length < fewestOrigins) return 1;
       let factor = known.get(level);
       if (factor === undefined) {
         factor = wideningOf(
           errors,
-          windows,
-          others,
-          levels.includes(level) ? usual : (o) => calibrate(without(...left, o), [level]),
+          among,
+          (o) => calibrate(stepsOf(among.filter((one) => one !== o)), [level]),
           level,
         );
         known.set(level, factor);
       }
       return factor;
-    };
+    });
   };
   return {
-    whole: calibrate(errors, levels, widening()),
-    without: origins.map((o) => calibrate(without(o), levels, widening(o))),
+    whole: calibrated(origins),
+    without: origins.map((o) => calibrated(origins.filter((one) => one !== o))),
   };
 }
 
 /** What intervals from the other origins must be widened by so that the windows of each origin lie inside as often as the level says. */
 function wideningOf(
-  errors: readonly Float64Array[],
-  windows: Windows,
+  errors: readonly (readonly Float64Array[])[],
   origins: readonly number[],
   others: (origin: number) => Calibration,
   level: number,
 ): number {
-  const needed = new Float64Array(errors.length * windows.series.length);
-  let filled = 0;
-  for (const origin of origins) {
-    const calibration = others(origin);
-    errors.forEach((values, h) => {
-      const { low, high } = calibration.multiples(h + 1, level);
-      values.forEach((error, w) => {
-        if (windows.origin[w] !== origin || Number.isNaN(error)) return;
-        const bound = error < 0 ? low : high;
-        needed[filled++] = error === 0 ? 0 : bound === 0 ? Infinity : error / bound;
-      });
-    });
+  const bounded = origins.flatMap((o) => {
+    const calibration = others(o);
+    return errors[o].map((sorted, h) => ({ sorted, ...calibration.multiples(h + 1, level) }));
+  });
+  const count = bounded.reduce((sum, { sorted }) => sum + sorted.length, 0);
+  const rank = Math.ceil(((count + 1) * level) / 100);
+  if (rank > count) return 1;
+  const holds = (factor: number): boolean => {
+    let inside = 0;
+    for (const { sorted, low, high } of bounded)
+      inside += countUpTo(sorted, factor * high) - countBelow(sorted, factor * low);
+    return inside >= rank;
+  };
+  let [low, high] = [narrowest, widest];
+  if (holds(low)) return low;
+  if (!holds(high)) return high;
+  while (high - low > 1e-9) {
+    const middle = (low + high) / 2;
+    if (holds(middle)) high = middle;
+    else low = middle;
   }
-  const sorted = needed.subarray(0, filled).sort();
-  const rank = Math.ceil(((filled + 1) * level) / 100);
-  return rank > filled ? 1 : Math.min(widest, Math.max(1, sorted[rank - 1]));
+  return high;
 }
 
 export type ForecastMetrics = Record<string, number | null>;
@@ -181,7 +195,8 @@ export function backtestMetrics(
       const truth = truthOf(set, windows, w);
       const forecast = forecasts.mean.subarray(w * horizon, (w + 1) * horizon);
       origins.push({ truth, forecast, scales: scales[w] });
-      for (let h = 0; levels.length > 0 && h < horizon; h++) {
+      const judged = levels.length > 0 && tells(set, windows, w);
+      for (let h = 0; judged && h < horizon; h++) {
         const spread = forecasts.spread[w * horizon + h];
         if (Number.isNaN(spread)) continue;
         counted++;

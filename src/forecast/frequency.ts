@@ -2,6 +2,7 @@ import { ShopaiError } from "../core/errors.js";
 import type { Engine } from "../engine/engine.js";
 import { ident } from "../engine/sql.js";
 import { kindOf } from "../table/relation.js";
+import { spellingExamples, spellingOf } from "./spelled-times.js";
 
 /** Distances between periods, with the seasons that usually go with them, the main one first. */
 export const frequencies = {
@@ -47,28 +48,34 @@ export async function timeAxis(
   where: string,
 ): Promise<TimeAxis> {
   const kind = kindOf(time.type);
-  if (kind === "integer") return numberAxis(engine, rows, time, series, asked);
-  if (kind !== "date" && kind !== "timestamp")
+  const spelling =
+    kind === "text" || kind === "integer" ? await spellingOf(engine, rows, time.name, kind) : undefined;
+  if (kind === "integer" && !spelling) return numberAxis(engine, rows, time, series, asked);
+  if (!spelling && kind !== "date" && kind !== "timestamp")
     throw new ShopaiError(
       "data",
-      `the times in ${time.name} are ${time.type}, not dates, timestamps or integers`,
+      `the times in ${time.name} are ${time.type}, not dates, timestamps, integers${kind === "text" ? ` or one spelling of periods (${spellingExamples.join(", ")})` : ""}`,
       {
         where,
         try: "shopai clean, whose contract makes dates of texts",
       },
     );
-  const freq = asked ?? (await usualFrequency(engine, rows, time, series, where));
-  if (freq === "H" && kind === "date")
-    throw new ShopaiError("usage", `${time.name} holds dates, which cannot be ${frequencies.H.word}`, {
-      where,
-      try: "--freq D",
-    });
-  const { toPeriod, fromPeriod, firstDay } = await calendar(engine, rows, ident(time.name), freq);
+  const dateOf = (expression: string): string => (spelling ? `(${spelling.toDate(expression)})` : expression);
+  const own = dateOf(ident(time.name));
+  const finest = spelling?.finest ?? (kind === "date" ? "D" : "H");
+  const freq = asked ?? (await usualFrequency(engine, rows, { name: time.name, own, finest }, series, where));
+  if (frequencyNames.indexOf(freq) < frequencyNames.indexOf(finest))
+    throw new ShopaiError(
+      "usage",
+      `${time.name} holds ${spelling ? frequencies[finest].word : "dates"}, which cannot be ${frequencies[freq].word}`,
+      { where, try: `--freq ${finest}` },
+    );
+  const { toPeriod, fromPeriod, firstDay } = await calendar(engine, rows, own, freq);
   return {
     freq,
     word: frequencies[freq].word,
-    toPeriod,
-    fromPeriod: (period) => `(${fromPeriod(period)})::${time.type}`,
+    toPeriod: (expression) => toPeriod(dateOf(expression)),
+    fromPeriod: (period) => `(${spelling?.fromDate(fromPeriod(period)) ?? fromPeriod(period)})::${time.type}`,
     firstDay,
   };
 }
@@ -113,13 +120,13 @@ async function usualDistance(
 async function usualFrequency(
   engine: Engine,
   rows: string,
-  time: { name: string; type: string },
+  time: { name: string; own: string; finest: Frequency },
   series: readonly string[],
   where: string,
 ): Promise<Frequency> {
-  const microseconds = `epoch_us(${ident(time.name)}::TIMESTAMP)`;
+  const microseconds = `epoch_us((${time.own})::TIMESTAMP)`;
   const gap = await usualDistance(engine, rows, microseconds, series);
-  if (gap === undefined && kindOf(time.type) === "date") return "D";
+  if (gap === undefined && time.finest !== "H") return time.finest;
   const days = gap === undefined ? NaN : Number(gap) / 86_400e6;
   if (gap !== undefined) await refuseMixed(engine, rows, microseconds, series, gap, where);
   if (days === 1) return "D";

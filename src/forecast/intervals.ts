@@ -24,29 +24,36 @@ interface Multiples {
 export type IntervalBasis =
   "backtest errors per step" | "backtest errors of all steps" | "normal distribution";
 
+/** Errors of one step: several arrays, each in order. */
+export type SortedParts = readonly Float64Array[];
+
 /**
- * @param errors standardised errors (truth - mean) / deviation of every step, NaN left out; any order
+ * @param errors standardised errors (truth - mean) / deviation of every step
  * @param levels in percent
- * @param widen  what the multiples at a level are widened by, 1 or more
+ * @param factor what the multiples at a level are widened or narrowed by
  */
 export function calibrate(
-  errors: readonly Float64Array[],
+  errors: readonly SortedParts[],
   levels: readonly number[],
-  widen: (level: number) => number = () => 1,
+  factor: (level: number) => number = () => 1,
 ): Calibration {
-  const perStep = errors.map((values) => known(values).sort());
-  const fewest = Math.min(...perStep.map((values) => values.length));
-  const total = perStep.reduce((sum, values) => sum + values.length, 0);
+  const counts = errors.map(countOf);
+  const fewest = Math.min(...counts);
+  const total = counts.reduce((sum, count) => sum + count, 0);
   const basisOf = (level: number): IntervalBasis => {
     const needed = Math.ceil(200 / (100 - level)) - 1;
     if (fewest >= needed) return "backtest errors per step";
     return total >= needed ? "backtest errors of all steps" : "normal distribution";
   };
   const bases = new Map(levels.map((level) => [level, basisOf(level)]));
-  const all = [...bases.values()].includes("backtest errors of all steps")
-    ? concatenated(perStep).sort()
-    : undefined;
-  const byStep = perStep.map((own) => {
+  const all = errors.flat();
+  const pooled = new Map<number, Multiples>();
+  const pooledTails = (level: number): Multiples => {
+    const found = pooled.get(level) ?? tails(all, level);
+    pooled.set(level, found);
+    return found;
+  };
+  const byStep = errors.map((own) => {
     const found = new Map<number, Multiples>();
     let narrower: Multiples = { low: 0, high: 0 };
     for (const level of [...levels].sort((a, b) => a - b)) {
@@ -54,49 +61,95 @@ export function calibrate(
       const tight =
         basis === "normal distribution"
           ? normalTails(level)
-          : tails(basis === "backtest errors per step" ? own : all!, level);
-      const factor = widen(level);
-      const fresh = { low: factor * tight.low, high: factor * tight.high };
+          : basis === "backtest errors per step"
+            ? tails(own, level)
+            : pooledTails(level);
+      const by = factor(level);
+      const fresh = { low: by * tight.low, high: by * tight.high };
       // The mean belongs to every interval, and a level that rests on more errors may come out narrower.
       narrower = { low: Math.min(narrower.low, fresh.low), high: Math.max(narrower.high, fresh.high) };
       found.set(level, narrower);
     }
     return found;
   });
-  const pooled = all ?? (total > 0 ? concatenated(perStep).sort() : new Float64Array());
-  const quantileOf = (sorted: Float64Array, p: number): number | undefined => {
-    const exact = p * (sorted.length + 1);
+  const quantileOf = (parts: SortedParts, p: number): number | undefined => {
+    const count = countOf(parts);
+    const exact = p * (count + 1);
     // Outward, as the intervals: rounding first, for 0.9 * 10 is a little more than 9.
     const rank = p < 0.5 ? Math.floor(exact + 1e-9) : Math.ceil(exact - 1e-9);
-    return rank < 1 || rank > sorted.length ? undefined : sorted[rank - 1];
+    return rank < 1 || rank > count ? undefined : orderStatistic(parts, rank);
   };
+  const quantiles = new Map<string, number>();
   return {
-    quantile: (step, p) =>
-      (quantileOf(perStep[step - 1], p) ?? quantileOf(pooled, p) ?? normalQuantile(p)) *
-      widen(100 * Math.abs(2 * p - 1)),
+    quantile(step, p) {
+      const key = `${step} ${p}`;
+      let found = quantiles.get(key);
+      if (found === undefined) {
+        found =
+          (quantileOf(errors[step - 1], p) ?? quantileOf(all, p) ?? normalQuantile(p)) *
+          factor(100 * Math.abs(2 * p - 1));
+        quantiles.set(key, found);
+      }
+      return found;
+    },
     basis: (level) => bases.get(level)!,
     multiples: (step, level) => byStep[step - 1].get(level)!,
   };
 }
 
-function concatenated(parts: readonly Float64Array[]): Float64Array {
-  const whole = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
+const countOf = (parts: SortedParts): number => parts.reduce((sum, { length }) => sum + length, 0);
+
+/** How many values of an array in order are x or less. */
+export const countUpTo = (sorted: Float64Array, x: number): number => placeIn(sorted, x, true);
+/** How many values of an array in order are less than x. */
+export const countBelow = (sorted: Float64Array, x: number): number => placeIn(sorted, x, false);
+
+function placeIn(sorted: Float64Array, x: number, after: boolean): number {
+  let low = 0;
+  for (let high = sorted.length; low < high;) {
+    const middle = (low + high) >> 1;
+    const value = sorted[middle];
+    if (value < x || (after && value === x)) low = middle + 1;
+    else high = middle;
   }
-  return whole;
+  return low;
 }
 
-function known(values: Float64Array): Float64Array {
-  return values.filter((value) => !Number.isNaN(value));
+/**
+ * The value of a rank (from 1) among arrays that are each in order, without putting them together: the range that holds it is halved
+ * from value to value.
+ */
+export function orderStatistic(parts: SortedParts, rank: number): number {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const part of parts)
+    if (part.length > 0) {
+      low = Math.min(low, part[0]);
+      high = Math.max(high, part[part.length - 1]);
+    }
+  while (low < high) {
+    const half = low / 2 + high / 2;
+    const middle = half < high ? half : low;
+    let count = 0;
+    let below = -Infinity;
+    let above = Infinity;
+    for (const part of parts) {
+      const upTo = countUpTo(part, middle);
+      count += upTo;
+      if (upTo > 0) below = Math.max(below, part[upTo - 1]);
+      if (upTo < part.length) above = Math.min(above, part[upTo]);
+    }
+    if (count >= rank) high = below;
+    else low = above;
+  }
+  return low;
 }
 
 /** The order statistics that leave (1 - level) / 2 of n + 1 outside on either side. */
-function tails(sorted: Float64Array, level: number): Multiples {
-  const outside = Math.floor(((sorted.length + 1) * (100 - level)) / 200);
-  return { low: sorted[outside - 1], high: sorted[sorted.length - outside] };
+function tails(parts: SortedParts, level: number): Multiples {
+  const count = countOf(parts);
+  const outside = Math.floor(((count + 1) * (100 - level)) / 200);
+  return { low: orderStatistic(parts, outside), high: orderStatistic(parts, count + 1 - outside) };
 }
 
 function normalTails(level: number): Multiples {

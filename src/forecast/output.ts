@@ -1,6 +1,6 @@
 import type { Column } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
-import { relationOf, type Relation } from "../table/relation.js";
+import { relationOf, rowColumn, type Relation } from "../table/relation.js";
 import type { Calibration } from "./intervals.js";
 import type { SamplePaths } from "./paths.js";
 import type { SeriesSet } from "./series.js";
@@ -87,7 +87,7 @@ export async function outputTable(
   });
   const own = ["model", "mean", ...bounds.map(([name]) => name)];
   return relationOf(engine, namedSql(set, forecasts, lasts, own), {
-    key: [...set.columns.map((column) => column.name), set.time.name, "model"],
+    key: [...set.columns.map((column) => column.name), rowColumn, "model"],
     inputs: relation.inputs,
     name: `forecasts of ${value}`,
   });
@@ -106,13 +106,14 @@ export async function lastPeriods({ engine }: Relation, set: SeriesSet): Promise
   return lasts;
 }
 
-/** A SELECT of the columns of a table with `sid` and `step`, which become series columns and time. */
+/** A SELECT of the columns of a table with `sid` and `step`, which become series columns and time; the hidden row column has the order in time, also of "Jan 1990". */
 export function namedSql(set: SeriesSet, table: string, lasts: string, own: readonly string[]): string {
   const period = `(${set.base}::BIGINT + l.last + f.step)`;
   const columns = [
     ...set.columns.map((column) => `s.${ident(column.name)}`),
     `${set.axis.fromPeriod(period)} AS ${ident(set.time.name)}`,
     ...own.map((name) => `f.${ident(name)}`),
+    `f.step AS ${rowColumn}`,
   ];
   return `SELECT ${columns.join(", ")} FROM ${ident(table)} f JOIN ${ident(lasts)} l ON f.sid = l.sid JOIN ${ident(set.table)} s ON s._sid = f.sid`;
 }
@@ -133,7 +134,7 @@ export async function pathsTable(relation: Relation, set: SeriesSet, paths: Samp
     ]),
   });
   return relationOf(engine, namedSql(set, table, lasts, ["model", "path", "value"]), {
-    key: [...set.columns.map((column) => column.name), "model", "path", set.time.name],
+    key: [...set.columns.map((column) => column.name), "model", "path", rowColumn],
     inputs: relation.inputs,
     name: "sample paths",
   });

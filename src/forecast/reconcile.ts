@@ -12,7 +12,7 @@ export interface Tree {
   level: Int32Array;
 }
 
-export const reconcileRules = ["mint", "bottom-up", "top-down"] as const;
+export const reconcileRules = ["mint", "wls-var", "wls-struct", "ols", "bottom-up", "top-down"] as const;
 export type ReconcileRule = (typeof reconcileRules)[number];
 
 /** Trees of up to so many nodes get a full covariance, larger ones the variances alone. */
@@ -30,6 +30,8 @@ export type Reconciler = (forecasts: Float64Array) => void;
  * - mint: the adjustment of least total variance, W the covariance of the backtest's errors (Wickramasuriya,
  *   Athanasopoulos & Hyndman 2019, JASA 114:804-819), shrunk towards its diagonal (Schäfer & Strimmer 2005); only the diagonal for large
  *   trees and too few errors, where two passes over the tree give the exact answer
+ * - wls-var, wls-struct, ols: the same adjustment with variances alone: those of the backtest, the number of leaves below a node
+ *   (Athanasopoulos et al. 2017, European J. Operational Research 262:60-74), all alike
  *
  * @param errors    errors of every node in the backtest, one row of `nodes` per period; NaN where one is unknown
  * @param floor     0 where no forecast may be below it, else -Infinity
@@ -40,8 +42,7 @@ export function reconciler(
   errors: readonly Float64Array[],
   floor: number,
 ): Reconciler {
-  const adjust =
-    rule === "bottom-up" ? () => undefined : rule === "top-down" ? topDown(tree) : mint(tree, errors);
+  const adjust = adjustment(tree, rule, errors);
   return (forecasts) => {
     adjust(forecasts);
     const { order, parent } = tree;
@@ -55,24 +56,69 @@ export function reconciler(
   };
 }
 
+function adjustment(tree: Tree, rule: ReconcileRule, errors: readonly Float64Array[]): Reconciler {
+  switch (rule) {
+    case "bottom-up":
+      return () => undefined;
+    case "top-down":
+      return topDown(tree);
+    case "mint":
+      return mint(tree, errors);
+    case "wls-var":
+      return diagonal(tree, variancesOf(tree, errors));
+    case "wls-struct":
+      return diagonal(tree, leavesBelow(tree));
+    case "ols":
+      return diagonal(tree, new Float64Array(tree.order.length).fill(1));
+  }
+}
+
+/** How many leaves every node is the sum of. */
+function leavesBelow({ order, parent }: Tree): Float64Array {
+  const leaves = new Float64Array(order.length);
+  for (let i = order.length - 1; i >= 0; i--) {
+    const node = order[i];
+    // What no child has added to is a leaf.
+    if (leaves[node] === 0) leaves[node] = 1;
+    if (parent[node] >= 0) leaves[parent[node]] += leaves[node];
+  }
+  return leaves;
+}
+
 function topDown({ order, parent }: Tree): Reconciler {
   const sums = new Float64Array(order.length);
+  const sizes = new Float64Array(order.length);
   const counts = new Int32Array(order.length);
   for (const node of order) if (parent[node] >= 0) counts[parent[node]]++;
   return (forecasts) => {
     sums.fill(0);
-    for (const node of order) if (parent[node] >= 0) sums[parent[node]] += forecasts[node];
+    sizes.fill(0);
+    for (const node of order)
+      if (parent[node] >= 0) {
+        sums[parent[node]] += forecasts[node];
+        sizes[parent[node]] += Math.abs(forecasts[node]);
+      }
     for (const node of order) {
       const above = parent[node];
       if (above < 0) continue;
-      // Children that are all forecast to be nothing share alike.
-      const share = sums[above] === 0 ? 1 / counts[above] : forecasts[node] / sums[above];
+      // Children that are all forecast to be nothing, or cancel out, share alike.
+      const none = Math.abs(sums[above]) <= 1e-4 * sizes[above];
+      const share = none ? 1 / counts[above] : forecasts[node] / sums[above];
       forecasts[node] = share * forecasts[above];
     }
   };
 }
 
 function mint(tree: Tree, errors: readonly Float64Array[]): Reconciler {
+  const variances = variancesOf(tree, errors);
+  const whole = errors.filter((row) => row.every((error) => !Number.isNaN(error)));
+  return tree.order.length <= mostDense && whole.length >= 8
+    ? dense(tree, whole, variances)
+    : diagonal(tree, variances);
+}
+
+/** Mean squared errors of every node. */
+function variancesOf(tree: Tree, errors: readonly Float64Array[]): Float64Array {
   const n = tree.order.length;
   const variances = new Float64Array(n);
   const known = new Int32Array(n);
@@ -90,8 +136,7 @@ function mint(tree: Tree, errors: readonly Float64Array[]): Reconciler {
   // A node that made no error still has some: the adjustment must be able to move it.
   for (let node = 0; node < n; node++)
     variances[node] = Math.max(Number.isNaN(variances[node]) ? 0 : variances[node], 1e-9 * usual || 1);
-  const whole = errors.filter((row) => row.every((error) => !Number.isNaN(error)));
-  return n <= mostDense && whole.length >= 8 ? dense(tree, whole, variances) : diagonal(tree, variances);
+  return variances;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Column } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
-import { relationOf, type Relation } from "../table/relation.js";
+import { relationOf, rowColumn, type Relation } from "../table/relation.js";
 import type { ForecastMetrics, Windows } from "./backtest.js";
 import type { SeriesEvent } from "./events.js";
 import { demandClass } from "./intermittent/demands.js";
@@ -184,7 +184,7 @@ export async function eventsTable(
     ]),
   });
   return relationOf(engine, namedSql(set, table, lasts, eventNames), {
-    key: [...set.columns.map(({ name }) => name), set.time.name, "kind"],
+    key: [...set.columns.map(({ name }) => name), rowColumn, "kind"],
     inputs: relation.inputs,
     name: "anomalies and changes",
   });

@@ -1,10 +1,11 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
-import { floats, integers } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
+import { backFill, endWhereRowsEnd, filling, laidOut, shared, type Laid } from "./fill-series.js";
 import { holidayColumns } from "./calendar.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { stagedRows, type Periods } from "./staged-rows.js";
 import { timeAxis, type Frequency, type TimeAxis } from "./frequency.js";
 
 /** What a period without a row is taken for. */
@@ -20,6 +21,8 @@ export interface SeriesAsk {
   /** Several rows of a series within a period: their sum or their mean. */
   aggregate: "sum" | "mean";
   fill?: FillRule;
+  /** Series must end with the last period of the table, as those of a hierarchy. */
+  together?: boolean;
   /** Columns of numbers that are known for the periods ahead as well: rows after a series' last value hold them. */
   regressors?: readonly string[];
   /** Calendars whose holidays become regressors. */
@@ -28,7 +31,7 @@ export interface SeriesAsk {
   censoredBy?: string;
 }
 
-/** Many series in memory: the values of series s lie at starts[s]..starts[s+1], oldest first, none missing. */
+/** Many series in memory that the threads share: the values of series s lie at starts[s]..starts[s+1], oldest first, none missing. */
 export interface SeriesSet {
   count: number;
   starts: Int32Array;
@@ -42,19 +45,23 @@ export interface SeriesSet {
   columns: { name: string; type: string }[];
   /** A table of the engine: `_sid` and the series columns. */
   table: string;
-  filled: { rule: FillRule; gaps: number; tail: number; missing: number };
+  filled: {
+    rule: FillRule;
+    gaps: number;
+    tail: number;
+    missing: number;
+    /** Series that go on from an end of their own, before the last period of the table. */
+    ended: number;
+  };
   /** Values of regressors: those of series s at starts[s] + s * horizon, its history and the horizon long. */
   known: { name: string; values: Float64Array }[];
 }
 
-/** Most values after filling: a stray date of 1900 must not ask for all memory. */
-const mostValues = 200_000_000;
-
 /**
- * Reads series from a long table: the engine adds up rows of a period exactly and sorts; gaps are filled here.
+ * Reads series from a long table: the engine adds up rows of a period exactly and sorts, some series at a time; gaps are filled here.
  *
  * Fill rules: `zero` takes a period without a row for a zero, also between the last row of a series and the
- * last period of the table; `previous` repeats the value before; `none` closes gaps up. A row whose value is
+ * last period of the table (by default only where gaps are usual); `previous` repeats the value before; `none` closes gaps up. A row whose value is
  * null is unknown, not zero: it repeats the value before (the one after, at the start).
  *
  * @throws ShopaiError "data" for columns that are missing or of another kind, and for a table without a usable row
@@ -80,56 +87,52 @@ export async function readSeries(
   const table = await seriesTable(relation, rows, names);
   const stock =
     ask.censoredBy === undefined ? undefined : columnNamed(relation, ask.censoredBy, "--censored-by");
-  const amount = await amountSql(relation, rows, value, ask.aggregate, run, stock?.name);
   const regressors = (ask.regressors ?? []).map((name) => numbersColumn(relation, name));
-  const same = names.map((name) => `r.${ident(name)} IS NOT DISTINCT FROM s.${ident(name)}`);
-  const periods = engine.fresh("periods");
-  await engine.run(
-    `CREATE TABLE ${ident(periods)} AS SELECT s._sid, ${axis.toPeriod(`r.${ident(time.name)}`)} AS period, ${[`${amount} AS value`, ...regressors.map((field, i) => `max(r.${ident(field.name)})::DOUBLE AS x${i}`)].join(", ")}
-       FROM (${rows}) r JOIN ${ident(table)} s ON ${same.join(" AND ") || "true"} GROUP BY ALL`,
-  );
-  const all = `SELECT *, max(period) FILTER (value IS NOT NULL) OVER (PARTITION BY _sid) AS final FROM ${ident(periods)}`;
-  // Rows after the last value of a series are its future, where there are regressors to tell of it.
-  const past =
-    regressors.length > 0
-      ? `SELECT * FROM (${all}) WHERE period <= final`
-      : `SELECT * FROM ${ident(periods)}`;
-  const [{ count, base, span }] = await engine.rows<{ count: bigint; base: bigint; span: bigint }>(
-    `SELECT (SELECT count(*) FROM ${ident(table)}) AS count, min(period)::BIGINT AS base, (max(period) - min(period))::BIGINT AS span FROM (${past})`,
-  );
-  if (span >= 2n ** 31n - 1n)
-    throw new ShopaiError("data", `the times in ${time.name} span ${grouped(span)} ${axis.word}`, {
-      where: relation.name,
-      try: "--freq with a longer period, or --where without the stray times",
-    });
-  const frame = await engine.frame(
-    `SELECT _sid AS sid, (period - ${base})::INTEGER AS period, value FROM (${past}) ORDER BY _sid, period`,
-    [
-      { name: "sid", as: "i32" },
-      { name: "period", as: "i32" },
-      { name: "value", as: "f64" },
-    ],
-  );
-  const rule = ask.fill ?? (axis.freq && kindOf(time.type) !== "integer" ? "zero" : "previous");
-  const filled = filledSeries(
-    { sid: integers(frame, "sid"), period: integers(frame, "period"), value: floats(frame, "value") },
-    Number(count),
-    Number(span),
-    rule,
-    relation.name,
-  );
-  const set: SeriesSet = {
-    ...{ count: Number(count), ...filled, base: Number(base), axis, time, columns, table },
-    known: [],
-  };
+  const rule = ask.fill ?? (axis.firstDay ? "zero" : "previous");
   if ((regressors.length > 0 || ask.holidays?.length) && rule === "none")
     throw new ShopaiError("usage", "regressors belong to periods, and --fill none has none", {
       try: "--fill zero or previous",
     });
-  if (regressors.length > 0)
-    set.known.push(...(await knownColumns(relation, set, periods, regressors, ask.horizon)));
+  const amount = await amountSql(relation, rows, value, ask.aggregate, run, stock?.name);
+  const same = names.map((name) => `r.${ident(name)} IS NOT DISTINCT FROM s.${ident(name)}`);
+  const staged = await stagedRows(
+    engine,
+    `SELECT s._sid AS sid, ${axis.toPeriod(`r.${ident(time.name)}`)}::BIGINT AS period, ${[`${amount.column} AS value`, ...regressors.map((field, i) => `r.${ident(field.name)}::DOUBLE AS x${i}`)].join(", ")}
+       FROM (${rows}) r JOIN ${ident(table)} s ON ${same.join(" AND ") || "true"}`,
+    regressors.length > 0,
+  );
+  const { base, span } = staged;
+  if (span >= 2 ** 31 - 1)
+    throw new ShopaiError("data", `the times in ${time.name} span ${grouped(span)} ${axis.word}`, {
+      where: relation.name,
+      try: "--freq with a longer period, or --where without the stray times",
+    });
+  const laid = laidOut(staged, rule, relation.name);
+  const known = regressors.map(({ name }) => ({
+    name,
+    values: shared(laid.values.length + staged.count * ask.horizon).fill(NaN),
+  }));
+  const fill = filling(laid, staged, rule);
+  const select = [`${amount.sum} AS value`, ...known.map((_, i) => `max(x${i}) AS x${i}`)];
+  for await (const periods of staged.periods(select, known.length)) {
+    run.signal.throwIfAborted();
+    fill.take(periods);
+    known.forEach(({ values }, i) => placeKnown(values, periods, i, laid, ask.horizon));
+  }
+  staged.drop();
+  const filled = fill.done();
+  if (rule === "zero" && ask.fill === undefined && !ask.together) {
+    filled.ended = endWhereRowsEnd(laid, staged, filled.gaps, known, ask.horizon);
+    if (filled.ended > 0) filled.tail = 0;
+  }
+  const set: SeriesSet = {
+    ...{ count: staged.count, ...laid, base, axis, time, columns, table },
+    values: laid.values.subarray(0, laid.starts[staged.count]),
+    filled,
+    known,
+  };
+  for (const column of known) completeKnown(relation, set, column, ask.horizon);
   if (ask.holidays?.length) set.known.push(...holidaysOf(set, ask.holidays, ask.horizon));
-  await engine.run(`DROP TABLE ${ident(periods)}`);
   return set;
 }
 
@@ -148,56 +151,50 @@ function numbersColumn(relation: Relation, name: string): { name: string; type: 
 export const firstOf = (set: SeriesSet, s: number): number =>
   set.last[s] - (set.starts[s + 1] - set.starts[s]) + 1;
 
+/** Puts the values of a regressor in their places in history and future. */
+function placeKnown(
+  values: Float64Array,
+  { sid, period, known }: Periods,
+  i: number,
+  { starts, last }: Laid,
+  horizon: number,
+): void {
+  for (let row = 0; row < sid.length; row++) {
+    const s = sid[row];
+    const length = starts[s + 1] - starts[s];
+    const place = period[row] - (last[s] - length + 1);
+    if (place >= 0 && place < length + horizon) values[starts[s] + s * horizon + place] = known[i][row];
+  }
+}
+
 /**
- * Regressors of every series over its history and the horizon. In the history a period without one takes the value before;
- * in the future every period must have one.
+ * A regressor over the histories and the horizon: in the history a period without one takes the value before; in the future every
+ * period must have one.
  *
  * @throws ShopaiError "data" where future values are missing
  */
-async function knownColumns(
+function completeKnown(
   relation: Relation,
   set: SeriesSet,
-  periods: string,
-  regressors: readonly { name: string }[],
+  { name, values }: { name: string; values: Float64Array },
   horizon: number,
-): Promise<SeriesSet["known"]> {
-  const frame = await relation.engine.frame(
-    `SELECT _sid AS sid, (period - ${set.base})::INTEGER AS period, ${regressors.map((_, i) => `x${i}`).join(", ")} FROM ${ident(periods)} ORDER BY _sid, period`,
-    [
-      { name: "sid", as: "i32" },
-      { name: "period", as: "i32" },
-      ...regressors.map((_, i) => ({ name: `x${i}`, as: "f64" }) as const),
-    ],
-  );
-  const sid = integers(frame, "sid");
-  const period = integers(frame, "period");
-  return regressors.map(({ name }, i) => {
-    const given = floats(frame, `x${i}`);
-    const values = new Float64Array(set.values.length + set.count * horizon).fill(NaN);
-    for (let row = 0; row < given.length; row++) {
-      const s = sid[row];
-      const place = period[row] - firstOf(set, s);
-      const length = set.starts[s + 1] - set.starts[s] + horizon;
-      if (place >= 0 && place < length) values[set.starts[s] + s * horizon + place] = given[row];
-    }
-    let missing = 0;
-    for (let s = 0; s < set.count; s++) {
-      const own = values.subarray(set.starts[s] + s * horizon, set.starts[s + 1] + (s + 1) * horizon);
-      if (own.subarray(own.length - horizon).some(Number.isNaN)) missing++;
-      backFill(own);
-      for (let t = 1; t < own.length; t++) if (Number.isNaN(own[t])) own[t] = own[t - 1];
-    }
-    if (missing > 0)
-      throw new ShopaiError(
-        "data",
-        `the regressor ${name} lacks values of the next ${horizon} ${set.axis.word} in ${grouped(missing)} of ${grouped(set.count)} series`,
-        {
-          where: relation.name,
-          try: `rows for the periods ahead, with ${name} and without the value`,
-        },
-      );
-    return { name, values };
-  });
+): void {
+  let missing = 0;
+  for (let s = 0; s < set.count; s++) {
+    const own = values.subarray(set.starts[s] + s * horizon, set.starts[s + 1] + (s + 1) * horizon);
+    if (own.subarray(own.length - horizon).some(Number.isNaN)) missing++;
+    backFill(own);
+    for (let t = 1; t < own.length; t++) if (Number.isNaN(own[t])) own[t] = own[t - 1];
+  }
+  if (missing > 0)
+    throw new ShopaiError(
+      "data",
+      `the regressor ${name} lacks values of the next ${horizon} ${set.axis.word} in ${grouped(missing)} of ${grouped(set.count)} series`,
+      {
+        where: relation.name,
+        try: `rows for the periods ahead, with ${name} and without the value`,
+      },
+    );
 }
 
 function holidaysOf(set: SeriesSet, codes: readonly string[], horizon: number): SeriesSet["known"] {
@@ -208,10 +205,10 @@ function holidaysOf(set: SeriesSet, codes: readonly string[], horizon: number): 
     });
   const longest = set.last.reduce((most, last) => Math.max(most, last), 0) + horizon + 2;
   const firstDays = Float64Array.from({ length: longest }, (_, p) => firstDay(set.base + p));
-  return holidayColumns(codes, firstDays).map(({ name, values: shared }) => {
-    const values = new Float64Array(set.values.length + set.count * horizon);
+  return holidayColumns(codes, firstDays).map(({ name, values: days }) => {
+    const values = shared(set.values.length + set.count * horizon);
     for (let s = 0; s < set.count; s++)
-      values.set(shared.subarray(firstOf(set, s), set.last[s] + 1 + horizon), set.starts[s] + s * horizon);
+      values.set(days.subarray(firstOf(set, s), set.last[s] + 1 + horizon), set.starts[s] + s * horizon);
     return { name, values };
   });
 }
@@ -239,7 +236,7 @@ async function seriesTable(relation: Relation, rows: string, names: readonly str
   return table;
 }
 
-/** An aggregate over the rows of one period, exact for any order of rows; null where all are null. */
+/** The column of values to stage, null where it is unknown, and its aggregate over a period: exact for any order of rows. */
 async function amountSql(
   relation: Relation,
   rows: string,
@@ -247,85 +244,22 @@ async function amountSql(
   aggregate: "sum" | "mean",
   run: Run,
   stock: string | undefined,
-): Promise<string> {
+): Promise<{ column: string; sum: string }> {
   const kind = kindOf(value.type);
   const column =
     stock === undefined
       ? `r.${ident(value.name)}`
       : `(CASE WHEN r.${ident(stock)} > 0 THEN r.${ident(value.name)} END)`;
-  const share = aggregate === "mean" ? ` / count(${column})` : "";
-  if (kind === "boolean") return `sum(${column}::INTEGER)::DOUBLE${share}`;
-  if (kind !== "float") return `(sum(${column})::DOUBLE${share})`;
+  const share = aggregate === "mean" ? " / count(value)" : "";
+  if (kind === "boolean") return { column: `${column}::INTEGER`, sum: `sum(value)::DOUBLE${share}` };
+  if (kind !== "float") return { column, sum: `(sum(value)::DOUBLE${share})` };
   const [{ largest, odd }] = await relation.engine.rows<{ largest: number | null; odd: bigint }>(
     `SELECT max(abs(${column})) FILTER (isfinite(${column}))::DOUBLE AS largest, count(*) FILTER (NOT isfinite(${column})) AS odd FROM (${rows}) r`,
   );
   if (odd > 0n) run.warn(`${grouped(odd)} values in ${value.name} are NaN or infinite: taken for unknown`);
-  const finite = `CASE WHEN isfinite(${column}) THEN ${column}::DOUBLE END`;
   const bits = numeric(61 - Math.ceil(Math.log2(Math.max(largest ?? 1, 1e-300))));
-  const sum = `CASE WHEN count(${finite}) = 1 THEN max(${finite}) ELSE ${exactSum(finite, bits)} END`;
-  return aggregate === "mean" ? `(${sum} / count(${finite}))` : `(${sum})`;
-}
-
-interface SortedPeriods {
-  sid: Int32Array;
-  period: Int32Array;
-  /** NaN where the value is unknown. */
-  value: Float64Array;
-}
-
-/** Lays the series out one after the other, gaps filled. Series without any known value have length 0. */
-function filledSeries(
-  { sid, period, value }: SortedPeriods,
-  count: number,
-  span: number,
-  rule: FillRule,
-  where: string,
-): Pick<SeriesSet, "starts" | "values" | "last" | "filled"> {
-  const starts = new Int32Array(count + 1);
-  const last = new Int32Array(count);
-  let total = 0;
-  for (let row = 0; row < sid.length;) {
-    const series = sid[row];
-    const from = row;
-    while (row < sid.length && sid[row] === series) row++;
-    last[series] = rule === "zero" ? span : period[row - 1];
-    total += rule === "none" ? row - from : last[series] - period[from] + 1;
-    starts[series + 1] = total;
-    if (total > mostValues)
-      throw new ShopaiError(
-        "data",
-        `the series would have more than ${grouped(mostValues)} values once gaps are filled`,
-        {
-          where,
-          try: "--freq with a longer period, --where without stray times, or --fill none",
-        },
-      );
-  }
-  const values = new Float64Array(total);
-  const filled = { rule, gaps: 0, tail: 0, missing: 0 };
-  for (let row = 0; row < sid.length;) {
-    const series = sid[row];
-    const from = row;
-    let place = starts[series];
-    let known = NaN;
-    for (; row < sid.length && sid[row] === series; row++) {
-      const gap = row === from || rule === "none" ? 0 : period[row] - period[row - 1] - 1;
-      for (let i = 0; i < gap; i++) values[place++] = rule === "zero" ? 0 : known;
-      filled.gaps += gap;
-      if (gap > 0 && rule === "zero") known = 0;
-      if (Number.isNaN(value[row])) filled.missing++;
-      else known = value[row];
-      values[place++] = known;
-    }
-    filled.tail += starts[series + 1] - place;
-    backFill(values.subarray(starts[series], place));
-  }
-  return { starts, values, last, filled };
-}
-
-/** Unknown values at the start take the first known one; 0 when there is none. */
-function backFill(values: Float64Array): void {
-  const first = values.findIndex((value) => !Number.isNaN(value));
-  for (let i = 0; i < values.length && Number.isNaN(values[i]); i++)
-    values[i] = first < 0 ? 0 : values[first];
+  return {
+    column: `CASE WHEN isfinite(${column}) THEN ${column}::DOUBLE END`,
+    sum: `(CASE WHEN count(value) = 1 THEN max(value) ELSE ${exactSum("value", bits)} END${share})`,
+  };
 }

@@ -120,12 +120,13 @@ function batchOf(
   });
   return {
     plan,
-    values: set.values.slice(set.starts[from], set.starts[to]),
+    // Threads share the values, and change none.
+    values: set.values.subarray(set.starts[from], set.starts[to]),
     starts: shifted(set.starts),
     cuts: windows.cut.slice(windows.starts[from], windows.starts[to]),
     windows: shifted(windows.starts),
     known: set.known.map(({ values }) =>
-      values.slice(set.starts[from] + from * horizon, set.starts[to] + to * horizon),
+      values.subarray(set.starts[from] + from * horizon, set.starts[to] + to * horizon),
     ),
     made: Object.fromEntries(
       Object.entries(made).map(([name, all]) => [

@@ -1,6 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
-import type { Run } from "../engine/run.js";
+import { unheard, type Run } from "../engine/run.js";
 import { scoped } from "../engine/scope.js";
 import { ident } from "../engine/sql.js";
 import { scoreOf } from "../metrics/scorecard.js";
@@ -149,7 +149,7 @@ export function repeated(run: Run): Run {
   const said = new Set<string>();
   return {
     ...run,
-    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
+    progress: unheard,
     warn: (message) => {
       if (!said.has(message)) run.warn(message);
       said.add(message);

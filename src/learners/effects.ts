@@ -1,7 +1,7 @@
 import { ShopaiError, listed } from "../core/errors.js";
 import type { Column } from "../engine/frame.js";
 import { floats } from "../engine/frame.js";
-import type { Run } from "../engine/run.js";
+import { unheard, type Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { quantileOfSorted } from "../metrics/bootstrap.js";
 import { frameOf, isNumeric, relationOf, rowColumn, type Relation } from "../table/relation.js";
@@ -53,7 +53,7 @@ export async function effects(model: Model, rows: Relation, ask: EffectsAsk, run
         .join(", ")} FROM ${ident(sample.table)} s CROSS JOIN ${ident(grid.table)} g`,
       { key: [rowColumn], name: rows.name },
     );
-    const predictions = await model.predict(varied, {}, run);
+    const predictions = await model.predict(varied, {}, { ...run, progress: unheard });
     const frame = await frameOf(
       predictions,
       scores.map(({ column }) => ({ name: column, as: "f64" as const })),

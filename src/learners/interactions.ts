@@ -3,7 +3,7 @@ import { floats, integers } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
 import { rowStarts, type Csr } from "../kernels/csr.js";
-import { columnNamed, isNumeric, type Relation } from "../table/relation.js";
+import { columnNamed, isNumeric, typedInstead, type Relation } from "../table/relation.js";
 import type { TrainingData } from "./learner.js";
 import { readSegments, type Segments } from "./segments.js";
 
@@ -133,6 +133,7 @@ export async function ratingScale(relation: Relation, name: string): Promise<num
   if (!isNumeric(field.type))
     throw new ShopaiError("data", `the ratings in ${name} are ${field.type}, not numbers`, {
       where: relation.name,
+      try: typedInstead(field, relation.name, "a column of numbers"),
     });
   const rating = `${ident(name)}::DOUBLE`;
   const [{ bad, largest }] = await relation.engine.rows<{ bad: bigint; largest: number | null }>(

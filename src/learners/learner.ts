@@ -222,6 +222,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   moreParts?: Readonly<Record<"time" | "items", readonly string[]>>;
   /** Whether it can go on from a model of its own (`train --init`). */
   continues?: boolean;
+  /** Whether it learns from the words of texts, so that no two texts need be alike. */
+  readsWords?: boolean;
   /** Whether it can use a table of items (`train --items`). */
   items?: boolean;
   /**

@@ -1,4 +1,4 @@
-/** What scikit-learn, XGBoost, LightGBM, CatBoost, implicit, Surprise and Keras call what is a parameter here. */
+/** What scikit-learn, XGBoost, LightGBM, CatBoost, implicit, Surprise, RecBole and Keras call what is a parameter here. */
 export const otherNames: Readonly<Record<string, readonly string[]>> = {
   n_estimators: ["trees"],
   num_boost_round: ["trees"],
@@ -30,6 +30,7 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
   regularization: ["lambda"],
   reg: ["lambda"],
   reg_all: ["lambda"],
+  l2: ["lambda"],
   weight_decay: ["decay"],
   reg_alpha: ["alpha"],
   lambda_l1: ["alpha"],
@@ -42,15 +43,20 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
   max_bin: ["bins"],
   max_bins: ["bins"],
   n_factors: ["factors"],
+  n_components: ["factors", "k"],
+  num_factors: ["factors"],
   embedding_size: ["factors"],
   hidden_units: ["width", "factors"],
   n_clusters: ["k"],
   n_init: ["starts"],
   early_stopping_rounds: ["stop", "patience"],
   n_neighbors: ["k"],
+  neighbors: ["k"],
   topk: ["k"],
   batch_size: ["batch"],
   num_layers: ["layers", "blocks"],
+  tol: ["tolerance"],
+  num_epochs: ["epochs"],
   dropout_rate: ["dropout"],
 };
 
@@ -58,3 +64,19 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
 export function ownNameOf(name: string, table: object): string | undefined {
   return otherNames[name.toLowerCase()]?.find((own) => Object.hasOwn(table, own));
 }
+
+/** What other tools take as a parameter and every command here takes as an option. */
+const asOptions: Readonly<Record<string, string>> = {
+  seed: "seed",
+  random_state: "seed",
+  random_seed: "seed",
+  n_jobs: "threads",
+  nthread: "threads",
+  num_threads: "threads",
+  thread_count: "threads",
+  device: "device",
+};
+
+/** The option that does what another tool has a parameter for. */
+export const optionOf = (name: string): string | undefined =>
+  Object.hasOwn(asOptions, name.toLowerCase()) ? asOptions[name.toLowerCase()] : undefined;

@@ -1,5 +1,5 @@
 import { listed, nearest, ShopaiError } from "../core/errors.js";
-import { ownNameOf } from "./other-names.js";
+import { optionOf, ownNameOf } from "./other-names.js";
 
 /** A whole number. */
 export interface IntParam {
@@ -92,7 +92,7 @@ export function checkParams<T extends ParamTable>(
   given: Readonly<Record<string, ParamValue>>,
 ): ParamsOf<T> {
   for (const name of Object.keys(given))
-    if (!Object.hasOwn(table, name)) throw unknownParam(owner, table, name);
+    if (!Object.hasOwn(table, name)) throw unknownParam(owner, table, name, given[name]);
   return Object.fromEntries(
     Object.entries(table).map(([name, param]) => [
       name,
@@ -101,29 +101,34 @@ export function checkParams<T extends ParamTable>(
   ) as ParamsOf<T>;
 }
 
-function unknownParam(owner: string, table: ParamTable, name: string): ShopaiError {
+function unknownParam(owner: string, table: ParamTable, name: string, value: ParamValue): ShopaiError {
   const known = Object.keys(table);
+  const option = optionOf(name);
   const near = ownNameOf(name, table) ?? nearest(name, known);
+  const ways = option
+    ? `--${option} ${String(value)}`
+    : near && `--param ${near}=${fitting(table[near], value)}`;
   return new ShopaiError(
     "usage",
     `${owner} has no parameter "${name}" (it has ${known.length > 0 ? listed(known, 30) : "none"})`,
-    { try: near ? `--param ${near}=${String(table[near].default)}` : `shopai learners ${owner}` },
+    { try: ways ?? `shopai learners ${owner}` },
   );
 }
 
+/** The value that was given where the parameter can take it, else what it is by default. */
+const fitting = (param: Param, value: ParamValue): string =>
+  String(fits(param, value) ? value : param.default);
+
+function fits(param: Param, value: ParamValue): boolean {
+  if (param.kind === "text") return typeof value === "string";
+  if (param.kind === "flag") return typeof value === "boolean";
+  if (param.kind === "choice") return param.choices.includes(String(value));
+  const inRange = typeof value === "number" && value >= param.min && value <= param.max;
+  return inRange && (param.kind === "real" || Number.isInteger(value));
+}
+
 function checked(owner: string, name: string, param: Param, value: ParamValue): ParamValue {
-  const fits =
-    param.kind === "text"
-      ? typeof value === "string"
-      : param.kind === "flag"
-        ? typeof value === "boolean"
-        : param.kind === "choice"
-          ? param.choices.includes(String(value))
-          : typeof value === "number" &&
-            value >= param.min &&
-            value <= param.max &&
-            (param.kind === "real" || Number.isInteger(value));
-  if (fits) return param.kind === "choice" ? String(value) : value;
+  if (fits(param, value)) return param.kind === "choice" ? String(value) : value;
   const near = param.kind === "choice" ? nearest(String(value), param.choices) : undefined;
   throw new ShopaiError(
     "usage",

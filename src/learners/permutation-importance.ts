@@ -1,6 +1,6 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Column } from "../engine/frame.js";
-import type { Run } from "../engine/run.js";
+import { unheard, type Run } from "../engine/run.js";
 import { scoped } from "../engine/scope.js";
 import { ident } from "../engine/sql.js";
 import { unknownMetric } from "../metrics/gates.js";
@@ -62,7 +62,7 @@ export async function permutationImportance(
   const silent: Run = {
     ...run,
     warn: () => undefined,
-    progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
+    progress: unheard,
   };
   const value = async (relation: Relation): Promise<number> => {
     const { subject } = await measured(model, relation, { cuts: [10], by: [], weight: asked.weight }, silent);

@@ -4,7 +4,7 @@ import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { parseContract } from "../clean/contract.js";
 import { isIdName } from "../clean/infer.js";
-import { normalisedText } from "../clean/repair.js";
+import { normalisedText, wordsForNothing } from "../clean/repair.js";
 import { conversionOf, promisedType } from "../clean/types.js";
 import { distinctNames, snake } from "../features/naming.js";
 import { dateParts, type DatePart } from "../features/rowwise.js";
@@ -68,12 +68,13 @@ const usefulParts: readonly DatePart[] = ["month", "day", "day_of_week", "hour"]
  * or dates are to be read as such; texts that differ in (nearly) every row, and whole numbers that do and are
  * called ids, are left out, unless they were asked for by name: what they say of the rows they say of no other.
  *
- * @param named whether the features were chosen by name
+ * @param named      whether the features were chosen by name
+ * @param readsWords whether the learner learns from words: then texts of words stay, however they differ
  */
 export async function readingsOf(
   relation: Relation,
   features: readonly Field[],
-  named: boolean,
+  { named, readsWords }: { named: boolean; readsWords: boolean },
   run: Run,
 ): Promise<FoundReadings> {
   const ids: string[] = [];
@@ -81,12 +82,14 @@ export async function readingsOf(
     if (kindOf(type) === "integer" && isIdName(name) && (await differs(relation, name, 1))) ids.push(name);
   const odd = features.filter(({ type }) => ["text", "date", "timestamp", "time"].includes(kindOf(type)));
   const { readings, unlikes } = await oddReadings(relation, odd, named);
-  const left = [...ids, ...unlikes];
+  const wordy: string[] = [];
+  for (const name of unlikes) if (await holdsWords(relation, name)) wordy.push(name);
+  const left = [...ids, ...unlikes.filter((name) => !(readsWords && wordy.includes(name)))];
   const kept = features.filter(({ name }) => !left.includes(name));
   if (kept.length === 0) return { features: [...features], readings };
   if (left.length > 0)
     run.warn(
-      `left out, for they differ in ${unlikes.length > 0 ? "nearly " : ""}every row: ${listed(left)} (--features takes them by name; featurize --preset text makes features of words)`,
+      `left out, for they differ in ${unlikes.length > 0 ? "nearly " : ""}every row: ${listed(left)} (--features takes them by name${wordy.length > 0 && !readsWords ? "; text-cnn learns from words, featurize --preset text makes features of them" : ""})`,
     );
   return { features: kept, readings };
 }
@@ -199,6 +202,17 @@ export async function differs({ engine, sql }: Relation, name: string, share = u
   return Number(present) >= fewest.number && Number(levels) >= share * Number(present);
 }
 
+/** Whether most texts of a column have words with spaces between them, or are Chinese. */
+export async function holdsWords(
+  { engine, sql }: Pick<Relation, "engine" | "sql">,
+  name: string,
+): Promise<boolean> {
+  const [{ words }] = await engine.rows<{ words: boolean }>(
+    `SELECT coalesce(avg(regexp_matches(${ident(name)}, '\\pL+\\s+\\pL+|\\p{Han}{2}')::INTEGER) > 0.5, false) AS words FROM (${sql})`,
+  );
+  return words;
+}
+
 /** The day of an instant, and those of its parts that are not the same in all rows. */
 async function varying(engine: Engine, sample: string, reading: FeatureReading): Promise<DatePart[]> {
   const list = usefulParts.map((part) => `count(DISTINCT ${dateParts[part](value(0))}) > 1 AS ${part}`);
@@ -217,7 +231,11 @@ const asText = (column: string): string =>
 
 function contractColumn({ column, type, formats }: FeatureReading) {
   const { source, columns } = parseContract(
-    JSON.stringify({ columns: { [column]: { type, ...(formats?.length ? { formats } : {}) } } }),
+    JSON.stringify({
+      columns: {
+        [column]: { type, null_words: ["", ...wordsForNothing], ...(formats?.length && { formats }) },
+      },
+    }),
     column,
   );
   return { column: columns[0], type: promisedType(source, columns[0])! };

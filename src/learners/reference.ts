@@ -47,9 +47,11 @@ export const referenceName = "reference";
 export const answerRows = 20_000;
 /** Values of a column that are counted apart. */
 const mostValues = 100;
-/** Columns of one query, and columns in memory, so that it is bounded for wide tables. */
+/** Columns of one query, and values in memory, so that it is bounded for wide tables. */
 const columnsAtOnce = 32;
-const sortedAtOnce = 8;
+const valuesAtOnce = 1 << 20;
+/** Different values up to which they are counted, not sorted. */
+const fewValues = 32;
 
 /**
  * Sketches of all that a model reads and of what it answers, from the rows that it was trained on.
@@ -122,15 +124,16 @@ async function numberSketches(
   columns: readonly { name: string; type: string }[],
 ): Promise<NumberSketch[]> {
   const found: NumberSketch[] = [];
-  for (let at = 0; at < columns.length; at += sortedAtOnce) {
-    const part = columns.slice(at, at + sortedAtOnce);
+  const atOnce = Math.max(1, Math.floor(valuesAtOnce / Math.max(1, await countRows(rows))));
+  for (let at = 0; at < columns.length; at += atOnce) {
+    const part = columns.slice(at, at + atOnce);
     const frame = await rows.engine.frame(
       rows.sql,
       part.map(({ name }) => ({ name, as: "f64" })),
     );
     for (const { name, type } of part) {
       const all = floats(frame, name);
-      const values = all.filter(Number.isFinite).sort();
+      const values = sorted(all.filter(Number.isFinite));
       const n = values.length;
       const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
       const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
@@ -146,6 +149,19 @@ async function numberSketches(
     }
   }
   return found;
+}
+
+/** Of few different values as many as there are of each are written; others are sorted. */
+function sorted(values: Float64Array): Float64Array {
+  const counts = new Map<number, number>();
+  for (const value of values) {
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+    if (counts.size > fewValues) return values.sort();
+  }
+  let at = 0;
+  for (const value of [...counts.keys()].sort((a, b) => a - b))
+    values.fill(value, at, (at += counts.get(value)!));
+  return values;
 }
 
 /** How many of ascending values lie in each of the bins that ascending edges end. */

@@ -1,7 +1,7 @@
 import { ShopaiError } from "../core/errors.js";
 import type { Engine, Field, Schema } from "../engine/engine.js";
 import type { Column, Frame } from "../engine/frame.js";
-import type { Run } from "../engine/run.js";
+import { unheard, type Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
 import { isNumeric, kindOf, rowColumn, selectOrdered, type Relation } from "../table/relation.js";
 import type { Ask, Model } from "./learner.js";
@@ -220,7 +220,4 @@ function valueReader(column: Column, type: string): (row: number) => unknown {
 }
 
 /** A stream has no stages: it answers. */
-const quiet = (run: Run): Run => ({
-  ...run,
-  progress: { stage: () => undefined, update: () => undefined, done: () => undefined },
-});
+const quiet = (run: Run): Run => ({ ...run, progress: unheard });

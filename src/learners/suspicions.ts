@@ -7,7 +7,7 @@ import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../ta
 import { isNumberLike } from "./design-matrix.js";
 import { spread } from "./draw.js";
 import type { TrainingData } from "./learner.js";
-import { differs } from "./readings.js";
+import { differs, holdsWords } from "./readings.js";
 
 /** Rows that features are looked at in. */
 const sampled = 20_000;
@@ -20,14 +20,19 @@ const binRows = 20;
 const mostLevels = 0.05;
 /** Share of the rows with one value from which on a feature says nothing. */
 const constant = 0.999;
+/** Columns of one query. */
+const columnsAtOnce = 64;
 /** Fewer rows show nothing. */
 const fewest = 50;
 
 /**
- * What is suspicious about training rows, in words: features that alone separate the target, ids, columns
- * that are newer than the row, columns of one value, rare classes. Worked out by the engine on a sample.
+ * What is suspicious about training rows, in words: features that alone separate the target, ids, texts of
+ * words, columns that are newer than the row, columns of one value, rare classes. Worked out by the engine on
+ * a sample.
+ *
+ * @param readsWords whether the learner learns from words, and texts may differ in every row
  */
-export async function suspicions(data: TrainingData): Promise<string[]> {
+export async function suspicions(data: TrainingData, readsWords = false): Promise<string[]> {
   const { relation, rows, features, target, task, positive } = data;
   if (rows < fewest || features.length === 0) return [];
   const { engine, drop } = scoped(relation.engine);
@@ -41,19 +46,32 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   await engine.run(
     `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (${drawn.sql})`,
   );
+  const looked = { engine, sql: `SELECT * FROM ${ident(sample)}` };
   const found: string[] = [];
   const flat: string[] = [];
   const ids: string[] = [];
+  const wordy: string[] = [];
+  const columns = await shapesOf(
+    sample,
+    features.map(({ type }, i) => ({ name: `f${i}`, type })),
+    { engine },
+  );
+  const telling: Column[] = [];
   for (const [i, field] of features.entries()) {
-    const column = { name: `f${i}`, type: field.type };
-    const shape = await shapeOf(sample, column.name, { engine });
+    const { shape } = columns[i];
     if (shape.most >= constant * shape.rows) flat.push(field.name);
-    else if (isId(field, shape) && (await differs(relation, field.name))) ids.push(field.name);
-    else if (positive !== undefined && task === "classification") {
-      const auc = await aucAlone(sample, column, shape, { engine });
+    else if (isId(field, shape) && (await differs(relation, field.name))) {
+      if (kindOf(field.type) !== "text" || !(await holdsWords(looked, columns[i].name))) ids.push(field.name);
+      else if (!readsWords) wordy.push(field.name);
+    } else telling.push(columns[i]);
+  }
+  if (positive !== undefined && task === "classification") {
+    const aucs = await aucsAlone(sample, telling, { engine });
+    for (const [i, { name }] of features.entries()) {
+      const auc = aucs.get(`f${i}`) ?? 0;
       if (auc >= tooGood)
         found.push(
-          `${field.name} alone separates ${target!.name} (AUC ${auc.toFixed(4)}): is it known before ${target!.name} is? If not, leave it out: --features -${field.name}`,
+          `${name} alone separates ${target!.name} (AUC ${auc.toFixed(4)}): is it known before ${target!.name} is? If not, leave it out: --features -${name}`,
         );
     }
   }
@@ -61,6 +79,10 @@ export async function suspicions(data: TrainingData): Promise<string[]> {
   if (ids.length > 0)
     found.push(
       `${ids.length === 1 ? "a feature looks" : "features look"} like an id, a value for every row: ${listed(ids)} (--features ${ids.map((name) => `-${name}`).join(",")})`,
+    );
+  if (wordy.length > 0)
+    found.push(
+      `hardly two texts of ${listed(wordy)} are alike, and a text counts as one value here: text-cnn learns from its words (or leave it out: --features ${wordy.map((name) => `-${name}`).join(",")})`,
     );
   if (flat.length > 0)
     found.push(
@@ -79,16 +101,43 @@ interface Shape {
   missing: number;
 }
 
-async function shapeOf(sample: string, name: string, { engine }: Pick<Relation, "engine">): Promise<Shape> {
-  const [found] = await engine.rows<Record<keyof Shape, bigint>>(
-    `SELECT sum(n)::BIGINT AS rows, count(v) AS distinct, max(n) AS most, coalesce(sum(n) FILTER (v IS NULL), 0)::BIGINT AS missing FROM (SELECT ${name} AS v, count(*) AS n FROM ${ident(sample)} GROUP BY v)`,
-  );
-  return {
-    rows: Number(found.rows),
-    distinct: Number(found.distinct),
-    most: Number(found.most),
-    missing: Number(found.missing),
-  };
+interface Column extends Field {
+  shape: Shape;
+}
+
+/** Columns of one type each, at most so many: what one query looks at, so that wide tables take few. */
+function* alike<T extends Field>(columns: readonly T[]): Generator<T[]> {
+  for (const type of new Set(columns.map((column) => column.type))) {
+    const own = columns.filter((column) => column.type === type);
+    for (let at = 0; at < own.length; at += columnsAtOnce) yield own.slice(at, at + columnsAtOnce);
+  }
+}
+
+/** A row per column and row of the sample: `name`, `value` and `hit`. */
+function longSql(sample: string, columns: readonly Field[]): string {
+  const names = columns.map(({ name }) => name).join(", ");
+  return `FROM (SELECT ${names}, hit FROM ${ident(sample)}) UNPIVOT INCLUDE NULLS (value FOR name IN (${names}))`;
+}
+
+async function shapesOf(
+  sample: string,
+  columns: readonly Field[],
+  { engine }: Pick<Relation, "engine">,
+): Promise<Column[]> {
+  const shapes = new Map<string, Shape>();
+  for (const part of alike(columns)) {
+    const found = await engine.rows<{ name: string } & Record<keyof Shape, bigint>>(
+      `SELECT name, sum(n)::BIGINT AS rows, count(value) AS distinct, max(n) AS most, coalesce(sum(n) FILTER (value IS NULL), 0)::BIGINT AS missing FROM (SELECT name, value, count(*) AS n ${longSql(sample, part)} GROUP BY name, value) GROUP BY name`,
+    );
+    for (const { name, rows, distinct, most, missing } of found)
+      shapes.set(name, {
+        rows: Number(rows),
+        distinct: Number(distinct),
+        most: Number(most),
+        missing: Number(missing),
+      });
+  }
+  return columns.map((column) => ({ ...column, shape: shapes.get(column.name)! }));
 }
 
 /** Texts and whole numbers that differ in (nearly) every row; prices do so too, but have a fraction. */
@@ -100,29 +149,54 @@ function isId({ type }: Field, { rows, distinct, missing }: Shape): boolean {
   return kind === "integer" && distinct === known;
 }
 
+interface Counts {
+  hits: bigint;
+  misses: bigint;
+}
+
 /**
- * Area under the ROC curve of one feature: its bins (values of a text, a missing one too, or 64 bins of a
- * number) ranked by their share of positives.
+ * Area under the ROC curve of each feature alone: its bins (values of a text, a missing one too, or 64 bins of a
+ * number) ranked by their share of positives. Texts of many values are left out.
  */
-async function aucAlone(
+async function aucsAlone(
   sample: string,
-  { name, type }: Field,
-  { rows, distinct, most }: Shape,
+  columns: readonly Column[],
   { engine }: Pick<Relation, "engine">,
-): Promise<number> {
-  const number = isNumberLike(type);
-  const bins = Math.min(mostBins, Math.max(2, Math.floor(rows / binRows)));
-  if (!number && distinct > mostLevels * rows) return 0;
-  // A frequent value of a number is a bin of its own: it may be what gives the answer away.
-  const frequent =
-    most * 4 * bins >= rows ? ` OR count(*) OVER (PARTITION BY ${name}) * ${4 * bins} >= ${rows}` : "";
-  const bin =
-    number && distinct > bins
-      ? `CASE WHEN ${name} IS NULL${frequent} THEN ${name} END AS value, CASE WHEN NOT (${name} IS NULL${frequent}) THEN (rank() OVER (ORDER BY ${name}) - 1) * ${bins} // ${rows} END AS bin`
-      : `${name} AS value, NULL AS bin`;
-  const counts = await engine.rows<{ hits: bigint; misses: bigint }>(
-    `SELECT sum(hit)::BIGINT AS hits, sum(1 - hit)::BIGINT AS misses FROM (SELECT ${bin}, hit FROM ${ident(sample)}) GROUP BY value, bin ORDER BY avg(hit) DESC, value, bin`,
+): Promise<Map<string, number>> {
+  const sums = "sum(hit)::BIGINT AS hits, sum(1 - hit)::BIGINT AS misses";
+  const binsOf = ({ shape }: Column): number =>
+    Math.min(mostBins, Math.max(2, Math.floor(shape.rows / binRows)));
+  const told = columns.filter(
+    ({ type, shape }) => isNumberLike(type) || shape.distinct <= mostLevels * shape.rows,
   );
+  const isBinned = (column: Column): boolean =>
+    isNumberLike(column.type) && column.shape.distinct > binsOf(column);
+  const aucs = new Map<string, number>();
+  for (const column of told.filter(isBinned)) {
+    const { name, shape } = column;
+    const bins = binsOf(column);
+    // A frequent value of a number is a bin of its own: it may be what gives the answer away.
+    const frequent =
+      shape.most * 4 * bins >= shape.rows
+        ? ` OR count(*) OVER (PARTITION BY ${name}) * ${4 * bins} >= ${shape.rows}`
+        : "";
+    const bin = `CASE WHEN ${name} IS NULL${frequent} THEN ${name} END AS value, CASE WHEN NOT (${name} IS NULL${frequent}) THEN (rank() OVER (ORDER BY ${name}) - 1) * ${bins} // ${shape.rows} END AS bin`;
+    const counts = await engine.rows<Counts>(
+      `SELECT ${sums} FROM (SELECT ${bin}, hit FROM ${ident(sample)}) GROUP BY value, bin ORDER BY avg(hit) DESC, value, bin`,
+    );
+    aucs.set(name, aucOf(counts));
+  }
+  for (const part of alike(told.filter((column) => !isBinned(column)))) {
+    const found = await engine.rows<{ name: string } & Counts>(
+      `SELECT name, ${sums} ${longSql(sample, part)} GROUP BY name, value ORDER BY name, avg(hit) DESC, value`,
+    );
+    for (const { name } of part) aucs.set(name, aucOf(found.filter((own) => own.name === name)));
+  }
+  return aucs;
+}
+
+/** @param counts of bins, those of the largest share of positives first */
+function aucOf(counts: readonly Counts[]): number {
   let above = 0;
   let area = 0;
   let hits = 0;

@@ -1,4 +1,5 @@
 import { listed, nearest, ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
@@ -22,7 +23,9 @@ export async function withTarget(relation: Relation, name: string, run: Run): Pr
   if (missing === 0n) return relation;
   if (known === 0n)
     throw new ShopaiError("data", `the target ${name} has no value in any row`, { where: relation.name });
-  run.warn(`${missing} rows have no ${name} and are left out of training`);
+  run.warn(
+    `${missing === 1n ? "1 row has" : `${grouped(missing)} rows have`} no ${name} and ${missing === 1n ? "is" : "are"} left out of training`,
+  );
   return having(relation, name);
 }
 

@@ -3,7 +3,8 @@ import { version } from "../core/version.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { columnNamed, countRows, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { fieldOfRole } from "../features/roles.js";
+import { columnNamed, countRows, isNumeric, kindOf, typedInstead, type Relation } from "../table/relation.js";
 import { chosenFeatures, isFeature, isReadable } from "./chosen-features.js";
 import type { Decision } from "./decision.js";
 import type {
@@ -264,7 +265,7 @@ export async function trainingData(
   const byName = (ask.features ?? []).some((pattern) => !pattern.startsWith("-"));
   const { features, readings } =
     learner.features === true
-      ? await readingsOf(rows, chosen, byName, run)
+      ? await readingsOf(rows, chosen, { named: byName, readsWords: learner.readsWords === true }, run)
       : { features: chosen, readings: [] };
   const data: TrainingData = {
     task,
@@ -338,24 +339,27 @@ export async function taskOf(
   return two ? "classification" : "regression";
 }
 
+/** The column that its name makes the likeliest for a role, or `<role>`. */
+function likelyColumn(role: RoleName, { schema }: Relation): string {
+  const names = schema.map((field) => field.name);
+  return fieldOfRole(role, schema)?.name ?? nearest(role, names) ?? `<${role}>`;
+}
+
 function resolvedRoles(learner: Learner, relation: Relation, given: Roles): Roles {
   const roles: Roles = {};
   const needs = rolesOf(learner);
-  for (const role of Object.keys(roleHelp) as RoleName[]) {
+  const known = Object.keys(roleHelp) as RoleName[];
+  const missing = known.filter((role) => needs[role] === "required" && given[role] === undefined);
+  if (missing.length > 0) {
+    const [role] = missing;
+    throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
+      try: missing.map((one) => `--${one} ${likelyColumn(one, relation)}`).join(" "),
+    });
+  }
+  for (const role of known) {
     const name = given[role];
     const need = needs[role];
-    if (name === undefined) {
-      if (need === "required")
-        throw new ShopaiError("usage", `${learner.name} needs --${role}, the ${roleHelp[role]}`, {
-          try: `--${role} ${
-            nearest(
-              role,
-              relation.schema.map((field) => field.name),
-            ) ?? `<${role}>`
-          }`,
-        });
-      continue;
-    }
+    if (name === undefined) continue;
     if (!need)
       throw new ShopaiError("usage", `${learner.name} does not use --${role}`, {
         try: `leaving it out (it uses ${
@@ -383,6 +387,7 @@ async function checkWeights(relation: Relation, name: string): Promise<void> {
   if (!isNumeric(field.type))
     throw new ShopaiError("data", `the weights in ${name} are ${field.type}, not numbers`, {
       where: relation.name,
+      try: typedInstead(field, relation.name, "a column of numbers"),
     });
   const column = `${ident(name)}::DOUBLE`;
   const [{ bad, total }] = await relation.engine.rows<{ bad: bigint; total: number }>(

@@ -226,6 +226,11 @@ export const readingOptions = {
     .text("encoding of text files: utf-8, latin-1, windows-1252, gbk, gb18030, utf-16", { arg: "<name>" })
     .optional(),
   delimiter: option.text("separator of CSV files (default: found out)", { arg: "<char>" }).optional(),
+  header: option
+    .names("names of the columns of CSV files that have no line of names; none: column_1, column_2…", {
+      arg: "<a,b,…|none>",
+    })
+    .optional(),
 };
 
 /** An option that a call may not have, lacks, or gives a value that it cannot take. */
@@ -330,14 +335,20 @@ export function checkOptions(
   const shape = optionsOf(command);
   const checked: Record<string, unknown> = { in: [...inputs] };
   for (const name of Object.keys(given)) if (!(name in shape)) throw unknownOption(command, kebab(name));
+  if (inputs.length < command.inputs.min || inputs.length > command.inputs.max)
+    throw badInputCount(command, inputs);
   for (const [name, schema] of Object.entries(shape)) {
     const parsed = schema.safeParse(coerced(schema, given[name]));
     if (!parsed.success) throw badOption(command, name, schema, given[name]);
     checked[name] = parsed.data;
   }
-  if (inputs.length < command.inputs.min || inputs.length > command.inputs.max)
-    throw badInputCount(command, inputs);
   return checked as OptionsOf<OptionShape>;
+}
+
+/** Names the output that was asked for; needed where a command can also do without one. @throws OptionError "usage" */
+export function outNeeded(out: string | undefined, who: string, example: string): string {
+  if (out !== undefined) return out;
+  throw new OptionError("out", "missing", `${who} needs -o, --out <path>`, { try: example, must: "a path" });
 }
 
 export function unknownOption(command: Command, name: string): OptionError {

@@ -40,7 +40,7 @@ export async function reportOf(
   const say = catalogues[language];
   run.progress.stage("reading");
   const { inputs, raw } = await gathered(given, say, run);
-  run.progress.done(`${inputs.length} inputs`);
+  run.progress.done(inputs.length === 1 ? "1 input" : `${inputs.length} inputs`);
   const runs = given.filter((one) => typeof one !== "string");
   if (inputs.length === 0)
     throw new ShopaiError("data", "there is nothing to report", {

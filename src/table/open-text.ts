@@ -12,6 +12,7 @@ import { CsvScanner, type RecordSink } from "./scan-csv.js";
 import { ElementScanner, jsonDelimiter, LineScanner, type JsonScanner } from "./scan-json.js";
 import { ScratchFile } from "./scratch-file.js";
 import { sourceFiles, type SourceFile } from "./source.js";
+import { otherText } from "./foreign.js";
 import { TextBytes } from "./text-bytes.js";
 
 export interface TextOptions extends OpenOptions {
@@ -182,7 +183,14 @@ async function scanCsv(
   let scanner: CsvScanner | undefined;
   let batch: Batch | undefined;
   const begin = (whole: boolean): void => {
-    const dialect = dialectOf(pending, whole, path, options.delimiter ?? file.format.delimiter);
+    const other = otherText(pending.subarray(0, 1000).toString());
+    if (other)
+      throw new ShopaiError("data", `this is no ${file.format.name.toUpperCase()}: it is ${other.what}`, {
+        where: path,
+        try: other.advice,
+      });
+    const asked = { delimiter: options.delimiter ?? file.format.delimiter, header: options.header };
+    const dialect = dialectOf(pending, whole, path, asked);
     refuseDoubles([...dialect.header, ...Object.keys(file.partitions)], path);
     const first = [...spool.batches.values()][0];
     if (first) refuseOtherColumns(first.header, dialect, path);

@@ -110,6 +110,16 @@ function badPredicate(
 }
 
 /**
+ * What to try where a column is not of the type that it must be: texts are given types by a contract.
+ *
+ * @param otherwise what to try for a column of another type
+ */
+export const typedInstead = ({ type }: Field, name: string, otherwise: string): string =>
+  kindOf(type) === "text"
+    ? `shopai inspect ${name} --contract c.yaml, then shopai clean ${name} --contract c.yaml -o typed.parquet: texts become what they hold`
+    : otherwise;
+
+/**
  * A SELECT of expressions over a relation, in the order of its key.
  * @param columns SQL expressions with their names, or names of columns; all visible columns by default
  */

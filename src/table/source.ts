@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { listed, nearest, ShopaiError } from "../core/errors.js";
-import { formatNamed, formatNames, formatOfPath, type Format } from "./format.js";
+import { binaryKind, magicBytes } from "./foreign.js";
+import { compressionOfPath, formatNamed, formatNames, formatOfPath, type Format } from "./format.js";
 
 /** One file to read. */
 export interface SourceFile {
@@ -57,6 +58,16 @@ function filesOf(input: string, format: string | undefined): SourceFile[] {
 
 /** The error for a file that is not there, with the nearest name beside it. */
 export function missingFile(path: string): ShopaiError {
+  const scheme = /^[a-z][a-z0-9+.-]+:\/\//i.exec(path)?.[0];
+  if (scheme)
+    return new ShopaiError(
+      "data",
+      `no such file: ${scheme} is not read, for nothing is fetched at run time`,
+      {
+        where: path,
+        try: "a copy on this machine",
+      },
+    );
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf(sep));
   const folder = cut < 0 ? "." : path.slice(0, cut) || "/";
   const names =
@@ -80,13 +91,26 @@ export function missingFile(path: string): ShopaiError {
 }
 
 function formatOfFile(path: string, format: string | undefined): Format {
+  const compression = compressionOfPath(path);
+  if (format) return { ...formatNamed(format), compression };
   const own = formatOfPath(path);
-  if (format) return { ...formatNamed(format), compression: own?.compression };
   if (own) return own;
-  throw new ShopaiError("data", "the ending does not say what the file is", {
-    where: path,
-    try: `--format ${formatNames.join("|")}`,
-  });
+  const known = compression ? undefined : binaryKind(beginningOf(path));
+  throw new ShopaiError(
+    "data",
+    `the ending does not say what the file is${known ? `, and its bytes are those of ${known.what}` : ""}`,
+    { where: path, try: known?.advice ?? `--format ${formatNames.join("|")}` },
+  );
+}
+
+function beginningOf(path: string): Uint8Array {
+  const bytes = new Uint8Array(magicBytes);
+  const file = openSync(path, "r");
+  try {
+    return bytes.subarray(0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
+  }
 }
 
 function tablesBelow(

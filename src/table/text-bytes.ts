@@ -6,6 +6,7 @@ import { Decompress } from "fzstd";
 import { nearest, ShopaiError } from "../core/errors.js";
 import { fileChunks } from "../core/file-chunks.js";
 import type { Compression } from "./format.js";
+import { binaryKind } from "./foreign.js";
 import { framePieces } from "./zstd-frames.js";
 
 export interface TextBytesOptions {
@@ -194,23 +195,6 @@ async function* inflateFrame(frame: AsyncGenerator<Buffer>): AsyncGenerator<Buff
   yield* ready;
 }
 
-const magics: [bytes: number[], what: string, advice: string][] = [
-  [[0x50, 0x41, 0x52, 0x31], "Parquet", "--format parquet, or a name ending in .parquet"],
-  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "Arrow IPC", "--format arrow, or a name ending in .arrow"],
-  [
-    [0x50, 0x4b, 0x03, 0x04],
-    "a zip archive (an Excel workbook is one)",
-    "the unpacked file, or the sheet saved as CSV",
-  ],
-  [[0x1f, 0x8b], "gzip", "a name ending in .gz"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "zstd", "a name ending in .zst"],
-  [[0x89, 0x50, 0x4e, 0x47], "a PNG image", "a table"],
-  [[0xff, 0xd8, 0xff], "a JPEG image", "a table"],
-  [[0x25, 0x50, 0x44, 0x46], "a PDF", "a table"],
-  [[0xd0, 0xcf, 0x11, 0xe0], "an old Office file", "the sheet saved as CSV"],
-  [[0x53, 0x51, 0x4c, 0x69, 0x74, 0x65], "an SQLite database", "a table exported as CSV"],
-];
-
 async function* refuseBinary(
   bytes: AsyncGenerator<Buffer>,
   path: string,
@@ -219,9 +203,12 @@ async function* refuseBinary(
   let first = true;
   for await (const chunk of bytes) {
     if (first) {
-      const known = magics.find(([magic]) => magic.every((byte, i) => chunk[i] === byte));
+      const known = binaryKind(chunk);
       if (known)
-        throw new ShopaiError("data", `this is no text: it is ${known[1]}`, { where: path, try: known[2] });
+        throw new ShopaiError("data", `this is no text: it is ${known.what}`, {
+          where: path,
+          try: known.advice,
+        });
       const wide = encoding.startsWith("utf-16") || startsWide(chunk);
       if (!wide && looksBinary(chunk.subarray(0, 4096)))
         throw new ShopaiError("data", "this is no text: it holds binary bytes", {

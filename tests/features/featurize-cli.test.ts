@@ -52,6 +52,22 @@ describe("shopai featurize", () => {
     expect(readFileSync(at("again.csv"), "utf8")).toBe(readFileSync(at("rfm.csv"), "utf8"));
   });
 
+  test("--sql prints a plan that the engine runs, and asks for no output", async () => {
+    const engine = await run.engine();
+    await engine.run(`COPY (FROM '${at("orders.csv")}') TO '${at("orders.parquet")}'`);
+    const asked = ["featurize", at("orders.parquet"), "--preset", "behaviour", "--as-of", "2024-02-01"];
+    const { code, stdout } = await runCli([...asked, "--sql"]);
+    expect(code).toBe(0);
+    const rows = await engine.rows<{ customer_id: string; amount_sum_30d: number }>(stdout);
+    expect(rows.map((row) => [row.customer_id, row.amount_sum_30d]).sort()).toEqual([
+      ["c1", 4.5],
+      ["c2", 20],
+    ]);
+    const bare = await runCli(asked);
+    expect(bare.code).toBe(2);
+    expect(bare.stderr).toContain("featurize needs -o, --out <path>");
+  });
+
   test("the table goes to stdout, the words to stderr", async () => {
     const made = await runCli([
       ...[

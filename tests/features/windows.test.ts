@@ -36,8 +36,9 @@ SELECT "user_id", CAST("ts" AS TIMESTAMP) AS "ts", coalesce((kind = 'buy'
 ), false) AS "where_1"
 FROM "input"
 WHERE "user_id" IS NOT NULL AND CAST("ts" AS TIMESTAMP) < TIMESTAMP '2024-03-01' AND CAST("ts" AS TIMESTAMP) >= TIMESTAMP '2024-03-01' - INTERVAL 30 DAY
-UNION ALL
-SELECT DISTINCT "user_id", NULL, false
+),
+"earlier" AS NOT MATERIALIZED (
+SELECT DISTINCT "user_id"
 FROM "input"
 WHERE "user_id" IS NOT NULL AND CAST("ts" AS TIMESTAMP) < TIMESTAMP '2024-03-01' - INTERVAL 30 DAY
 ),
@@ -46,8 +47,9 @@ SELECT e."user_id", TIMESTAMP '2024-03-01' AS as_of, count(e."ts") FILTER (WHERE
 FROM events AS e
 GROUP BY e."user_id"
 )
-SELECT a."user_id", a.as_of, a."n_events_7d", a."n_events_30d", a."n_buys_7d"
-FROM aggregated AS a`,
+SELECT coalesce(a."user_id", o."user_id") AS "user_id", TIMESTAMP '2024-03-01' AS as_of, coalesce(a."n_events_7d", 0) AS "n_events_7d", coalesce(a."n_events_30d", 0) AS "n_events_30d", coalesce(a."n_buys_7d", 0) AS "n_buys_7d"
+FROM aggregated AS a
+FULL JOIN earlier AS o ON o."user_id" = a."user_id"`,
     );
   });
 

@@ -72,6 +72,70 @@ test.each([
   result.rows.forEach(({ mean }, h) => expect(Math.abs(mean - (142 + 3 * h))).toBeLessThan(3));
 });
 
+const months = "(DATE '1990-11-01' + to_months(i::INTEGER))";
+const quarter = "(DATE '1990-01-01' + to_months((3 * i)::INTEGER))";
+test.each([
+  ["1990-11", `strftime(${months}, '%Y-%m')`, "M", ["1992-01", "1992-02", "1992-03"]],
+  ["1990/11", `strftime(${months}, '%Y/%m')`, "M", ["1992/01", "1992/02", "1992/03"]],
+  ["1990M11", `strftime(${months}, '%YM%m')`, "M", ["1992M01", "1992M02", "1992M03"]],
+  ["1990 Nov", `strftime(${months}, '%Y %b')`, "M", ["1992 Jan", "1992 Feb", "1992 Mar"]],
+  ["Nov 1990", `strftime(${months}, '%b %Y')`, "M", ["Jan 1992", "Feb 1992", "Mar 1992"]],
+  ["199011", `strftime(${months}, '%Y%m')::INTEGER`, "M", ["199201", "199202", "199203"]],
+  ["19901130", `strftime(last_day(${months}), '%Y%m%d')::INTEGER`, "M", ["19920131", "19920229", "19920331"]],
+  ["1990 Q1", `year(${quarter}) || ' Q' || quarter(${quarter})`, "Q", ["1993 Q3", "1993 Q4", "1994 Q1"]],
+  ["1990Q1", `year(${quarter}) || 'Q' || quarter(${quarter})`, "Q", ["1993Q3", "1993Q4", "1994Q1"]],
+  [
+    "Q1-1990",
+    `'Q' || quarter(${quarter}) || '-' || year(${quarter})`,
+    "Q",
+    ["Q3-1993", "Q4-1993", "Q1-1994"],
+  ],
+  ["text 1990", "(1990 + i)::VARCHAR", "Y", ["2004", "2005", "2006"]],
+  [
+    "1990-W50",
+    `strftime(DATE '1990-12-10' + (7 * i)::INTEGER, '%G-W%V')`,
+    "W",
+    ["1991-W12", "1991-W13", "1991-W14"],
+  ],
+])("periods spelled like %s are understood, and go on so", async (_, time, freq, expected) => {
+  const result = await forecast(`SELECT ${time} AS t, 100 + i AS v FROM range(14) _(i)`);
+  expect([result.freq, result.filled.gaps, result.rows.map(({ t }) => t)]).toEqual([freq, 0, expected]);
+});
+
+test("a series ends with its last row where every period has one; where gaps are usual, or by --fill zero, nothing was sold since", async () => {
+  const rows = (every: number): string =>
+    `SELECT 's' || s AS s, DATE '2024-01-01' + i::INTEGER AS t, 10 + s AS v, i AS x FROM range(30) _(i), range(3) _(s) WHERE i % ${every} = 0 AND (s < 2 OR i < 20)`;
+  const ends = async (sql: string, more: Partial<ForecastAsk> = {}) => {
+    const { rows: found, filled } = await forecast(sql, { series: ["s"], ...more });
+    return { last: found.slice(-3).map(({ t, mean }) => `${t} ${mean}`), filled };
+  };
+  expect(await ends(rows(1))).toMatchObject({
+    last: ["2024-01-21 12", "2024-01-22 12", "2024-01-23 12"],
+    filled: { gaps: 0, tail: 0, ended: 1 },
+  });
+  expect(await ends(rows(1), { fill: "zero" })).toMatchObject({
+    last: ["2024-01-31 0", "2024-02-01 0", "2024-02-02 0"],
+    filled: { tail: 10, ended: 0 },
+  });
+  expect(await ends(rows(2), { freq: "D" })).toMatchObject({ filled: { tail: 10, ended: 0 } });
+  // Regressors stay with their series.
+  const known = `${rows(1)} UNION ALL SELECT 's' || s, DATE '2024-01-01' + i::INTEGER, NULL, i FROM range(20, 34) _(i), range(3) _(s) WHERE s = 2 OR i > 29`;
+  const line = known.replace("10 + s AS v", "3 * i AS v");
+  const { last } = await ends(line, { regressors: ["x"], models: ["arima"], origins: 0 });
+  expect(last.map((text) => Math.round(Number(text.split(" ")[1])))).toEqual([60, 63, 66]);
+});
+
+test("plain numbers stay numbers, and months cannot be days", async () => {
+  const result = await forecast("SELECT 200001 + i AS t, i AS v FROM range(12) _(i)");
+  expect([result.freq, result.rows[0].t]).toEqual([null, "200013"]);
+  const spelled = `SELECT strftime(${months}, '%Y-%m') AS t, i AS v FROM range(12) _(i)`;
+  await expect(forecast(spelled, { freq: "D" })).rejects.toMatchObject({ kind: "usage", try: "--freq M" });
+  expect(await forecast(spelled, { freq: "Q" })).toMatchObject({
+    freq: "Q",
+    rows: [{ t: "1992-01" }, {}, {}],
+  });
+});
+
 test("a horizon longer than the history has an answer without a backtest", async () => {
   const result = await forecast("SELECT i AS t, i % 4 AS v FROM range(10) _(i)", {
     models: ["auto"],

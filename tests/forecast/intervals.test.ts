@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
-import { calibrate, normalQuantile } from "../../src/forecast/intervals.js";
+import { calibrate, normalQuantile, orderStatistic } from "../../src/forecast/intervals.js";
 import { calibrations, rollingWindows } from "../../src/forecast/backtest.js";
 import type { SeriesSet } from "../../src/forecast/series.js";
 import { errorScales, ScoreTotals, overallWeightedAverage } from "../../src/metrics/forecast.js";
@@ -9,8 +10,10 @@ describe("calibration", () => {
   test("covers at least the level for errors like those it has seen", () => {
     const rng = seededRng(1, "errors");
     // Lopsided errors: a squared normal less its mean.
-    const draw = (n: number): Float64Array => Float64Array.from({ length: n }, () => rng.normal() ** 2 - 1);
-    const calibration = calibrate([draw(400), draw(400)], [80, 95]);
+    const draw = (n: number): Float64Array =>
+      Float64Array.from({ length: n }, () => rng.normal() ** 2 - 1).sort();
+    // Steps of one and of several origins.
+    const calibration = calibrate([[draw(400)], [draw(100), draw(300)]], [80, 95]);
     for (const level of [80, 95]) {
       const { low, high } = calibration.multiples(1, level);
       const inside = draw(20_000).filter((error) => error >= low && error <= high).length / 20_000;
@@ -21,7 +24,7 @@ describe("calibration", () => {
 
   test("uses steps of their own, then all steps, then the normal distribution, by the errors that there are", () => {
     const few = Float64Array.from({ length: 9 }, (_, i) => i - 4);
-    const calibration = calibrate([few, few, few, few, few], [50, 80, 95, 99]);
+    const calibration = calibrate([[few], [few], [few], [few], [few]], [50, 80, 95, 99]);
     expect([50, 80, 95, 99].map((level) => calibration.basis(level))).toEqual([
       "backtest errors per step",
       "backtest errors per step",
@@ -31,14 +34,26 @@ describe("calibration", () => {
     expect(calibration.multiples(1, 80)).toEqual({ low: -4, high: 4 });
     // The normal quantile, 2.58, would lie inside the 80 % interval of the errors seen.
     expect(calibration.multiples(1, 99)).toEqual({ low: -4, high: 4 });
-    const none = calibrate([new Float64Array()], [99]);
+    const none = calibrate([[]], [99]);
     expect(none.multiples(1, 99).high).toBeCloseTo(2.5758293035489004, 12);
-    expect(calibrate([new Float64Array()], [50]).basis(50)).toBe("normal distribution");
+    expect(calibrate([[new Float64Array()]], [50]).basis(50)).toBe("normal distribution");
+  });
+
+  test("finds the value of a rank among arrays in order as if they were one", () => {
+    const part = fc.array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true })));
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), (given) => {
+        const parts = given.map((values) => Float64Array.from(values).sort());
+        const all = Float64Array.from(given.flat()).sort();
+        // Zeros of both signs are one value.
+        all.forEach((value, i) => expect(orderStatistic(parts, i + 1) + 0).toBe(value + 0));
+      }),
+    );
   });
 
   test("always holds the mean", () => {
     const early = Float64Array.from({ length: 50 }, (_, i) => i + 1);
-    expect(calibrate([early], [80]).multiples(1, 80).low).toBe(0);
+    expect(calibrate([[early]], [80]).multiples(1, 80).low).toBe(0);
   });
 });
 

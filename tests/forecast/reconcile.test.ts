@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { reconciler, reconcileRules, type Tree } from "../../src/forecast/reconcile.js";
@@ -45,6 +46,28 @@ test.each(reconcileRules)("%s leaves forecasts alone that add up already", (rule
   const before = y.slice();
   reconciler(tree, rule, errors, 0)(y);
   y.forEach((value, node) => expect(value).toBeCloseTo(before[node], 8));
+});
+
+interface Reconciled {
+  errors: number[][];
+  forecasts: number[];
+  reconciled: Record<string, number[]>;
+}
+
+test.each(reconcileRules)("%s is that of hierarchicalforecast", (rule) => {
+  const fixture = new URL("../parity/fixtures/hierarchical.json", import.meta.url);
+  const { errors, forecasts: given, reconciled } = JSON.parse(readFileSync(fixture, "utf8")) as Reconciled;
+  const y = Float64Array.from(given);
+  const rows = errors.map((row) => Float64Array.from(row));
+  reconciler(tree, rule, rows, -Infinity)(y);
+  // There a ridge of 2e-8 is added to variances, and errors are centred.
+  y.forEach((value, node) => expect(value).toBeCloseTo(reconciled[rule][node], 5));
+});
+
+test("top-down shares alike among children that cancel out", () => {
+  const y = Float64Array.of(90, 30, 60, 1, 1, -100, 100, -5e-324);
+  reconciler(tree, "top-down", [], -Infinity)(y);
+  expect([...y]).toEqual([90, 30, 60, 15, 15, 20, 20, 20]);
 });
 
 test("mint with variances alone is generalised least squares", () => {

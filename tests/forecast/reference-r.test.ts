@@ -177,7 +177,7 @@ describe("arima", () => {
           const n = 25;
           const rng = seededRng(seed, "arma");
           const y = Float64Array.from({ length: n }, () => rng.normal());
-          const filter = new Innovations(ar, ma, n, true);
+          const filter = new Innovations(ar, ma, n);
           const errors = new Float64Array(n);
           filter.errors(y, errors);
           const gamma = autocovariances(ar, ma, n)!;

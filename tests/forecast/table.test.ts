@@ -110,7 +110,7 @@ describe("time", () => {
       kind: "usage",
       message: expect.stringContaining("2 days apart"),
     });
-    await expect(forecastOf("('2024-01', 1)")).rejects.toMatchObject({
+    await expect(forecastOf("('2024-01', 1), ('2024-02-01', 1)")).rejects.toMatchObject({
       kind: "data",
       message: expect.stringContaining("VARCHAR"),
     });
@@ -148,8 +148,8 @@ describe("periods", () => {
         rows: await (await run.engine()).rows(selectOrdered(result.table, ["s", "t::VARCHAR AS t", "mean"])),
       };
     };
-    expect(await first(undefined)).toEqual({
-      filled: { rule: "zero", gaps: 0, tail: 2, missing: 2 },
+    expect(await first("zero")).toEqual({
+      filled: { rule: "zero", gaps: 0, tail: 2, missing: 2, ended: 0 },
       rows: [
         { s: "a", t: "2024-01-05", mean: 0 },
         { s: "b", t: "2024-01-05", mean: 6 },

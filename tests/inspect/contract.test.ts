@@ -117,6 +117,27 @@ describe("what is promised of constructed files", () => {
     });
   });
 
+  test("words that mean nothing do not hide a type, and are promised with it", async () => {
+    const path = csv(
+      "gaps.csv",
+      "age,bought,seen,grade",
+      rows(120, (i) =>
+        [
+          ["N/A", "-", '""'][i % 15] ?? i,
+          i % 9 ? ["yes", "no"][i % 2] : "Unknown",
+          i % 8 ? `2024-02-${10 + (i % 19)}` : "null",
+          i % 6 ? "AB"[i % 2] : "n/a",
+        ].join(","),
+      ),
+    );
+    const { text, counts } = await roundTrip(path);
+    expect(counts).toMatchObject({ rows_in: 120, rejected: 0 });
+    expect(text).toContain('  age: { type: integer, null_words: ["", "-", n/a], min: 0 }');
+    expect(text).toContain("  bought: { type: boolean, null_words: [unknown] }");
+    expect(text).toContain('  seen: { type: date, null_words: ["null"] }');
+    expect(text).toContain("  grade: { type: text, required: true, values: [A, B, n/a] }");
+  });
+
   test("money as people write it, percent, and days whose order cannot be known", async () => {
     const path = csv(
       "money.csv",

@@ -60,7 +60,7 @@ function encoded(kernel: SharedKernel, { rows, columns, layout }: Data): number 
   const stage = new Stage(
     kernel,
     columns.map((_, f) => f === 2),
-    layout.stride,
+    layout.columns.length,
     rows,
   );
   columns.forEach((values, f) => stage.columns[f].set(values));
@@ -103,7 +103,7 @@ async function grown(kernel: SharedKernel, data: Data, params: Partial<BoostPara
       sigmoid: 1,
     },
   );
-  const { trees } = await boost(kernel, data.layout, { rows: data.rows, at }, objective, {
+  const { trees } = await boost(kernel, { rows: data.rows, layout: data.layout, at }, objective, {
     ...plainParams,
     ...params,
     rules: { ...plainParams.rules, ...params.rules },

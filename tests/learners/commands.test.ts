@@ -41,6 +41,11 @@ describe("train, predict and learners from the command line", () => {
     expect(predicted.json()).toMatchObject({ out, rows: 14, learner: "item-knn" });
     const inspected = await runCli(["inspect", out, "--json"]);
     expect(inspected.stdout).toContain('"rank"');
+
+    const said = async (split: string): Promise<string> =>
+      (await runCli(["evaluate", model, orders, "--where", `split = '${split}'`, "--resamples", "0"])).stderr;
+    expect(await said("train")).toContain(`the model has learned from these rows of ${orders}`);
+    expect(await said("test")).not.toContain("has learned from");
   });
 
   test("a learner of ratings is trained and answers every row", async () => {

@@ -10,14 +10,16 @@ test("names of other tools lead to parameters that a learner has, and are none t
       expect([other, own, tables.some((table) => own in table)]).toEqual([other, own, true]);
 });
 
-test("a parameter by the name of another tool is told by its own", async () => {
+test("a parameter by the name of another tool is told by its own, with the value where it fits", async () => {
   const { params } = await learnerNamed("gbdt");
-  for (const [other, own] of [
-    ["n_estimators", "trees"],
-    ["learning_rate", "eta"],
-    ["colsample_bytree", "columns"],
-  ])
-    expect(() => checkParams("gbdt", params, { [other]: 1 })).toThrow(
-      expect.objectContaining({ kind: "usage", try: expect.stringMatching(`^--param ${own}=`) }),
+  for (const [other, value, own] of [
+    ["n_estimators", 500, "--param trees=500"],
+    ["learning_rate", 0.1, "--param eta=0.1"],
+    ["colsample_bytree", "half", "--param columns=0"],
+    ["random_state", 7, "--seed 7"],
+    ["nthread", 4, "--threads 4"],
+  ] as const)
+    expect(() => checkParams("gbdt", params, { [other]: value })).toThrow(
+      expect.objectContaining({ kind: "usage", try: own }),
     );
 });

@@ -25,9 +25,10 @@ async function read(
   columns: Record<string, Values>,
   types: Record<string, string> = {},
   named = false,
+  readsWords = false,
 ): Promise<{ read: Relation; names: string[]; raw: Relation }> {
   const raw = await relationFrom(await run.engine(), columns, types);
-  const { features, readings } = await readingsOf(raw, raw.schema, named, run);
+  const { features, readings } = await readingsOf(raw, raw.schema, { named, readsWords }, run);
   return {
     raw,
     read: readRows(raw, features, readings),
@@ -41,12 +42,13 @@ test("numbers written as texts are numbers, however they are written; what is no
     money: rows.map((i) => `$${i},250.50`),
     share: rows.map((i) => `${i}%`),
     comma: rows.map((i) => `${i},5`),
-    odd: rows.map((i) => (i === 3 ? "unknown" : String(i))),
+    odd: rows.map((i) => (i === 3 ? "unlisted" : String(i))),
+    gaps: rows.map((i) => (i % 4 ? String(i) : ["N/A", "-", "null"][i % 3])),
   });
-  expect(table.names).toEqual(["plain", "money", "share", "comma", "odd"]);
+  expect(table.names).toEqual(["plain", "money", "share", "comma", "odd", "gaps"]);
   const found = await rowsOf(table.read);
   expect(found[5]).toMatchObject({ plain: 1.25, money: 5250.5, share: 0.05, comma: 5.5, odd: 5 });
-  expect([found[7].plain, found[3].odd]).toEqual([null, null]);
+  expect([found[7].plain, found[3].odd, found[4].gaps]).toEqual([null, null, null]);
 });
 
 test("codes, words and short lists of numbers stay as they are", async () => {
@@ -106,6 +108,10 @@ test("texts that differ in every row are left out with a word, unless they are n
   expect(run.warnings.at(-1)).toContain("differ in nearly every row: customer");
   expect((await read(columns, {}, true)).names).toEqual(["customer", "x"]);
   expect((await read({ customer: columns.customer })).names).toEqual(["customer"]);
+  const texts = { ...columns, review: rows.map((i) => `it took ${i} days`) };
+  expect((await read(texts)).names).toEqual(["x"]);
+  expect(run.warnings.at(-1)).toContain("customer, review (--features takes them by name; text-cnn learns");
+  expect((await read(texts, {}, false, true)).names).toEqual(["x", "review"]);
   const numbers = { policyNumber: rows, paymentNo: rows.map((i) => i % 9), amount: rows, casino: rows };
   const types = Object.fromEntries(Object.keys(numbers).map((name) => [name, "BIGINT"]));
   expect((await read(numbers, types)).names).toEqual(["paymentNo", "amount", "casino"]);

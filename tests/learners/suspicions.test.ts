@@ -74,6 +74,22 @@ test("ids and columns of one value are named, prices with many values are not", 
   ]);
 });
 
+test("texts of words are no ids, and no matter to a learner that reads words", async () => {
+  const review = rows.map((i) => (i % 2 ? `delivery took ${i} days` : `第${i}次购买，味道很好`));
+  const y = rows.map((i) => (noise(i, 1) < 0.3 ? "bad" : "good"));
+  const wordy = relationFrom(await run.engine(), { y, review });
+  expect(await said(await wordy)).toEqual([
+    "hardly two texts of review are alike, and a text counts as one value here: text-cnn learns from its words (or leave it out: --features -review)",
+  ]);
+  const data = await trainingData(
+    await learnerNamed("text-cnn"),
+    await wordy,
+    { roles: { target: "y" } },
+    run,
+  );
+  expect(await suspicions(data, true)).toEqual([]);
+});
+
 test("columns that are later than the row are named with their relatives", async () => {
   const dated = await table(
     {

@@ -189,6 +189,8 @@ describe("CSV", () => {
     ["names that differ in case", "a,A\n1,2\n", 'the columns "a" and "A" differ only in the case of letters'],
     ["Parquet under another name", "PAR1....", "this is no text: it is Parquet"],
     ["a zip", "PK\u0003\u0004....", "this is no text: it is a zip archive (an Excel workbook is one)"],
+    ["a web page", "<!DOCTYPE html>\n<html></html>", "this is no CSV: it is a web page or XML"],
+    ["JSON", '{"a": 1}\n{"a": 2}\n', "this is no CSV: it is JSON"],
     ["binary", "\u0001\u0002\u0003,\u0004\u0005", "this is no text: it holds binary bytes"],
     [
       "a header that does not end well",
@@ -199,6 +201,28 @@ describe("CSV", () => {
     const error = await failure(file(text));
     expect(error.kind).toBe("data");
     expect(error.message).toBe(message);
+  });
+
+  test("a file without a header has the names that are given, or places, and loses no row", async () => {
+    const path = file("39,State-gov\n50,State-gov\n");
+    const unnamed = await read(path, { header: ["none"] });
+    expect([unnamed.names, unnamed.rows, unnamed.lines]).toEqual([
+      ["column_1", "column_2"],
+      [
+        ["39", "State-gov"],
+        ["50", "State-gov"],
+      ],
+      [1, 2],
+    ]);
+    expect((await read(path, { header: ["age", "sector"] })).names).toEqual(["age", "sector"]);
+    expect(await failure(path, { header: ["age"] })).toMatchObject({
+      kind: "usage",
+      message: "--header names 1 column, and the first record has 2 fields",
+    });
+    expect((await failure(path, { header: ["age", "Age"] })).message).toContain("differ only in the case");
+    expect((await failure(file("1,x,1\n2,y,2\n"))).try).toContain(
+      "; --header none, if the first line is no header",
+    );
   });
 
   test("refuses the wrong separator and says the right one", async () => {

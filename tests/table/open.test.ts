@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { ShopaiError } from "../../src/core/errors.js";
 import { openTable, type OpenOptions } from "../../src/table/open.js";
@@ -82,6 +83,24 @@ describe("types of CSV columns", () => {
       [9007199254740993n, 0.1, "2024-03-01 01:30:00+00", true, null],
       [null, -0.5, null, null, ""],
     ]);
+  });
+});
+
+test("what no ending tells is known by its first bytes where they tell; addresses are not fetched", async () => {
+  expect(await failure(file("PK\u0003\u0004....", "xlsx"))).toMatchObject({
+    kind: "data",
+    message:
+      "the ending does not say what the file is, and its bytes are those of a zip archive (an Excel workbook is one)",
+    try: "the unpacked file, or the sheet saved as CSV",
+  });
+  expect((await read(file(gzipSync("a,b\n1,2\n"), "dat.gz"), { format: "csv" })).rows).toHaveLength(1);
+  expect(await failure(file("a,b\n", "dat"))).toMatchObject({
+    message: "the ending does not say what the file is",
+    try: expect.stringContaining("--format parquet|arrow|csv"),
+  });
+  expect(await failure("https://example.com/orders.csv")).toMatchObject({
+    message: "no such file: https:// is not read, for nothing is fetched at run time",
+    try: "a copy on this machine",
   });
 });
 

@@ -1,6 +1,7 @@
 import { bfgs } from "../../kernels/bfgs.js";
+import { ConditionalErrors, type ArmaCoefficients } from "./conditional.js";
 import { Innovations, solve } from "./innovations.js";
-import { differencing, filtered, fromPartials, product } from "./polynomial.js";
+import { differencing, filtered, fromPartials, partialsJacobian, product } from "./polynomial.js";
 
 /** (p, d, q)(P, D, Q) of a season. */
 export interface ArimaOrder {
@@ -14,14 +15,9 @@ export interface ArimaOrder {
   constant: boolean;
 }
 
-export interface ArimaFit {
+export interface ArimaFit extends ArmaCoefficients {
   order: ArimaOrder;
   season: number;
-  /** Coefficients before seasons are multiplied in; moving averages with the sign of R: e_t + theta e_(t-1). */
-  phi: Float64Array;
-  theta: Float64Array;
-  seasonalPhi: Float64Array;
-  seasonalTheta: Float64Array;
   /** Coefficients of the regressors; the constant last. */
   beta: Float64Array;
   sigma2: number;
@@ -32,6 +28,8 @@ export interface ArimaFit {
   inside: boolean;
   /** One-step errors of the differenced values, all of the variance sigma2. */
   residuals: Float64Array;
+  /** Where the search ended: a place to start from for another history of the series. */
+  places: Float64Array;
   mean(horizon: number): Float64Array;
   spread(horizon: number): Float64Array;
 }
@@ -55,7 +53,7 @@ export function fitArima(
   season: number,
   known: readonly Float64Array[] = [],
   search: { exact: boolean; gain: number; start?: Float64Array } = { exact: true, gain: 1e-6 },
-): (ArimaFit & { places: Float64Array }) | undefined {
+): ArimaFit | undefined {
   const { p, d, q, P, D, Q } = order;
   const n = values.length;
   const differences = differencing(d, D, season);
@@ -77,46 +75,34 @@ export function fitArima(
   const beta = new Float64Array(xs.length);
   let squares = 0;
   let logs = 0;
-  let counted = used;
+  const counted = search.exact ? used : used - p - P * season;
 
-  const coefficients = (z: Float64Array) => {
-    const theta = fromPartials(z, p, q).map((value) => -value);
-    const seasonalTheta = fromPartials(z, p + q + P, Q).map((value) => -value);
-    return {
-      phi: fromPartials(z, 0, p),
-      theta,
-      seasonalPhi: fromPartials(z, p + q, P),
-      seasonalTheta,
-    };
-  };
-  const polynomials = (z: Float64Array) => {
-    const { phi, theta, seasonalPhi, seasonalTheta } = coefficients(z);
-    return {
-      ar: product(phi, seasonalPhi, season),
-      ma: product(
-        theta.map((v) => -v),
-        seasonalTheta.map((v) => -v),
-        season,
-      ).map((v) => -v),
-    };
+  const conditional = search.exact ? undefined : new ConditionalErrors(used, season, order);
+  const loose = search.gain > 1e-3;
+  const whiten = (at: ArmaCoefficients): boolean => {
+    if (conditional) {
+      conditional.errors(at, y, errors);
+      xs.forEach((x, i) => conditional.errors(at, x, whitened[i]));
+      return true;
+    }
+    const { ar, ma } = polynomials(at, season);
+    const filter = new Innovations(ar, ma, used, loose ? 1e-5 : 1e-9);
+    if (!Number.isFinite(filter.logs)) return false;
+    filter.errors(y, errors);
+    xs.forEach((x, i) => filter.errors(x, whitened[i]));
+    logs = filter.logs;
+    return true;
   };
   /** -2 log likelihood with the regression and the variance at their best. */
   const deviance = (z: Float64Array): number => {
     for (const value of z) if (!(Math.abs(value) < 9)) return Infinity;
-    const { ar, ma } = polynomials(z);
-    const filter = new Innovations(ar, ma, used, search.exact, loose ? 1e-5 : 1e-9);
-    if (!Number.isFinite(filter.logs)) return Infinity;
-    filter.errors(y, errors);
-    xs.forEach((x, i) => filter.errors(x, whitened[i]));
+    if (!whiten(coefficientsAt(z, order))) return Infinity;
     regress(whitened, errors, beta);
     squares = 0;
     for (const error of errors) squares += error * error;
-    counted = used - filter.skipped;
-    logs = filter.logs;
     // Skipped errors are scored like the others, so that orders compare.
     return used * (Math.log((2 * Math.PI * Math.max(squares, 1e-300)) / counted) + 1) + logs;
   };
-  const loose = search.gain > 1e-3;
   const places = new Float64Array(size);
   if (search.start?.length === size) places.set(search.start);
   else places.fill(0.1);
@@ -128,43 +114,58 @@ export function fitArima(
       at = deviance(z);
       return at;
     },
-    gradient(into: Float64Array): void {
-      const step = 1e-4;
-      for (let i = 0; i < size; i++) {
-        const kept = here[i];
-        here[i] = kept + step;
-        const above = deviance(here);
-        if (loose) {
-          here[i] = kept;
-          into[i] = Number.isFinite(above) ? (above - at) / step : 0;
-          continue;
-        }
-        here[i] = kept - step;
-        const below = deviance(here);
-        here[i] = kept;
-        into[i] = Number.isFinite(above) && Number.isFinite(below) ? (above - below) / (2 * step) : 0;
-      }
-    },
+    gradient: conditional ? conditionalGradient : numericGradient,
   };
+  function conditionalGradient(into: Float64Array): void {
+    let own = y;
+    if (xs.length > 0) {
+      own = y.slice();
+      xs.forEach((x, i) => {
+        for (let t = 0; t < used; t++) own[t] -= beta[i] * x[t];
+      });
+    }
+    const found = coefficientsAt(here, order);
+    conditional!.gradient(found, own, errors, into);
+    byPlaces(into, here, order, used / Math.max(squares, 1e-300));
+  }
+  function numericGradient(into: Float64Array): void {
+    const step = 1e-4;
+    for (let i = 0; i < size; i++) {
+      const kept = here[i];
+      here[i] = kept + step;
+      const above = deviance(here);
+      if (loose) {
+        here[i] = kept;
+        into[i] = Number.isFinite(above) ? (above - at) / step : 0;
+        continue;
+      }
+      here[i] = kept - step;
+      const below = deviance(here);
+      here[i] = kept;
+      into[i] = Number.isFinite(above) && Number.isFinite(below) ? (above - below) / (2 * step) : 0;
+    }
+  }
   if (size > 0) bfgs(problem, places, { iterations: loose ? 20 : 60, gain: search.gain });
   const value = deviance(places);
   if (!Number.isFinite(value)) return undefined;
   const sigma2 = squares / counted;
   const aic = value + 2 * count;
-  const { ar, ma } = polynomials(places);
+  const found = coefficientsAt(places, order);
+  const { ar, ma } = polynomials(found, season);
   const whole = product(ar, differences, 1);
   const raw = values.slice();
   xs.forEach((_, i) => {
     for (let t = 0; t < n; t++) raw[t] -= beta[i] * columns[i](t);
   });
-  const filter = new Innovations(ar, ma, used, search.exact);
   const lastErrors = new Float64Array(used);
-  filter.errors(filtered(raw, differences), lastErrors);
+  const rest = filtered(raw, differences);
+  if (conditional) conditional.errors(found, rest, lastErrors);
+  else new Innovations(ar, ma, used).errors(rest, lastErrors);
   const fittedBeta = beta.slice();
   return {
     order,
     season,
-    ...coefficients(places),
+    ...found,
     beta: fittedBeta,
     sigma2,
     logLikelihood: -value / 2,
@@ -204,6 +205,41 @@ export function fitArima(
       }
       return result;
     },
+  };
+}
+
+/** ARMA coefficients from partial autocorrelations tanh(z), in the order p, q, P, Q. */
+function coefficientsAt(z: Float64Array, { p, q, P, Q }: ArimaOrder): ArmaCoefficients {
+  return {
+    phi: fromPartials(z, 0, p),
+    theta: fromPartials(z, p, q).map((value) => -value),
+    seasonalPhi: fromPartials(z, p + q, P),
+    seasonalTheta: fromPartials(z, p + q + P, Q).map((value) => -value),
+  };
+}
+
+/** Turns a gradient by coefficients into `scale` times the one by places, block by block. */
+function byPlaces(gradient: Float64Array, z: Float64Array, { p, q, P, Q }: ArimaOrder, scale: number): void {
+  let from = 0;
+  [p, q, P, Q].forEach((count, block) => {
+    const jacobian = partialsJacobian(z, from, count);
+    const byCoefficient = gradient.slice(from, from + count);
+    for (let k = 0; k < count; k++) {
+      let sum = 0;
+      for (let j = 0; j < count; j++) sum += byCoefficient[j] * jacobian[j * count + k];
+      // Moving averages are the partials' coefficients with the sign turned.
+      gradient[from + k] = (block % 2 === 0 ? scale : -scale) * sum;
+    }
+    from += count;
+  });
+}
+
+/** Both polynomials with the season multiplied in. */
+function polynomials({ phi, theta, seasonalPhi, seasonalTheta }: ArmaCoefficients, season: number) {
+  const turned = (values: Float64Array): Float64Array => values.map((value) => -value);
+  return {
+    ar: product(phi, seasonalPhi, season),
+    ma: turned(product(turned(theta), turned(seasonalTheta), season)),
   };
 }
 

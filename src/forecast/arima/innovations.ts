@@ -26,26 +26,19 @@ export class Innovations {
    * @param ar         coefficients phi of y_t = phi_1 y_(t-1) + ... , stationary
    * @param ma         coefficients theta of e_t + theta_1 e_(t-1) + ...
    * @param length     values of a series
-   * @param exact      false: conditional on the first values, errors before them taken for zero
    * @param tolerance  how near to 1 the variance has to come to be taken for settled
    */
   constructor(
     private readonly ar: Float64Array,
     private readonly ma: Float64Array,
     private readonly length: number,
-    private readonly exact: boolean,
     tolerance = 1e-9,
   ) {
     ar.forEach((value, j) => value !== 0 && this.arLags.push(j));
     ma.forEach((value, j) => value !== 0 && this.maLags.push(j));
     this.m = Math.max(ar.length, ma.length);
     this.band = Math.max(1, this.m);
-    if (exact) this.factorise(tolerance);
-  }
-
-  /** How many errors of the start are left out: those that a conditional fit cannot have. */
-  get skipped(): number {
-    return this.exact ? 0 : this.ar.length;
+    this.factorise(tolerance);
   }
 
   /** The banded Cholesky factor of the transformed covariances, row by row, until it settles. */
@@ -109,22 +102,20 @@ export class Innovations {
   /**
    * Errors of a series, each over the root of its variance.
    *
-   * @param into receives as many errors as there are values; those that are skipped are 0
+   * @param into receives as many errors as there are values
    */
   errors(y: Float64Array, into: Float64Array): void {
-    const { ar, ma, arLags, maLags, m, length, band, exact } = this;
+    const { ar, ma, arLags, maLags, m, length, band } = this;
     const q = ma.length;
-    const begin = Math.min(exact ? this.settled : ar.length, length);
-    if (!exact) into.fill(0, 0, begin);
-    else
-      for (let t = 0; t < begin; t++) {
-        let error = y[t];
-        if (t >= m) for (let i = 0; i < arLags.length; i++) error -= ar[arLags[i]] * y[t - 1 - arLags[i]];
-        const width = t < m ? t : Math.min(q, t);
-        const row = t * band;
-        for (let k = 0; k < width; k++) error -= factors[row + k] * into[t - width + k];
-        into[t] = error;
-      }
+    const begin = Math.min(this.settled, length);
+    for (let t = 0; t < begin; t++) {
+      let error = y[t];
+      if (t >= m) for (let i = 0; i < arLags.length; i++) error -= ar[arLags[i]] * y[t - 1 - arLags[i]];
+      const width = t < m ? t : Math.min(q, t);
+      const row = t * band;
+      for (let k = 0; k < width; k++) error -= factors[row + k] * into[t - width + k];
+      into[t] = error;
+    }
     for (let t = begin; t < length; t++) {
       let error = y[t];
       for (let i = 0; i < arLags.length; i++) error -= ar[arLags[i]] * y[t - 1 - arLags[i]];
@@ -134,7 +125,7 @@ export class Innovations {
       }
       into[t] = error;
     }
-    if (exact) for (let t = 0; t < begin; t++) into[t] /= Math.sqrt(variances[t]);
+    for (let t = 0; t < begin; t++) into[t] /= Math.sqrt(variances[t]);
   }
 }
 

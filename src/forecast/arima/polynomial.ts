@@ -15,6 +15,29 @@ export function fromPartials(z: Float64Array, from: number, count: number): Floa
   return phi;
 }
 
+/** How `fromPartials` moves with z: row j, column k has the derivative of coefficient j by z_k. */
+export function partialsJacobian(z: Float64Array, from: number, count: number): Float64Array {
+  const phi = new Float64Array(count);
+  const before = new Float64Array(count);
+  const jacobian = new Float64Array(count * count);
+  const earlier = new Float64Array(count * count);
+  for (let k = 0; k < count; k++) {
+    const r = Math.tanh(z[from + k]);
+    before.set(phi);
+    earlier.set(jacobian);
+    phi[k] = r;
+    jacobian[k * count + k] = 1 - r * r;
+    for (let j = 0; j < k; j++) {
+      const mirror = k - 1 - j;
+      phi[j] = before[j] - r * before[mirror];
+      for (let i = 0; i < k; i++)
+        jacobian[j * count + i] = earlier[j * count + i] - r * earlier[mirror * count + i];
+      jacobian[j * count + k] = -before[mirror] * (1 - r * r);
+    }
+  }
+  return jacobian;
+}
+
 /** The product (1 - a_1 B - ...)(1 - b_1 B^s - ...) as coefficients c of 1 - c_1 B - c_2 B^2 - .... */
 export function product(a: Float64Array, b: Float64Array, season: number): Float64Array {
   const c = new Float64Array(a.length + b.length * season);

@@ -3,7 +3,7 @@ import { fitArima, type ArimaFit, type ArimaOrder } from "./fit.js";
 import { differencing, filtered } from "./polynomial.js";
 
 /** Above so many values orders are compared by the conditional sum of squares; the start hardly matters then. */
-const longSeries = 200;
+export const longSeries = 200;
 const mostOrder = 5;
 const mostSeasonal = 2;
 /** Orders tried at most. */
@@ -29,7 +29,7 @@ export function searchArima(
   const d = differencesNeeded(D > 0 ? filtered(level, differencing(0, D, seasonal)) : level, D > 0 ? 1 : 2);
   const exact = n <= longSeries && seasonal <= 12;
   const mayHaveConstant = d + D <= 1;
-  const tried = new Map<string, (ArimaFit & { places: Float64Array }) | undefined>();
+  const tried = new Map<string, ArimaFit | undefined>();
   const keyOf = (o: ArimaOrder): string => `${o.p} ${o.q} ${o.P} ${o.Q} ${o.constant ? 1 : 0}`;
   const limit = Math.max(0, Math.min(mostOrder, Math.floor(n / 4)));
   const seasonalLimit = seasonal > 1 ? (seasonal > 12 ? 1 : mostSeasonal) : 0;
@@ -90,7 +90,8 @@ export function searchArima(
     if (!moved) moved = consider({ ...at, constant: !at.constant });
   }
   if (!best) return undefined;
-  // The likelihood of the search was loose, or conditional: the winner is fitted closely, from where it stood.
+  // The likelihood of the search was loose, or conditional: the winner is fitted exactly, from where it stood. In a long series both
+  // have their best at nearly the same place.
   const ranked = [...tried.values()]
     .filter((fit) => fit !== undefined && fit.inside)
     .sort((a, b) => a!.aicc - b!.aicc)
@@ -98,7 +99,7 @@ export function searchArima(
   for (const candidate of ranked) {
     const fit = fitArima(values, candidate!.order, seasonal, known, {
       exact: true,
-      gain: 1e-5,
+      gain: exact ? 1e-5 : 1e-2,
       start: candidate!.places,
     });
     if (fit?.inside) return fit;

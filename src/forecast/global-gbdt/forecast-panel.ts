@@ -10,6 +10,7 @@ import { examplesOf, learn, nearestAnchor, type Examples } from "./examples.js";
 import { Features, type Anchor, type Asked, type Measure } from "./features.js";
 import type { GlobalParams } from "../global-gbdt.js";
 import type { PanelAsk } from "../model.js";
+import type { Windows } from "../backtest.js";
 import { Track } from "./track.js";
 
 /** Rows whose features are in memory at once. */
@@ -22,8 +23,6 @@ const fewestExamples = 200;
 const mostHeld = 100_000;
 /** Trees where no series is long enough to hold a horizon out. */
 const usualTrees = 100;
-
-const none = new Float64Array(0);
 
 /** A place to forecast from: a series and how many of its values are known. */
 interface Origin {
@@ -72,9 +71,7 @@ export async function forecastPanel(
   const trial = await trialOf(work, before);
   if (!trial)
     return `too little to learn from: fewer than ${fewestExamples} examples of ${horizon} ${set.axis.word} ahead`;
-  const past = windows.series.length > 0 ? await learned(work, before, trial) : undefined;
-  const origins = Array.from(windows.series, (series, w): Origin => ({ series, known: windows.cut[w] }));
-  const inWindows = past ? await projected(work, past, origins, trial.growth) : { mean: none, spread: none };
+  const inWindows = await windowForecasts(work, windows, before, trial);
   const final = await learned(work, whole, trial);
   const ends = Array.from(whole, (known, series): Origin => ({ series, known }));
   const ahead = await projected(work, final, ends, trial.growth);
@@ -82,6 +79,36 @@ export async function forecastPanel(
     `global-gbdt: ${trial.rounds} trees from the ${trial.anchor}, ${features.names.length} features`,
   );
   return { windows: inWindows, ahead };
+}
+
+/**
+ * Forecasts in every window, by trees that saw what lies before the windows of its origin: intervals take their width from these, so that
+ * they must be as good as those of the future.
+ *
+ * @param before lengths before the earliest window of every series: what is seen of one that has no window of an origin
+ */
+async function windowForecasts(
+  work: Work,
+  windows: Windows,
+  before: Int32Array,
+  trial: Trial,
+): Promise<Projections> {
+  const { horizon } = work;
+  const places = windows.series.length * horizon;
+  const made = { mean: new Float64Array(places), spread: new Float64Array(places) };
+  for (let origin = 0; origin < windows.origins; origin++) {
+    const own = [...windows.origin.keys()].filter((w) => windows.origin[w] === origin);
+    const lengths = before.slice();
+    for (const w of own) lengths[windows.series[w]] = windows.cut[w];
+    const past = await learned(work, lengths, trial);
+    const origins = own.map((w): Origin => ({ series: windows.series[w], known: windows.cut[w] }));
+    const found = await projected(work, past, origins, trial.growth);
+    own.forEach((w, i) => {
+      for (const part of ["mean", "spread"] as const)
+        made[part].set(found[part].subarray(i * horizon, (i + 1) * horizon), w * horizon);
+    });
+  }
+  return made;
 }
 
 interface Work {

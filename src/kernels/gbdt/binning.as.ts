@@ -1,5 +1,5 @@
 // part of other kernels
-import { meta, next, quads, stride } from "./memory.as";
+import { columnEntry, meta, next, quads, stride } from "./memory.as";
 
 export function sortColumns(
   thread: u32,
@@ -66,30 +66,84 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
 }
 
 /** `columns` holds the address and the width (4 or 8 bytes) of every column's values. */
-export function encode(thread: u32, threads: u32, columns: u32, count: u32, rowsAt: u32, edges: u32): void {
+export function encode(
+  thread: u32,
+  threads: u32,
+  columns: u32,
+  count: u32,
+  rowsAt: u32,
+  edges: u32,
+  clashes: u32,
+): void {
   const pieces = (count + PIECE - 1) / PIECE;
   for (let task = next(); task < pieces * quads; task = next()) {
     const from = (task / quads) * PIECE;
-    encodeQuad(columns, from, min(PIECE, count - from), rowsAt + from * stride, edges, task % quads);
+    encodeQuad(columns, from, min(PIECE, count - from), rowsAt + from * stride, edges, clashes, task % quads);
   }
 }
 
 /** Rows that one thread takes at a time. */
 const PIECE: u32 = 8192;
 
-export function encodeQuad(columns: u32, from: u32, count: u32, rowsAt: u32, edges: u32, q: u32): void {
-  for (let j: u32 = 0; j < 4; j++) {
-    const f = q * 4 + j;
-    const info = meta + f * 16;
-    const kind = load<u32>(info, 8);
-    if (kind == 2) continue;
-    const to = rowsAt + f;
-    const width = load<u32>(columns + f * 8, 4);
-    const column = load<u32>(columns + f * 8) + from * width;
-    if (kind & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
-    else if (width == 4) encodeFloats(column, count, to, edges + f * 2048);
-    else encodeDoubles(column, count, to, edges + f * 2048);
+export function encodeQuad(
+  columns: u32,
+  from: u32,
+  count: u32,
+  rowsAt: u32,
+  edges: u32,
+  clashes: u32,
+  q: u32,
+): void {
+  for (let byte = q * 4; byte < q * 4 + 4; byte++) {
+    const to = rowsAt + byte;
+    const end = load<u32>(meta + byte * 16, 12);
+    for (let entry = load<u32>(meta + byte * 16, 8); entry < end; entry++) {
+      const info = columnEntry(entry);
+      const f = load<u32>(info, 28);
+      const width = load<u32>(columns + f * 8, 4);
+      const column = load<u32>(columns + f * 8) + from * width;
+      if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * 2048, clashes);
+      else if (load<u32>(info, 8) & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
+      else if (width == 4) encodeFloats(column, count, to, edges + f * 2048);
+      else encodeDoubles(column, count, to, edges + f * 2048);
+    }
   }
+}
+
+/**
+ * A column that shares its byte with others: bins other than its usual one are written. Where another column has been there, or
+ * a missing value has no place, the address of the byte, the column and the bin are added to `clashes` (count, room, entries).
+ */
+export function encodeShared(
+  column: u32,
+  count: u32,
+  to: u32,
+  info: u32,
+  width: u32,
+  edges: u32,
+  clashes: u32,
+): void {
+  const usual = load<u32>(info, 16);
+  const missing = load<u32>(info, 20);
+  const first = load<u32>(info, 24) - (missing ? 0 : 1);
+  // Between these is what is usual; nothing is at or above NaN.
+  const low = usual > 1 ? load<f64>(edges + (usual - 2) * 8) : -Infinity;
+  const high = usual > 0 ? load<f64>(edges + (usual - 1) * 8) : NaN;
+  for (let i: u32 = 0; i < count; i++) {
+    const x = width == 4 ? <f64>load<f32>(column + i * 4) : load<f64>(column + i * 8);
+    if (usual ? x >= low && !(x >= high) : x != x) continue;
+    const bin = binOf(x, edges);
+    const at = to + i * stride;
+    if (load<u8>(at) || (bin == 0 && !missing)) clash(clashes, at, load<u32>(info, 28), bin);
+    else store<u8>(at, first + bin - u32(bin > usual));
+  }
+}
+
+function clash(clashes: u32, at: u32, column: u32, bin: u32): void {
+  const place = atomic.add<u32>(clashes, 1);
+  if (place >= load<u32>(clashes, 4)) return;
+  store<u32>(clashes + 8 + place * 8, at);
+  store<u32>(clashes + 8 + place * 8, (column << 8) | bin, 4);
 }
 
 export function encodeCodes(column: u32, count: u32, to: u32, bound: u32, width: u32): void {

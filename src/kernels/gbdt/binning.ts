@@ -1,5 +1,5 @@
 import { edgesBelow } from "./edges.js";
-import type { PlainMemory } from "./memory.js";
+import { columnEntry, type PlainMemory } from "./memory.js";
 
 /** Sorts columns of float64 in place, leaves out NaN, writes how many values each has. */
 export function sortColumns(
@@ -21,20 +21,41 @@ export function sortColumns(
   }
 }
 
-/** Bins of rows: `columns` holds address and width (4 or 8 bytes) of values; a column has 256 edges, padded with NaN. */
-export function encode(m: PlainMemory, columns: number, count: number, rowsAt: number, edges: number): void {
-  for (let f = 0; f < m.stride; f++) {
-    const [, size, kind] = m.i32.subarray(m.meta / 4 + f * 4, m.meta / 4 + f * 4 + 3);
-    if (kind === 2) continue;
-    const [at, width] = m.u32.subarray(columns / 4 + f * 2, columns / 4 + f * 2 + 2);
-    const values = width === 4 ? m.f32 : m.f64;
-    const own = m.f64.subarray(edges / 8 + f * 256, edges / 8 + f * 256 + 255);
-    for (let i = 0; i < count; i++) {
-      const x = values[at / width + i];
-      let bin = 0;
-      if (kind & 1) bin = x >= 0 && x + 1 < size ? Math.floor(x) + 1 : 0;
-      else if (!Number.isNaN(x)) bin = edgesBelow(own, x) + 1;
-      m.u8[rowsAt + i * m.stride + f] = bin;
+/**
+ * Bins of rows: `columns` holds address and width (4 or 8 bytes) of values; a column has 256 edges, padded with NaN. Of columns
+ * that share a byte the bins other than the usual one are written. Where another column has been there, or a missing value has no
+ * place, the address of the byte, the column and the bin are added to `clashes` (count, room, entries).
+ */
+export function encode(
+  m: PlainMemory,
+  columns: number,
+  count: number,
+  rowsAt: number,
+  edges: number,
+  clashes: number,
+): void {
+  const { u8, i32, u32, stride } = m;
+  for (let byte = 0; byte < stride; byte++) {
+    const [start, end] = i32.subarray(m.meta / 4 + byte * 4 + 2, m.meta / 4 + byte * 4 + 4);
+    for (let entry = start; entry < end; entry++) {
+      const info = columnEntry(m, entry);
+      const [, size, kind, , usual, missing, first, f] = i32.subarray(info, info + 8);
+      const [at, width] = u32.subarray(columns / 4 + f * 2, columns / 4 + f * 2 + 2);
+      const values = width === 4 ? m.f32 : m.f64;
+      const own = m.f64.subarray(edges / 8 + f * 256, edges / 8 + f * 256 + 255);
+      for (let i = 0; i < count; i++) {
+        const x = values[at / width + i];
+        const to = rowsAt + i * stride + byte;
+        let bin = 0;
+        if (kind & 1) bin = x >= 0 && x + 1 < size ? Math.floor(x) + 1 : 0;
+        else if (!Number.isNaN(x)) bin = edgesBelow(own, x) + 1;
+        if (usual < 0) u8[to] = bin;
+        else if (bin === usual) continue;
+        else if (u8[to] !== 0 || (bin === 0 && !missing)) {
+          const place = u32[clashes / 4]++;
+          if (place < u32[clashes / 4 + 1]) u32.set([to, (f << 8) | bin], clashes / 4 + 2 + place * 2);
+        } else u8[to] = first - (missing ? 0 : 1) + bin - (bin > usual ? 1 : 0);
+      }
     }
   }
 }

@@ -46,6 +46,11 @@ export function setup(
   far = isFar != 0;
 }
 
+/** The entry of the table of columns, which follows that of bytes. */
+export function columnEntry(entry: u32): u32 {
+  return meta + stride * 16 + entry * 32;
+}
+
 /**
  * Of data that no cache holds, reads a word of every line of a stretch, many at a time, so that what works on it then
  * finds it near: there is no prefetch here, and a loop that does more gets but a few lines ahead of itself.

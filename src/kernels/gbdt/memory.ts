@@ -13,6 +13,8 @@ export class PlainMemory {
   meta = 0;
   histBytes = 0;
   privates = 0;
+  /** Room for the histogram of one column. */
+  spread = 0;
   tile = block;
   invG = 0;
   invH = 0;
@@ -38,7 +40,7 @@ export class PlainMemory {
   }
 }
 
-/** Where rows, the table of columns (offset, bins, kind, sign each) and histograms lie; rows of a tile. */
+/** Where rows, the tables of `writeMeta` and histograms lie; rows of a tile. */
 export function setup(
   m: PlainMemory,
   bins: number,
@@ -47,11 +49,16 @@ export function setup(
   histBytes: number,
   privates: number,
   _privateBytes: number,
-  _scratch: number,
+  scratch: number,
   _scratchBytes: number,
   _counter: number,
   tile: number,
   _far: number,
 ): void {
-  Object.assign(m, { bins, stride, meta, histBytes, privates, tile });
+  Object.assign(m, { bins, stride, meta, histBytes, privates, tile, spread: scratch });
+}
+
+/** Where the entry of a column begins in the words of memory: its table follows that of bytes. */
+export function columnEntry({ meta, stride }: PlainMemory, entry: number): number {
+  return meta / 4 + stride * 4 + entry * 8;
 }

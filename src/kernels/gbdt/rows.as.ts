@@ -267,6 +267,7 @@ export function addByWalk(
   threads: u32,
   rowsAt: u32,
   rows: u32,
+  step: u32,
   tree: u32,
   tables: u32,
   scores: u32,
@@ -274,17 +275,18 @@ export function addByWalk(
   const blocks = (rows + BLOCK - 1) / BLOCK;
   for (let b = next(); b < blocks; b = next())
     walkBlock(
-      rowsAt + b * BLOCK * stride,
+      rowsAt + b * BLOCK * step,
       min(BLOCK, rows - b * BLOCK),
+      step,
       tree,
       tables,
       scores + b * BLOCK * 4,
     );
 }
 
-export function walkBlock(row: u32, count: u32, tree: u32, tables: u32, scores: u32): void {
-  const end = row + count * stride;
-  for (; row < end; row += stride) {
+export function walkBlock(row: u32, count: u32, step: u32, tree: u32, tables: u32, scores: u32): void {
+  const end = row + count * step;
+  for (; row < end; row += step) {
     let node: u32 = 0;
     for (;;) {
       const info = tree + (node << 4);

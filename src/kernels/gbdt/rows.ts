@@ -111,11 +111,12 @@ export function addByWalk(
   m: PlainMemory,
   rowsAt: number,
   rows: number,
+  stride: number,
   tree: number,
   tables: number,
   scores: number,
 ): void {
-  const { u8, i32, f32, stride } = m;
+  const { u8, i32, f32 } = m;
   for (let r = 0; r < rows; r++) {
     let node = 0;
     while (i32[tree / 4 + node * 4] >= 0) {

@@ -1,6 +1,6 @@
 // part of other kernels
 import { mergeFeature } from "./histograms.as";
-import { meta, next, privates, scratch, tile } from "./memory.as";
+import { columnEntry, meta, next, privates, scratch, tile } from "./memory.as";
 import { gatherList } from "./rows.as";
 
 let invG: f64 = 0;
@@ -12,18 +12,22 @@ let catLambda: f64 = 0;
 let catSmooth: f64 = 0;
 let mostStep: f64 = 0;
 let extra: u32 = 0;
+/** The least quantised hessian of a child. */
+let least: f64 = 0;
 
 /**
  * Every job of 64 bytes is a node whose rows were added, and, with it or not, its sibling:
  * where its histogram goes, the parent's histogram (0: none) which becomes the sibling's, the place in the
- * private histograms, the two nodes to look for splits in (0: none), and the features to look at (0: all).
+ * private histograms, and the two nodes to look for splits in (0: none). `blocks` are what one thread takes: the first and the
+ * last but one byte of a row.
  */
 export function findSplits(
   thread: u32,
   threads: u32,
   jobs: u32,
   jobCount: u32,
-  features: u32,
+  blocks: u32,
+  blockCount: u32,
   inverseG: f64,
   inverseH: f64,
   l2: f64,
@@ -48,8 +52,9 @@ export function findSplits(
   catSmooth = smooth;
   mostStep = maxStep;
   extra = extraSeed;
-  const blocks = (features + 3) / 4;
-  const tasks = jobCount * blocks;
+  // Without a penalty a child needs some hessian; rounding of the scale is not to cost a row.
+  least = max(ceil(childWeight / invH - 0.001), lambda / invH > 0 ? 0 : 1);
+  const tasks = jobCount * blockCount;
   // Rows of the split leaf are gathered by whoever has the time.
   const tiles = list ? (count + tile - 1) / tile : 0;
   let lefts: u32 = 0;
@@ -58,9 +63,10 @@ export function findSplits(
   let before: u32 = 0;
   for (let task = next(); task < tasks + tiles; task = next()) {
     if (task < tasks) {
-      const job = jobs + (task / blocks) * 64;
-      const first = (task % blocks) * 4;
-      for (let f = first; f < min(first + 4, features); f++) findInFeature(threads, job, f);
+      const block = blocks + (task % blockCount) * 8;
+      const end = load<u32>(block, 4);
+      for (let byte = load<u32>(block); byte < end; byte++)
+        findInByte(threads, jobs + (task / blockCount) * 64, byte);
     } else {
       const t = task - tasks;
       for (; done < t; done++) before += load<u32>(counts + done * 4);
@@ -69,37 +75,94 @@ export function findSplits(
   }
 }
 
-export function findInFeature(threads: u32, job: u32, f: u32): void {
-  const info = meta + f * 16;
+export function findInByte(threads: u32, job: u32, byte: u32): void {
+  const info = meta + byte * 16;
   const offset = load<u32>(info);
   const size = load<u32>(info, 4);
-  const hist = load<u32>(job) + offset;
+  const hist = load<u32>(job);
   const parent = load<u32>(job, 4);
-  mergeFeature(threads, hist, parent ? parent + offset : 0, privates + load<u32>(job, 8) + offset, size);
+  mergeFeature(
+    threads,
+    hist + offset,
+    parent ? parent + offset : 0,
+    privates + load<u32>(job, 8) + offset,
+    size,
+  );
   const first = load<u32>(job, 12);
   const second = load<u32>(job, 16);
-  if (first) findInNode(hist, info, first, f);
-  if (second) findInNode(parent + offset, info, second, f);
+  const end = load<u32>(info, 12);
+  for (let entry = load<u32>(info, 8); entry < end; entry++) {
+    if (first) findInNode(hist, columnEntry(entry), first);
+    if (second) findInNode(parent, columnEntry(entry), second);
+  }
 }
 
 /*
  * A node: f64 gradient, hessian, lowest and highest value; then the address of the answers (64 bytes a
- * feature), of the mask of features (0: all), a number that seeds random thresholds, and, at 48, the quantised sums.
+ * column), of the mask of columns (0: all), a number that seeds random thresholds, the address of the gains (8 bytes a column),
+ * and, at 48, the quantised sums.
  */
-export function findInNode(hist: u32, info: u32, node: u32, f: u32): void {
+export function findInNode(histogram: u32, info: u32, node: u32): void {
+  const f = load<u32>(info, 28);
   const answer = load<u32>(node, 32) + f * 64;
-  store<f64>(answer, -1);
+  const gain = load<u32>(node, 44) + f * 8;
+  store<f64>(gain, -1);
   const mask = load<u32>(node, 36);
   if (mask && !load<u8>(mask + f)) return;
+  const at = histogram + load<u32>(info);
+  const size = load<u32>(info, 4);
   const kind = load<u32>(info, 8);
-  if (kind == 1) return findCategories(hist, load<u32>(info, 4), node, answer);
-  if (kind == 3) return findCategory(hist, load<u32>(info, 4), node, answer);
   const sign = load<i32>(info, 12);
-  const free = load<f64>(node, 16) == -Infinity && load<f64>(node, 24) == Infinity;
-  if (extra) findRandom(hist, load<u32>(info, 4), node, answer, sign, f);
-  else if (sign == 0 && free && alpha == 0 && mostStep == 0)
-    findThreshold(hist, load<u32>(info, 4), node, answer);
-  else findConstrained(hist, load<u32>(info, 4), node, answer, sign);
+  const shared = load<i32>(info, 16) >= 0;
+  const free =
+    !kind &&
+    !extra &&
+    !sign &&
+    alpha == 0 &&
+    mostStep == 0 &&
+    load<f64>(node, 16) == -Infinity &&
+    load<f64>(node, 24) == Infinity;
+  if (shared && free && size == 3 && !load<u32>(info, 20)) {
+    if (!findOnly(load<i64>(at), load<u32>(info, 16), node)) return;
+    store<u32>(answer, 0, 24);
+  } else {
+    const hist = shared ? spreadOut(at, info, load<i64>(node, 48)) : at;
+    store<u32>(answer, u32(load<i64>(hist) != 0), 24);
+    if (kind == 1) findCategories(hist, size, node, answer);
+    else if (kind == 3) findCategory(hist, size, node, answer);
+    else if (extra) findRandom(hist, size, node, sign, f);
+    else if (free) findThreshold(hist, size, node);
+    else findConstrained(hist, size, node, sign);
+  }
+  store<f64>(gain, foundGain);
+  store<u32>(answer, foundAt, 8);
+  store<u32>(answer, foundMissing, 12);
+  store<i64>(answer, foundLeft, 16);
+}
+
+/** Room of a thread for the histogram of one column, after that of the search. */
+const SPREAD: u32 = 4096;
+
+/** The whole histogram of a column that shares its byte: what the stored bins lack of the node's sums is in the usual one. */
+export function spreadOut(stored: u32, info: u32, total: i64): u32 {
+  const hist = scratch + SPREAD;
+  const size = load<u32>(info, 4);
+  const usual = load<u32>(info, 16);
+  let bin: u32 = 0;
+  if (!load<u32>(info, 20)) {
+    store<i64>(hist, 0);
+    bin = 1;
+  }
+  let rest = total;
+  for (; bin < size; bin++) {
+    if (bin == usual) continue;
+    const sum = load<i64>(stored);
+    stored += 8;
+    rest -= sum;
+    store<i64>(hist + bin * 8, sum);
+  }
+  store<i64>(hist + usual * 8, rest);
+  return hist;
 }
 
 function gradientOf(sum: i64): f64 {
@@ -117,7 +180,7 @@ let foundNum: f64 = 0;
 let foundDen: f64 = 0;
 
 /** The best threshold without constraints, L1 or a bound of the step. */
-export function findThreshold(hist: u32, size: u32, node: u32, answer: u32): void {
+export function findThreshold(hist: u32, size: u32, node: u32): void {
   const missing = load<i64>(hist);
   const count = stageSums(hist, missing ? size : size - 1);
   foundNum = -1;
@@ -126,14 +189,29 @@ export function findThreshold(hist: u32, size: u32, node: u32, answer: u32): voi
   foundMissing = 0;
   scanSums(count, 0, load<i64>(node, 48), 0);
   if (missing) scanSums(count, missing, load<i64>(node, 48), 1);
-  if (foundNum >= 0) {
-    const gl = gradientOf(foundLeft);
-    const hl = hessianOf(foundLeft);
-    const gr = load<f64>(node) - gl;
-    const hr = load<f64>(node, 8) - hl;
-    foundGain = (gl * gl) / (hl + lambda) + (gr * gr) / (hr + lambda);
-  }
-  writeFound(answer);
+  if (foundNum >= 0) foundGain = gainOf(foundLeft, node);
+}
+
+/** What a split saves without constraints, L1 or a bound of the step. */
+function gainOf(left: i64, node: u32): f64 {
+  const gl = gradientOf(left);
+  const hl = hessianOf(left);
+  const gr = load<f64>(node) - gl;
+  const hr = load<f64>(node, 8) - hl;
+  return (gl * gl) / (hl + lambda) + (gr * gr) / (hr + lambda);
+}
+
+/** The only threshold of a column of two bins that shares its byte, none of whose values is missing. */
+export function findOnly(other: i64, usual: u32, node: u32): bool {
+  const total = load<i64>(node, 48);
+  const left = usual == 1 ? total - other : other;
+  const h = <f64>(<u32>left);
+  if (left == 0 || h < least || <f64>(<u32>total) - h < least) return false;
+  foundGain = gainOf(left, node);
+  foundAt = 1;
+  foundLeft = left;
+  foundMissing = 0;
+  return true;
 }
 
 /** Sums up to every bin that holds rows, with the number of the bin. */
@@ -161,8 +239,6 @@ export function scanSums(count: u32, extra: i64, total: i64, missingLeft: u32): 
   const H = <f64>(<u32>total);
   const G = <f64>(<i32>(total >> 32));
   const l2 = lambda / invH;
-  // Without a penalty a child needs some hessian; rounding of the scale is not to cost a row.
-  const least = max(ceil(childWeight / invH - 0.001), l2 > 0 ? 0 : 1);
   let from = scratch;
   let end = scratch + count * 8;
   while (from < end && <f64>(<u32>(load<i64>(from) + extra)) < least) from += 8;
@@ -246,14 +322,7 @@ function tryConstrained(left: i64, b: u32, missingLeft: u32, node: u32, sign: i3
   }
 }
 
-function writeFound(answer: u32): void {
-  store<f64>(answer, foundGain);
-  store<u32>(answer, foundAt, 8);
-  store<u32>(answer, foundMissing, 12);
-  store<i64>(answer, foundLeft, 16);
-}
-
-export function findConstrained(hist: u32, size: u32, node: u32, answer: u32, sign: i32): void {
+export function findConstrained(hist: u32, size: u32, node: u32, sign: i32): void {
   foundGain = -1;
   const missing = load<i64>(hist);
   let sum: i64 = 0;
@@ -265,11 +334,10 @@ export function findConstrained(hist: u32, size: u32, node: u32, answer: u32, si
     tryConstrained(sum, b, 0, node, sign, lambda);
     if (missing) tryConstrained(sum + missing, b, 1, node, sign, lambda);
   }
-  writeFound(answer);
 }
 
 /** One threshold, drawn evenly among the bins between the lowest and the highest value of the node. */
-export function findRandom(hist: u32, size: u32, node: u32, answer: u32, sign: i32, f: u32): void {
+export function findRandom(hist: u32, size: u32, node: u32, sign: i32, f: u32): void {
   foundGain = -1;
   const missing = load<i64>(hist);
   let low: u32 = 1;
@@ -285,7 +353,6 @@ export function findRandom(hist: u32, size: u32, node: u32, answer: u32, sign: i
   } else if (missing && low < size) {
     tryConstrained(load<i64>(hist + low * 8), low, 0, node, sign, lambda);
   }
-  writeFound(answer);
 }
 
 function draw(x: u32): u32 {
@@ -308,7 +375,6 @@ export function findCategory(hist: u32, size: u32, node: u32, answer: u32): void
     const bit: u32 = 1 << (foundAt & 7);
     store<u8>(answer + 32 + (foundAt >>> 3), <u8>bit);
   }
-  writeFound(answer);
 }
 
 /** The best set of categories: those up to some place in the order of their gradient over smoothed hessian. */
@@ -347,5 +413,4 @@ export function findCategories(hist: u32, size: u32, node: u32, answer: u32): vo
     }
     foundMissing = load<u8>(answer + 32) & 1;
   }
-  writeFound(answer);
 }

@@ -1,5 +1,5 @@
 import { mix } from "../../core/rng.js";
-import type { PlainMemory } from "./memory.js";
+import { columnEntry, type PlainMemory } from "./memory.js";
 
 /** What the best split of a column was, while it is sought. */
 interface Found {
@@ -13,13 +13,15 @@ interface Found {
 /**
  * Finishes histograms and finds the best split of every column. A job of 64 bytes: where the histogram goes, the
  * parent's (0: none) which becomes the sibling's, the place among those just added, the node that it belongs
- * to and the sibling (0: not sought). On the way, the parts that `partList` left are put in order.
+ * to and the sibling (0: not sought). `blocks` are what one thread takes: the first and the last but one byte of a row. On the way,
+ * the parts that `partList` left are put in order.
  */
 export function findSplits(
   m: PlainMemory,
   jobs: number,
   jobCount: number,
-  columns: number,
+  blocks: number,
+  blockCount: number,
   invG: number,
   invH: number,
   lambda: number,
@@ -37,7 +39,8 @@ export function findSplits(
 ): void {
   Object.assign(m, { invG, invH, lambda, alpha, childWeight, catLambda, catSmooth, maxStep, extra });
   for (let job = jobs / 4; job < jobs / 4 + jobCount * 16; job += 16)
-    for (let f = 0; f < columns; f++) findInColumn(m, job, f);
+    for (let block = blocks / 4; block < blocks / 4 + blockCount * 2; block += 2)
+      for (let byte = m.u32[block]; byte < m.u32[block + 1]; byte++) findInByte(m, job, byte);
   if (list) gather(m, list, spare, start, count, counts);
 }
 
@@ -63,9 +66,9 @@ function gather(
   }
 }
 
-function findInColumn(m: PlainMemory, job: number, f: number): void {
+function findInByte(m: PlainMemory, job: number, byte: number): void {
   const { i32, u32 } = m;
-  const meta = m.meta / 4 + f * 4;
+  const meta = m.meta / 4 + byte * 4;
   const offset = i32[meta];
   const hist = (u32[job] + offset) / 4;
   const parent = u32[job + 1] ? (u32[job + 1] + offset) / 4 : 0;
@@ -75,28 +78,54 @@ function findInColumn(m: PlainMemory, job: number, f: number): void {
     i32[added + i] = 0;
     if (parent) i32[parent + i] -= i32[hist + i];
   }
-  if (u32[job + 3]) findInNode(m, hist, meta, u32[job + 3], f);
-  if (u32[job + 4]) findInNode(m, parent, meta, u32[job + 4], f);
+  for (let entry = i32[meta + 2]; entry < i32[meta + 3]; entry++) {
+    if (u32[job + 3]) findInNode(m, u32[job], columnEntry(m, entry), u32[job + 3]);
+    if (u32[job + 4]) findInNode(m, u32[job + 1], columnEntry(m, entry), u32[job + 4]);
+  }
 }
 
-function findInNode(m: PlainMemory, hist: number, meta: number, node: number, f: number): void {
+function findInNode(m: PlainMemory, histogram: number, info: number, node: number): void {
   const { i32, u32, f64 } = m;
+  const f = i32[info + 7];
   const answer = u32[node / 4 + 8] + f * 64;
-  f64[answer / 8] = -1;
+  const gain = u32[node / 4 + 11] / 8 + f;
+  f64[gain] = -1;
   const mask = u32[node / 4 + 9];
   if (mask && !m.u8[mask + f]) return;
-  const size = i32[meta + 1];
+  const size = i32[info + 1];
   const found: Found = { gain: -1, at: 0, leftH: 0, leftG: 0, missingLeft: 0 };
-  const sign = i32[meta + 3];
-  if (i32[meta + 2] === 1) findCategories(m, hist, size, node, found, answer);
-  else if (i32[meta + 2] === 3) findCategory(m, hist, size, node, found, answer);
+  const sign = i32[info + 3];
+  const at = (histogram + i32[info]) / 4;
+  const hist = i32[info + 4] < 0 ? at : spreadOut(m, at, info, node);
+  u32[answer / 4 + 6] = i32[hist] !== 0 || i32[hist + 1] !== 0 ? 1 : 0;
+  if (i32[info + 2] === 1) findCategories(m, hist, size, node, found, answer);
+  else if (i32[info + 2] === 3) findCategory(m, hist, size, node, found, answer);
   else if (m.extra) findRandom(m, hist, size, node, found, sign, f);
   else findThreshold(m, hist, size, node, found, sign);
-  f64[answer / 8] = found.gain;
+  f64[gain] = found.gain;
   u32[answer / 4 + 2] = found.at;
   u32[answer / 4 + 3] = found.missingLeft;
   i32[answer / 4 + 4] = found.leftH;
   i32[answer / 4 + 5] = found.leftG;
+}
+
+/** The whole histogram of a column that shares its byte: what the stored bins lack of the node's sums is in the usual one. */
+function spreadOut(m: PlainMemory, stored: number, info: number, node: number): number {
+  const { i32 } = m;
+  const [size, , , usual, missing] = i32.subarray(info + 1, info + 6);
+  const hist = m.spread / 4;
+  let H = i32[node / 4 + 12];
+  let G = i32[node / 4 + 13];
+  let from = stored;
+  i32.fill(0, hist, hist + 2);
+  for (let bin = missing ? 0 : 1; bin < size; bin++) {
+    if (bin === usual) continue;
+    H -= i32[hist + 2 * bin] = i32[from];
+    G -= i32[hist + 2 * bin + 1] = i32[from + 1];
+    from += 2;
+  }
+  i32.set([H, G], hist + 2 * usual);
+  return hist;
 }
 
 function findThreshold(

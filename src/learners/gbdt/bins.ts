@@ -16,23 +16,44 @@ export interface BinColumn {
 /** Kinds of columns in the kernel's table of columns. */
 const NUMBER = 0;
 const CATEGORY_SET = 1;
-const PADDING = 2;
 const CATEGORY_ALONE = 3;
+
+/**
+ * A column that shares a byte with others, of which never two have another bin than their usual one in a row: 0 stands
+ * for the usual bins of all of them.
+ */
+export interface Sharer {
+  column: number;
+  /** The bin that most rows have, which is not stored. */
+  usual: number;
+  /** Whether missing values are usual or have a place in the byte: where there seem to be none it is saved. */
+  missing: boolean;
+}
+
+/** How a column is stored in its byte. */
+export interface Stored extends Omit<Sharer, "column"> {
+  /** What stands in the byte for the first of its bins that are stored. */
+  first: number;
+}
 
 /** Columns laid out for the kernel: where each has its bins in a row and in a histogram. */
 export interface BinLayout {
   columns: readonly BinColumn[];
+  /** The columns of every byte of a row. */
+  bytes: readonly (readonly number[])[];
+  /** The byte of every column. */
+  byteOf: Int32Array;
+  /** Of columns that share their byte; others are stored as they are. */
+  stored: readonly (Stored | undefined)[];
   /** What the trees see: the different columns of `columns`, and which of them each belongs to. */
   features: readonly TreeColumn[];
   featureOf: Int32Array;
   /** Categories of at most that many levels are split one against the rest, others set against set. */
   oneHot: number;
-  /** Bytes of a row: the columns, rounded up to four. */
+  /** Bytes of a row, rounded up to four. */
   stride: number;
-  /** Bytes of a histogram: eight for every bin. */
+  /** Bytes of a histogram: eight for every value of every byte of a row. */
   histBytes: number;
-  /** First byte of every column in a histogram. */
-  offsets: Int32Array;
 }
 
 /** More edges than a byte can count are never there; the search of the kernel wants 255, padded. */
@@ -49,45 +70,110 @@ export function numberColumns(column: TreeColumn, edges: Float64Array): BinColum
   });
 }
 
-/** Bytes of a row of so many columns: one each, rounded up to four. */
-export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
+/** Bytes of a row that holds so many, rounded up to four. */
+export const strideOf = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
-export function layoutOf(columns: readonly BinColumn[], oneHot: number): BinLayout {
-  const offsets = new Int32Array(columns.length);
-  let bytes = 0;
-  columns.forEach(({ size }, f) => {
-    offsets[f] = bytes;
-    bytes += size * 8;
-  });
+/** Bins that a column has in the byte that it shares. */
+export const storedBins = ({ size }: BinColumn, { missing }: Pick<Sharer, "missing">): number =>
+  size - (missing ? 1 : 2);
+
+/**
+ * @param bundles columns that share a byte, together fewer stored bins than a byte has values; others have one each
+ */
+export function layoutOf(
+  columns: readonly BinColumn[],
+  oneHot: number,
+  bundles: readonly (readonly Sharer[])[] = [],
+): BinLayout {
   const features = [...new Set(columns.map(({ column }) => column))];
-  // The padding of a row falls into a bin of its own at the end.
-  return {
+  const numberOf = new Map(features.map((feature, f) => [feature, f]));
+  const stored = new Array<Stored | undefined>(columns.length).fill(undefined);
+  for (const bundle of bundles) {
+    let first = 1;
+    for (const { column, ...sharer } of bundle) {
+      stored[column] = { ...sharer, first };
+      first += storedBins(columns[column], sharer);
+    }
+  }
+  const alone = Array.from(columns.keys()).filter((f) => !stored[f]);
+  const bytes = [...alone.map((f) => [f]), ...bundles.map((bundle) => bundle.map(({ column }) => column))];
+  const byteOf = new Int32Array(columns.length);
+  bytes.forEach((own, byte) => own.forEach((f) => (byteOf[f] = byte)));
+  const layout = {
     columns,
+    bytes,
+    byteOf,
+    stored,
     features,
-    featureOf: Int32Array.from(columns, ({ column }) => features.indexOf(column)),
+    featureOf: Int32Array.from(columns, ({ column }) => numberOf.get(column)!),
     oneHot,
-    stride: strideOf(columns.length),
-    histBytes: Math.ceil((bytes + 8) / 64) * 64,
-    offsets,
+    stride: strideOf(bytes.length),
   };
+  const values = bytes.reduce((sum, _, byte) => sum + valuesOf(layout, byte), 0);
+  // The padding of a row falls into a bin of its own at the end.
+  return { ...layout, histBytes: Math.ceil((values * 8 + 8) / 64) * 64 };
 }
 
-/** Writes the table of columns: offset, bins, kind and monotone sign of each, padding included. */
+/** How many values a byte of a row may have. */
+function valuesOf({ bytes, columns, stored }: Pick<BinLayout, "bytes" | "columns" | "stored">, byte: number) {
+  const last = bytes[byte].at(-1)!;
+  const own = stored[last];
+  return own ? own.first + storedBins(columns[last], own) : columns[last].size;
+}
+
+/** The same columns with a byte for each. */
+export function apart(layout: BinLayout): BinLayout {
+  return layout.stored.some((own) => own) ? layoutOf(layout.columns, layout.oneHot) : layout;
+}
+
+/** What stands in a column's byte for one of its bins; -1 for missing values that have no place there. */
+export function valueOf({ stored }: Pick<BinLayout, "stored">, column: number, bin: number): number {
+  const own = stored[column];
+  if (!own) return bin;
+  const { usual, missing, first } = own;
+  if (bin === usual) return 0;
+  if (bin === 0 && !missing) return -1;
+  return first - (missing ? 0 : 1) + bin - (bin > usual ? 1 : 0);
+}
+
+/** Bytes of an entry of the kernel's table of bytes, and of that of columns. */
+const byteEntry = 16;
+const columnEntry = 32;
+
+/**
+ * Writes the kernel's tables. For every byte of a row, padding included: where its values begin in a histogram, how many they are,
+ * and which entries of the table of columns are its own. For every column, byte by byte: where its first bin is in a histogram,
+ * bins, kind, monotone sign; the bin that is not stored (-1: all are), whether missing values are, what stands for the first stored
+ * one in the byte; its number.
+ */
 export function writeMeta(
   kernel: SharedKernel,
   layout: BinLayout,
   signs: readonly number[] | undefined,
 ): number {
-  const { columns, stride, offsets, histBytes, oneHot } = layout;
-  const at = kernel.alloc(stride * 16);
-  const meta = kernel.i32(at, stride * 4);
-  for (let f = 0; f < stride; f++)
-    if (f < columns.length) {
+  const { columns, bytes, stored, stride, histBytes, oneHot } = layout;
+  const at = kernel.alloc(stride * byteEntry + columns.length * columnEntry);
+  const ofBytes = kernel.i32(at, stride * 4).fill(0);
+  const ofColumns = kernel.i32(at + stride * byteEntry, columns.length * 8);
+  let from = 0;
+  let entry = 0;
+  bytes.forEach((own, byte) => {
+    const values = valuesOf(layout, byte);
+    ofBytes.set([from, values, entry, entry + own.length], byte * 4);
+    for (const f of own) {
       const { column, size } = columns[f];
       const set = size - 1 > oneHot ? CATEGORY_SET : CATEGORY_ALONE;
       const kind = column.kind === "category" ? set : NUMBER;
-      meta.set([offsets[f], size, kind, signs?.[f] ?? 0], f * 4);
-    } else meta.set([histBytes - 8, 1, PADDING, 0], f * 4);
+      const { first, usual, missing } = stored[f] ?? { first: 0, usual: -1, missing: true };
+      ofColumns.set(
+        [from + first * 8, size, kind, signs?.[f] ?? 0, usual, Number(missing), first, f],
+        entry++ * 8,
+      );
+    }
+    from += values * 8;
+  });
+  for (let byte = bytes.length; byte < stride; byte++)
+    ofBytes.set([histBytes - 8, 1, entry, entry], byte * 4);
   return at;
 }
 

@@ -15,6 +15,8 @@ import { Workspace, type Scales, type SplitRules } from "./workspace.js";
 /** Binned rows in the kernel's memory, with what is to be learned about them. */
 export interface BinnedRows {
   rows: number;
+  /** How bins lie in a row. */
+  layout: BinLayout;
   /** Bins, row by row. */
   at: number;
 }
@@ -85,7 +87,6 @@ export function rowFloats(kernel: SharedKernel, rows: number): number {
  */
 export async function boost(
   kernel: SharedKernel,
-  layout: BinLayout,
   data: BinnedRows,
   objective: Objective,
   params: BoostParams,
@@ -94,6 +95,7 @@ export async function boost(
   start?: Start,
 ): Promise<Boosted> {
   const { outputs } = objective;
+  const { layout } = data;
   const mark = kernel.mark();
   const levels =
     params.grow === "depth" &&
@@ -345,7 +347,7 @@ function walk(
   scores: number,
 ): void {
   const mark = workspace.kernel.mark();
-  addTree(workspace, layTree(workspace, builder, grown), rows, scores);
+  addTree(workspace, layTree(workspace, rows.layout, builder, grown), rows, scores);
   workspace.kernel.release(mark);
 }
 

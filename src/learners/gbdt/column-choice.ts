@@ -5,6 +5,8 @@ export class ColumnChoice {
   /** Features that the tree may use, of so many. */
   private readonly tree: number[];
   private readonly features: number;
+  /** What every node may use, where that is the same for all. */
+  private readonly everywhere?: Uint8Array;
 
   /**
    * @param featureOf the feature that each column belongs to: columns of one feature are drawn together
@@ -21,12 +23,14 @@ export class ColumnChoice {
     const all = Array.from({ length: (featureOf.at(-1) ?? -1) + 1 }, (_, f) => f);
     this.features = all.length;
     this.tree = shares.tree < 1 ? drawn(all, shares.tree, `${seed} tree`) : all;
+    if (this.tree !== all && shares.node >= 1 && groups.length === 0) this.everywhere = this.mask(this.tree);
   }
 
   /** A byte per column, or undefined when all may be used, by the columns that are split on above. */
   allowed(path: readonly number[], depth: number, salt: number): Uint8Array | undefined {
     if (this.tree.length === this.features && this.shares.node >= 1 && this.groups.length === 0)
       return undefined;
+    if (this.everywhere) return this.everywhere;
     let free = this.tree;
     if (this.groups.length > 0 && path.length > 0) {
       const above = path.map((column) => this.featureOf[column]);
@@ -35,9 +39,13 @@ export class ColumnChoice {
       free = free.filter((f) => together.has(f));
     }
     if (this.shares.node < 1) free = drawn(free, this.shares.node, `${this.seed} node ${depth} ${salt}`);
-    const mask = new Uint8Array(this.features);
-    for (const f of free) mask[f] = 1;
-    return Uint8Array.from(this.featureOf, (f) => mask[f]);
+    return this.mask(free);
+  }
+
+  private mask(features: readonly number[]): Uint8Array {
+    const open = new Uint8Array(this.features);
+    for (const f of features) open[f] = 1;
+    return Uint8Array.from(this.featureOf, (f) => open[f]);
   }
 }
 

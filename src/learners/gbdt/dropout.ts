@@ -1,4 +1,5 @@
 import { seededRng } from "../../core/rng.js";
+import type { BinLayout } from "./bins.js";
 import type { BinnedRows } from "./boost.js";
 import type { Grown } from "./grow.js";
 import { addTree, layTree, type LaidTree } from "./laid-tree.js";
@@ -19,7 +20,8 @@ export interface Scored {
 }
 
 interface Tree {
-  laid: LaidTree;
+  /** For every layout of the rows. */
+  laid: ReadonlyMap<BinLayout, LaidTree>;
   output: number;
   /** What its values count, of what they were grown with. */
   weight: number;
@@ -64,8 +66,11 @@ export class Dropout {
 
   /** Keeps a tree of the round, whose values have been added to the scores. */
   keep(grown: Grown, output: number, builder: TreeBuilder): void {
-    const laid = layTree(this.workspace, builder, grown);
-    const most = Math.max(...laid.leaves.map(({ value }) => Math.abs(value)));
+    const layouts = new Set(this.scored.map(({ rows }) => rows.layout));
+    const laid = new Map(
+      Array.from(layouts, (layout) => [layout, layTree(this.workspace, layout, builder, grown)]),
+    );
+    const most = Math.max(...grown.leaves.map(({ node }) => Math.abs(builder.valueOf(node))));
     this.current.push({ laid, output, weight: 1, most });
   }
 
@@ -93,6 +98,7 @@ export class Dropout {
   }
 
   private add({ laid, output }: Tree, factor: number): void {
-    for (const { rows, scores } of this.scored) addTree(this.workspace, laid, rows, scores[output], factor);
+    for (const { rows, scores } of this.scored)
+      addTree(this.workspace, laid.get(rows.layout)!, rows, scores[output], factor);
   }
 }

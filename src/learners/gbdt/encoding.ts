@@ -5,6 +5,9 @@ import type { Numbers } from "./streaming.js";
 /** Values of so few rows and columns are worked on by this thread: others would take longer to start. */
 const fewCells = 1_000_000;
 
+/** Values that may find their byte taken before columns are given a byte each. */
+const mostClashes = 1 << 20;
+
 /** Columns whose samples are sorted at once, so that memory is bounded for wide tables. */
 const sortedAtOnce = 64;
 
@@ -23,22 +26,22 @@ export class Stage {
 
   /**
    * @param narrow per feature whether float32 holds its values
-   * @param stride most bytes of a row of bins
+   * @param mostColumns of bins that are made of them
    */
   constructor(
     readonly kernel: SharedKernel,
     private readonly narrow: readonly boolean[],
-    private readonly stride: number,
+    private readonly mostColumns: number,
     readonly room: number,
   ) {
-    this.table = kernel.alloc(stride * 8);
+    this.table = kernel.alloc(mostColumns * 8);
     this.places = narrow.map((small) => kernel.alloc(room * (small ? 4 : 8)));
     this.columns = this.places.map((at, f) => (narrow[f] ? kernel.f32(at, room) : kernel.f64(at, room)));
   }
 
   /** Says of which feature every column of bins is made. */
   name(featureOf: Int32Array): void {
-    const table = this.kernel.u32(this.table, this.stride * 2);
+    const table = this.kernel.u32(this.table, this.mostColumns * 2);
     featureOf.forEach((f, column) => table.set([this.places[f], this.narrow[f] ? 4 : 8], column * 2));
   }
 
@@ -52,29 +55,42 @@ export class Encoder {
   private readonly meta: number;
   private readonly edges: number;
   private readonly counter: number;
+  private readonly clashesAt: number;
 
   constructor(
     readonly kernel: SharedKernel,
     readonly layout: BinLayout,
   ) {
-    const { stride, columns } = layout;
-    this.edges = kernel.alloc(stride * 2048);
+    const { columns, stored } = layout;
+    this.edges = kernel.alloc(columns.length * 2048);
     // No value is at or above NaN.
-    const all = kernel.f64(this.edges, stride * 256).fill(NaN);
+    const all = kernel.f64(this.edges, columns.length * 256).fill(NaN);
     columns.forEach((column, f) => all.set(column.edges, f * 256));
     this.meta = writeMeta(kernel, layout, undefined);
     this.counter = kernel.alloc(64);
+    const room = stored.some((own) => own) ? mostClashes : 0;
+    this.clashesAt = kernel.alloc(8 + room * 8);
+    kernel.u32(this.clashesAt, 2).set([0, room]);
   }
 
-  /** Writes the bins of the first rows of a stage to `to`, row after row. */
+  /**
+   * Values that found the byte taken which their column shares, as the address of the byte, and the column and the bin in one
+   * number (column * 256 + bin); undefined where they were too many to be kept.
+   */
+  clashes(): Uint32Array | undefined {
+    const [count, room] = this.kernel.u32(this.clashesAt, 2);
+    return count > room ? undefined : this.kernel.u32(this.clashesAt + 8, count * 2);
+  }
+
+  /** Writes the bins of the first rows of a stage to `to`, row after row; there must be zeros where bytes are shared. */
   encode(stage: Stage, count: number, to: number): void {
-    const { kernel, layout, meta, edges, counter } = this;
+    const { kernel, layout, meta, edges, counter, clashesAt } = this;
     const { stride, histBytes, columns, featureOf } = layout;
     stage.name(featureOf);
     const cells = count * columns.length;
     kernel.u32(counter, 1)[0] = 0;
     onThreads(kernel, cells, "setup", to, stride, meta, histBytes, 0, 0, 0, 0, counter, 4, 0);
-    onThreads(kernel, cells, "encode", stage.table, count, to, edges);
+    onThreads(kernel, cells, "encode", stage.table, count, to, edges, clashesAt);
   }
 }
 

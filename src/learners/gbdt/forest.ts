@@ -76,7 +76,7 @@ export default defineLearner({
     const reading = await readPart(data, readAsk(params, classes), run);
     try {
       const trees = await grown(data, reading, classes, params, run);
-      const columns = reading.layout.features;
+      const columns = reading.rows.layout.features;
       const objective = data.classes ? "gini" : "squared";
       return fitted(data, { columns, trees, link: "identity", objective }, { trees: treeCount(trees) });
     } finally {
@@ -119,12 +119,12 @@ function shares(values: Float64Array, outputs: number): Float64Array {
 
 async function grown(
   data: TrainingData,
-  { kernel, layout, rows }: Reading,
+  { kernel, rows }: Reading,
   classes: number,
   params: Params,
   run: Run,
 ): Promise<TreeEnsemble> {
-  const columns = layout.columns.length;
+  const columns = rows.layout.columns.length;
   const usual = data.classes ? Math.sqrt(columns) / columns : Math.max(1, columns / 3) / columns;
   const weights = rows.weightsAt ? kernel.f32(rows.weightsAt, rows.rows) : undefined;
   run.progress.stage("forest: growing");
@@ -140,7 +140,6 @@ async function grown(
   });
   const { trees } = await boost(
     kernel,
-    layout,
     rows,
     objective,
     {

@@ -62,7 +62,7 @@ export default defineLearner({
     try {
       const { trees, about } = await grown(data, reading, objective, params, before, run);
       const model: TreeModel = {
-        columns: reading.layout.features,
+        columns: reading.rows.layout.features,
         trees,
         link: linkOf[objective],
         objective,
@@ -183,11 +183,11 @@ async function grown(
   before: TreeModel | undefined,
   run: Run,
 ): Promise<{ trees: TreeEnsemble; about: Record<string, unknown> }> {
-  const { rows, layout } = reading;
+  const { rows } = reading;
   checkLabels(rows, objective, data);
   const plan = boostParams(
     data,
-    layout.features.map(({ name }) => name),
+    rows.layout.features.map(({ name }) => name),
     params,
     run.seed,
   );
@@ -205,7 +205,7 @@ async function grown(
       run.progress.update(round, rounds, "rounds");
       if (round % 8 === 0) await breathe(run);
     };
-    return boost(reading.kernel, layout, rows, of, ask, watch?.(of), tick, start);
+    return boost(reading.kernel, rows, of, ask, watch?.(of), tick, start);
   };
 
   if (data.valid) {

@@ -73,7 +73,7 @@ export function growLeaves(
     }
     open++;
     const { left, right } = growth.split(leaf);
-    writeChildren(workspace.memory.u8, tables.table, leaf.split, 1, 0);
+    writeChildren(workspace.memory.u8, tables.table, workspace.layout, leaf.split, 1, 0);
     const [small, large] = left.H <= right.H ? [left, right] : [right, left];
     const room = open < ask.leaves;
     const wanted = [small, large].map((child) => (room && growth.splittable(child) ? child : undefined));
@@ -85,7 +85,7 @@ export function growLeaves(
       rows.spare,
       leaf.start,
       leaf.count,
-      leaf.split.feature,
+      workspace.layout.byteOf[leaf.split.feature],
       tables.table,
       tables.counts,
       side,

@@ -58,7 +58,7 @@ export function growLevels(
   tables: LevelTables,
 ): { grown: Grown; current: Leaf[]; added: boolean } {
   const { workspace } = ask;
-  const { kernel } = workspace;
+  const { kernel, layout } = workspace;
   const growth = new Growth(ask, scales, builder, totals, rows.rows);
   const { root } = growth;
   root.hist = workspace.takeHist();
@@ -90,10 +90,10 @@ export function growLevels(
         next.push(leaf);
         return;
       }
-      features[id] = leaf.split!.feature;
+      features[id] = layout.byteOf[leaf.split!.feature];
       const { left, right } = growth.split(leaf);
       const at = next.length;
-      writeChildren(workspace.memory.u8, table, leaf.split!, at, at + 1);
+      writeChildren(workspace.memory.u8, table, layout, leaf.split!, at, at + 1);
       next.push(left, right);
       const [small, large] = left.H <= right.H ? [left, right] : [right, left];
       const wanted = [small, large].map((child) => (growth.splittable(child) ? child : undefined));

@@ -79,7 +79,8 @@ export class Growth {
     const sums = { G: split.leftG, H: split.leftH };
     const rest = { G: leaf.G - split.leftG, H: leaf.H - split.leftH };
     const [boundsLeft, boundsRight] = this.bounds(leaf, split, sums, rest);
-    if (!this.sawMissing(leaf, split)) split.missingLeft = sums.H >= rest.H;
+    // Where no row of the node lacks the value, missing values will follow the larger child.
+    if (!split.sawMissing) split.missingLeft = sums.H >= rest.H;
     const depth = leaf.depth + 1;
     const left = this.leafOf(sums, boundsLeft, depth, path, leaf.salt * 2);
     const right = this.leafOf(rest, boundsRight, depth, path, leaf.salt * 2 + 1);
@@ -90,14 +91,6 @@ export class Growth {
 
   done(): Grown {
     return { first: this.first, leaves: this.leaves, branches: this.branches };
-  }
-
-  /** Where no row of the node lacks the value, missing values will follow the larger child. */
-  private sawMissing(leaf: Leaf, split: Split): boolean {
-    const { workspace } = this.ask;
-    const { u32 } = workspace.memory;
-    const bin = (leaf.hist + workspace.layout.offsets[split.feature]) >>> 2;
-    return u32[bin] !== 0 || u32[bin + 1] !== 0;
   }
 
   private leafOf(

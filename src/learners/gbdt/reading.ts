@@ -7,7 +7,16 @@ import { plainGbdt } from "../../kernels/gbdt.js";
 import type { Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
-import { bytesFor, layoutOf, numberColumns, strideOf, type BinColumn, type BinLayout } from "./bins.js";
+import {
+  apart,
+  bytesFor,
+  layoutOf,
+  numberColumns,
+  strideOf,
+  type BinColumn,
+  type BinLayout,
+} from "./bins.js";
+import { bundlesOf, laidApart } from "./bundles.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
 import {
   codesInOrder,
@@ -40,6 +49,8 @@ export interface ReadAsk {
   columns?: readonly TreeColumn[];
   /** Number of classes whose means stand for categories of many levels; 1: the target itself. */
   statistics: number;
+  /** Every column has a byte of its own. */
+  apart?: boolean;
   /** Takes a text of many levels, which then becomes no column. */
   leaveOut?(name: string): Promise<void>;
 }
@@ -57,7 +68,6 @@ export interface ReadRows extends BinnedRows {
 
 export interface Reading {
   kernel: SharedKernel;
-  layout: BinLayout;
   rows: ReadRows;
   /** The values of columns of statistics in these rows. */
   statistics: ReadonlyMap<TreeColumn, Float32Array>;
@@ -83,35 +93,35 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
     narrow: columns.map((column) => isNarrow(column, features)),
     bins: ask.bins,
     oneHot: ask.oneHot,
+    apart: ask.apart ?? false,
     given: (column) => statistics.get(column),
   };
   const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
-  const { encoder, rows } = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
+  const rows = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
   return {
     kernel,
-    layout: encoder.layout,
     rows,
     statistics,
-    other: (table) => readOther(data, encoder, table, run),
+    other: (table) => readOther(data, kernel, rows.layout, table, run),
     close: () => kernel.close(),
   };
 }
 
-/** Reads another table than that of training, with the same columns, into the same bins. */
+/** Reads another table than that of training, with the same columns, into the same bins, each in a byte of its own. */
 export async function readOther(
   data: TrainingData,
-  encoder: Encoder,
+  kernel: SharedKernel,
+  layout: BinLayout,
   table: Relation,
   run: Run,
 ): Promise<ReadRows> {
-  const { kernel, layout } = encoder;
   const columns = layout.features;
   const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
   const texts = await statisticsOf(columns, table);
   const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
   const given = (column: TreeColumn): Float32Array | undefined => texts.get(column);
-  return encoded({ ...plan, given }, table, Number(n), encoder, run);
+  return encoded({ ...plan, given }, table, Number(n), new Encoder(kernel, apart(layout)), run);
 }
 
 /** What the trees see of every feature, with the values of those that stand for texts of many levels. */
@@ -207,6 +217,7 @@ interface Plan {
 interface FirstPlan extends Plan {
   bins: number;
   oneHot: number;
+  apart: boolean;
 }
 
 /** Whether float32 holds every value: codes, statistics and numbers of few bits. */
@@ -235,7 +246,7 @@ function lay({ columns, given }: Plan, stage: Stage, where: "in place" | "anew")
 }
 
 /** Room for rows and their roles. */
-function roomFor({ kernel, data }: Plan, rows: number, stride: number): ReadRows {
+function roomFor({ kernel, data }: Plan, rows: number, stride: number): Omit<ReadRows, "layout"> {
   const at = kernel.alloc(rows * stride + 16);
   kernel.u8(at, rows * stride + 16).fill(0);
   const labelsAt = rowFloats(kernel, rows);
@@ -244,7 +255,7 @@ function roomFor({ kernel, data }: Plan, rows: number, stride: number): ReadRows
 }
 
 /** Keeps the target and the weights of a piece. */
-function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows): Taker {
+function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: Omit<ReadRows, "layout">): Taker {
   const weights = weightsAt ? kernel.f32(weightsAt, rows) : undefined;
   return (found, from) => {
     const target = found.get("target");
@@ -253,25 +264,31 @@ function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: ReadRows):
   };
 }
 
-function layoutFor({ columns, oneHot }: FirstPlan, edges: readonly Float64Array[]): BinLayout {
+/** @param samples of all columns but categories, in order */
+function layoutFor(
+  { columns, oneHot, apart }: FirstPlan,
+  edges: readonly Float64Array[],
+  samples: readonly Numbers[],
+): BinLayout {
   const numbers = columns.filter(({ kind }) => kind !== "category");
-  return layoutOf(
-    columns.flatMap((column): BinColumn[] =>
-      column.kind === "category"
-        ? [{ column, edges: new Float64Array(0), size: column.levels.length + 1 }]
-        : numberColumns(column, edges[numbers.indexOf(column)]),
-    ),
-    oneHot,
+  const numberOf = new Map(numbers.map((column, i) => [column, i]));
+  const made = columns.flatMap((column): BinColumn[] =>
+    column.kind === "category"
+      ? [{ column, edges: new Float64Array(0), size: column.levels.length + 1 }]
+      : numberColumns(column, edges[numberOf.get(column)!]),
   );
+  const sampleOf = (column: TreeColumn): Numbers | undefined =>
+    column.kind === "number" ? samples[numberOf.get(column)!] : undefined;
+  return layoutOf(made, oneHot, apart ? [] : bundlesOf(made, sampleOf));
 }
 
 /** One pass over a table of which all values can be held for a moment. */
-async function readAtOnce(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const { kernel, data, columns, narrow } = plan;
   // How many bytes the bins of a row take shows when there are edges.
   const numbers = columns.filter(({ kind }) => kind !== "category").length;
-  const most = strideOf(columns.length + numbers * (bytesFor(plan.bins - 1) - 1));
-  const rows = roomFor(plan, data.rows, most);
+  const most = columns.length + numbers * (bytesFor(plan.bins - 1) - 1);
+  const rows = roomFor(plan, data.rows, strideOf(most));
   const after = kernel.mark();
   const stage = new Stage(kernel, narrow, most, data.rows);
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
@@ -282,12 +299,18 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder
     return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
   });
   const edges = edgesOfSamples(kernel, samples, chosen?.length ?? data.rows, plan.bins);
-  const encoder = new Encoder(kernel, layoutFor(plan, edges));
-  encoder.encode(stage, data.rows, rows.at);
-  // The encoder stays for other tables; the values need not.
+  let layout = layoutFor(plan, edges, samples);
+  for (;;) {
+    const encoder = new Encoder(kernel, layout);
+    encoder.encode(stage, data.rows, rows.at);
+    const clashes = encoder.clashes();
+    if (clashes?.length === 0) break;
+    // Hardly ever: what is read at once is mostly all there is in the sample.
+    layout = apart(layout);
+    kernel.u8(rows.at, data.rows * strideOf(most)).fill(0);
+  }
   kernel.release(after);
-  const lasting = new Encoder(kernel, encoder.layout);
-  return { encoder: lasting, rows: await withQueries(plan, data.relation, rows) };
+  return withQueries(plan, data.relation, { ...rows, layout });
 }
 
 /** The values at some rows. */
@@ -308,21 +331,29 @@ export function chosenRows(rows: number, most: number): Uint32Array | undefined 
 }
 
 /** Two passes: a sample for the edges, then all rows piece by piece. */
-async function readTwice(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder; rows: ReadRows }> {
+async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const { kernel, data, columns } = plan;
   const wanted = tellingRows(columns.length);
   const room = Math.min(data.rows, Math.ceil(wanted * 1.25));
   const plain = columns.filter(({ kind }) => kind === "number");
-  const arrays = new Map<TreeColumn, Float64Array>(
-    plain.map((column) => [column, new Float64Array(room).fill(NaN)]),
+  const isSmall = new Map(columns.map((column, f) => [column, plan.narrow[f]]));
+  const arrays = new Map<TreeColumn, Numbers>(
+    plain.map((column) => [column, isSmall.get(column) ? new Float32Array(room) : new Float64Array(room)]),
   );
+  let drawn = 0;
   if (plain.length > 0)
     await inOrder(
       data.sample ?? spread(data.relation, data.rows, wanted),
-      new Map(plain.map((column): [string, Expression] => [column.name, { sql: columnSql(column) }])),
+      new Map(
+        plain.map((column): [string, Expression] => {
+          const narrow = isSmall.get(column)!;
+          return [column.name, { sql: columnSql(column, narrow), narrow }];
+        }),
+      ),
       run,
       (found, from, count) => {
         const kept = Math.max(0, Math.min(count, room - from));
+        drawn = from + kept;
         for (const column of plain)
           arrays.get(column)!.set(found.get(column.name)!.subarray(0, kept), Math.min(from, room));
       },
@@ -331,11 +362,17 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<{ encoder: Encoder;
   const samples = columns.flatMap((column): Numbers[] => {
     if (column.kind === "category") return [];
     const values = plan.given(column);
-    return [values ? values.filter((_, r) => r % step === 0) : arrays.get(column)!];
+    return [values ? values.filter((_, r) => r % step === 0) : arrays.get(column)!.subarray(0, drawn)];
   });
   const edges = edgesOfSamples(kernel, samples, room, plan.bins);
-  const encoder = new Encoder(kernel, layoutFor(plan, edges));
-  return { encoder, rows: await encoded(plan, data.relation, data.rows, encoder, run) };
+  const mark = kernel.mark();
+  const encoder = new Encoder(kernel, layoutFor(plan, edges, samples));
+  const rows = await encoded(plan, data.relation, data.rows, encoder, run);
+  const clashes = encoder.clashes();
+  if (clashes?.length === 0) return rows;
+  if (clashes) return { ...rows, ...laidApart(kernel, rows, clashes) };
+  kernel.release(mark);
+  return encoded(plan, data.relation, data.rows, new Encoder(kernel, apart(encoder.layout)), run);
 }
 
 /** Reads rows piece by piece into bins. */
@@ -347,17 +384,20 @@ async function encoded(
   run: Run,
 ): Promise<ReadRows> {
   const { kernel } = plan;
-  const { stride } = encoder.layout;
+  const { layout } = encoder;
+  const { stride } = layout;
   const rows = roomFor(plan, count, stride);
   const after = kernel.mark();
-  const stage = new Stage(kernel, plan.narrow, stride, Math.min(count, pieceRows));
+  const expressions = expressionsOf(plan);
+  const most = Math.min(count, pieceRows(expressions.size));
+  const stage = new Stage(kernel, plan.narrow, layout.columns.length, most);
   const take = [lay(plan, stage, "anew"), keepRoles(kernel, rows)];
-  await inOrder(relation, expressionsOf(plan), run, (found, from, size) => {
+  await inOrder(relation, expressions, run, (found, from, size) => {
     for (const own of take) own(found, from, size);
     encoder.encode(stage, size, rows.at + from * stride);
   });
   kernel.release(after);
-  return withQueries(plan, relation, rows);
+  return withQueries(plan, relation, { ...rows, layout });
 }
 
 async function withQueries({ data }: Plan, relation: Relation, rows: ReadRows): Promise<ReadRows> {

@@ -9,7 +9,7 @@ import type { SharedRows, TrainingData } from "../learner.js";
 import { layoutOf, numberColumns, type BinColumn, type BinLayout } from "./bins.js";
 import { rowFloats } from "./boost.js";
 import { manyLevels, statistic } from "./columns.js";
-import { edgesOfSamples, Encoder } from "./encoding.js";
+import { edgesOfSamples } from "./encoding.js";
 import {
   chosenRows,
   labelsOf,
@@ -63,11 +63,11 @@ export async function shareBins(data: TrainingData, ask: ReadAsk, run: Run): Pro
   const leaveOut = async (name: string): Promise<void> => {
     texts.set(name, await manyLevels(data.relation, name));
   };
-  const { kernel, layout, rows } = await readRows(featuresAlone, { ...ask, leaveOut }, run);
+  const { kernel, rows } = await readRows(featuresAlone, { ...ask, leaveOut, apart: true }, run);
   const numbers = await numbersOf(data.relation);
   const rowOf = new Int32Array((numbers.at(-1) ?? 0) + 1).fill(-1);
   numbers.forEach((number, r) => (rowOf[number] = r));
-  return new SharedBins(kernel, layout, rows.at, rowOf, texts, inWords(data, ask));
+  return new SharedBins(kernel, rows.layout, rows.at, rowOf, texts, inWords(data, ask));
 }
 
 /** Takes the rows out of those that were read for all parts, or reads them. */
@@ -125,10 +125,9 @@ async function taken(shared: SharedBins, data: TrainingData, ask: ReadAsk, run: 
   const queries = data.task === "ranking" ? await queriesIn(data, data.relation) : undefined;
   return {
     kernel,
-    layout,
-    rows: { rows, at, labels, labelsAt, weightsAt, queries },
+    rows: { rows, at, layout, labels, labelsAt, weightsAt, queries },
     statistics: new Map(columns.flatMap(({ column, values }) => (values ? [[column, values]] : []))),
-    other: (table) => readOther(data, new Encoder(kernel, layout), table, run),
+    other: (table) => readOther(data, kernel, layout, table, run),
     close: () => kernel.release(mark),
   };
 }

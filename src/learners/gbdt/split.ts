@@ -1,4 +1,4 @@
-import type { BinLayout } from "./bins.js";
+import { valueOf, type BinLayout } from "./bins.js";
 import { answerBytes, type MemoryViews, type Scales, type SplitRules } from "./workspace.js";
 
 /** How a node is split, in bins. */
@@ -9,6 +9,8 @@ export interface Split {
   /** Numeric: bins up to this one go left. */
   bin: number;
   missingLeft: boolean;
+  /** Whether a row of the node lacks the value. */
+  sawMissing: boolean;
   /** Categorical: a bit for every bin that goes left. */
   set?: Uint8Array;
   /** Quantised sums of the left child. */
@@ -41,10 +43,11 @@ export function bestSplit(
   gamma: number,
 ): Split | undefined {
   const columns = layout.columns.length;
+  const gains = (answers + columns * answerBytes) / 8;
   let feature = -1;
   let best = -1;
   for (let f = 0; f < columns; f++) {
-    const gain = f64[(answers + f * answerBytes) / 8];
+    const gain = f64[gains + f];
     if (gain > best) {
       best = gain;
       feature = f;
@@ -63,15 +66,37 @@ export function bestSplit(
     gain,
     bin: u32[at / 4 + 2],
     missingLeft: u32[at / 4 + 3] === 1,
+    sawMissing: u32[at / 4 + 6] === 1,
     set: categorical ? Uint8Array.from(u8.subarray(at + 32, at + 64)) : undefined,
     leftH: u32[at / 4 + 4],
     leftG: u32[at / 4 + 5] | 0,
   };
 }
 
-/** Writes, from `at` on, for each of 256 bins where its rows go: one number for the left child, another for the right. */
-export function writeChildren(to: Uint8Array, at: number, split: Split, left: number, right: number): void {
-  const { set } = split;
+/**
+ * Writes, from `at` on, for each of 256 values of the column's byte where its rows go: one number for the left child, another for
+ * the right.
+ */
+export function writeChildren(
+  to: Uint8Array,
+  at: number,
+  layout: BinLayout,
+  split: Split,
+  left: number,
+  right: number,
+): void {
+  const { set, feature } = split;
+  const own = layout.stored[feature];
+  if (own) {
+    const sideOf = (bin: number): number =>
+      (bin === 0 ? split.missingLeft : bin <= split.bin) ? left : right;
+    to.fill(sideOf(own.usual), at, at + 256);
+    for (let bin = 0; bin < layout.columns[feature].size; bin++) {
+      const value = valueOf(layout, feature, bin);
+      if (value > 0) to[at + value] = sideOf(bin);
+    }
+    return;
+  }
   if (set) for (let bin = 0; bin < 256; bin++) to[at + bin] = (set[bin >> 3] >> (bin & 7)) & 1 ? left : right;
   else to.fill(right, at, at + 256).fill(left, at + 1, at + split.bin + 1);
   to[at] = split.missingLeft ? left : right;

@@ -4,8 +4,12 @@ import { ident } from "../../engine/sql.js";
 import { isNumeric, orderSql, type Relation } from "../../table/relation.js";
 import { breathe } from "../breathe.js";
 
-/** Rows of a piece. */
-export const pieceRows = 1 << 15;
+/** Values of a piece, about. */
+const pieceValues = 1 << 21;
+
+/** Rows of a piece of so many columns: as many as one chunk of the engine or more. */
+export const pieceRows = (columns: number): number =>
+  Math.max(1 << 11, Math.min(1 << 15, Math.floor(pieceValues / Math.max(1, columns))));
 
 export type Numbers = Float32Array | Float64Array;
 
@@ -67,7 +71,7 @@ async function streamed(
   for await (const frame of relation.engine.frames(
     `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
     asks,
-    pieceRows,
+    pieceRows(expressions.size),
   )) {
     const values = (name: string): Numbers => frame.columns.get(name)!.values as Numbers;
     if (

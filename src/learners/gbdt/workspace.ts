@@ -7,8 +7,9 @@ const nearBytes = 1 << 23;
 const jobBytes = 64;
 /** Bytes of a node of `findSplits`. */
 const nodeBytes = 64;
-/** Bytes of an answer of `findSplits`: one per node and column. */
+/** Bytes of an answer of `findSplits`, one per node and column; the gains of a node follow its answers, side by side. */
 export const answerBytes = 64;
+const gainBytes = 8;
 
 /** A node that splits are sought for. */
 export interface Sought {
@@ -104,6 +105,7 @@ export class Workspace {
   private readonly nodesAt: number;
   private readonly masksAt: number;
   private readonly answersAt: number;
+  private readonly blocks: { at: number; count: number };
   private readonly free: number[] = [];
 
   constructor(
@@ -133,7 +135,8 @@ export class Workspace {
     this.jobs = kernel.alloc(slots * jobBytes);
     this.nodesAt = kernel.alloc(slots * 2 * nodeBytes);
     this.masksAt = kernel.alloc(slots * 2 * columns.length);
-    this.answersAt = kernel.alloc(slots * 2 * columns.length * answerBytes);
+    this.answersAt = kernel.alloc(slots * 2 * columns.length * (answerBytes + gainBytes));
+    this.blocks = writeBlocks(kernel, layout);
     kernel.u8(privates, privateBytes * this.threads).fill(0);
     this.call(
       "setup",
@@ -186,7 +189,7 @@ export class Workspace {
     rules: SplitRules,
     gather?: Gather,
   ): { small: number; large: number }[] {
-    const { layout } = this;
+    const { layout, blocks } = this;
     const { u32 } = this.memory;
     const answers = jobs.map((job, i) => {
       const small = job.small ? this.writeNode(2 * i, job.small, scales) : undefined;
@@ -203,7 +206,8 @@ export class Workspace {
       "findSplits",
       this.jobs,
       jobs.length,
-      layout.columns.length,
+      blocks.at,
+      blocks.count,
       1 / scales.g,
       1 / scales.h,
       rules.lambda,
@@ -225,7 +229,7 @@ export class Workspace {
   private writeNode(index: number, node: Sought, scales: Scales): { node: number; answers: number } {
     const columns = this.layout.columns.length;
     const at = this.nodesAt + index * nodeBytes;
-    const answers = this.answersAt + index * columns * answerBytes;
+    const answers = this.answersAt + index * columns * (answerBytes + gainBytes);
     const mask = node.allowed ? this.masksAt + index * columns : 0;
     const { u8, u32, f64 } = this.memory;
     if (node.allowed) u8.set(node.allowed, mask);
@@ -236,8 +240,27 @@ export class Workspace {
     u32[at / 4 + 8] = answers;
     u32[at / 4 + 9] = mask;
     u32[at / 4 + 10] = node.salt;
+    u32[at / 4 + 11] = answers + columns * answerBytes;
     u32[at / 4 + 12] = node.H;
     u32[at / 4 + 13] = node.G;
     return { node: at, answers };
   }
+}
+
+/** What one thread takes of a search at a time: neighbouring bytes of a row that hold at least so many columns. */
+const blockColumns = 4;
+
+/** Writes the first and the last but one byte of every block. */
+function writeBlocks(kernel: SharedKernel, { bytes }: BinLayout): { at: number; count: number } {
+  const blocks: number[] = [];
+  let columns = 0;
+  bytes.forEach((own, byte) => {
+    if (columns === 0) blocks.push(byte, byte);
+    columns += own.length;
+    blocks[blocks.length - 1] = byte + 1;
+    if (columns >= blockColumns) columns = 0;
+  });
+  const at = kernel.alloc(blocks.length * 4);
+  kernel.u32(at, blocks.length).set(blocks);
+  return { at, count: blocks.length / 2 };
 }

@@ -9,6 +9,7 @@ export default defineLearner({
   source: "Kim (2014), Convolutional Neural Networks for Sentence Classification, EMNLP",
   roles: { target: "required", weight: "optional" },
   features: true,
+  readsWords: true,
   params: {
     factors: int({ default: 64, min: 1, max: 1024, help: "length of the vector of every token" }),
     filters: int({ default: 64, min: 1, max: 4096, help: "filters of each of the widths 2, 3 and 4" }),
