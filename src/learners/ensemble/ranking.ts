@@ -7,8 +7,8 @@ import { fitRanker, rankerScore, type Query, type Ranker } from "./ranker.js";
 
 /**
  * How candidates are ordered: by a linear ranker, or by its score and that of trees, which see the linear one beside the
- * features, each standardised within the list. Of few lists trees alone learn much that is chance; the mean of the two
- * was better than either on every cut it was tried on.
+ * features, each standardised within the list. Of few lists trees alone learn much that is chance;
+ * on cuts of MovieLens-100k the sum was better than they were, and from level with the linear score to .005 nDCG@10 above it.
  */
 export interface Ranking {
   linear: Ranker;
