@@ -168,6 +168,10 @@ function movielens() {
     ],
     [{ learner: "als", roles: topN }, ...times("als", "alpha", [3, 5, 8], { lambda: 0.03, scaling: 1 })],
     [
+      { learner: "two-stage", roles: topN },
+      { learner: "two-stage", roles: topN, params: { ranker: "linear" } },
+    ],
+    [
       { learner: "bpr", roles: topN, params: { factors: 128, eta: 0.03, lambda: 0.03, epochs: 200 } },
       { learner: "bpr", roles: topN, params: { factors: 200, eta: 0.02, lambda: 0.01, epochs: 200 } },
       { learner: "bpr", roles: topN, params: { factors: 200, eta: 0.01, lambda: 0.01, epochs: 300 } },

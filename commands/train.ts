@@ -258,9 +258,10 @@ const train = defineCommand({
 });
 export default train;
 
-/** Columns that a model learns from, learns or names. */
-function seenColumns({ features, target, roles }: TrainingData): string[] {
-  const named = [target?.name, roles.item, roles.rating].filter((name) => name !== undefined);
+/** Columns that a model learns from, learns or names; who rated, because a rating is answered for a user and an item. */
+function seenColumns({ features, target, roles, task }: TrainingData): string[] {
+  const rater = task === "rating" ? roles.user : undefined;
+  const named = [target?.name, rater, roles.item, roles.rating].filter((name) => name !== undefined);
   return [...new Set([...features.map(({ name }) => name), ...named])];
 }
 

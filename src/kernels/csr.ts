@@ -38,6 +38,19 @@ export function transposed(matrix: Csr): Csr {
   return { rows: cols, cols: rows, starts: outStarts, columns: outColumns, values: outValues };
 }
 
+/** Some rows of a matrix, in the order they are named. */
+export function someRows({ starts, columns, values, cols }: Csr, rows: Int32Array): Csr {
+  const to = new Int32Array(rows.length + 1);
+  rows.forEach((row, i) => (to[i + 1] = to[i] + starts[row + 1] - starts[row]));
+  const kept = new Int32Array(to[rows.length]);
+  const weights = values && new Float32Array(kept.length);
+  rows.forEach((row, i) => {
+    kept.set(columns.subarray(starts[row], starts[row + 1]), to[i]);
+    weights?.set(values!.subarray(starts[row], starts[row + 1]), to[i]);
+  });
+  return { rows: rows.length, cols, starts: to, columns: kept, values: weights };
+}
+
 /** The same matrix without entries of 0, which are no sign of anything. */
 export function withoutZeros(matrix: Csr): Csr {
   const { rows, values } = matrix;

@@ -218,6 +218,8 @@ export interface Learner<T extends ParamTable = ParamTable> {
   params: T;
   /** A learner that works with others: those that it takes when `train --parts` names none. */
   parts?: readonly string[];
+  /** Others that it then takes beside them where a time or a table of items is named. */
+  moreParts?: Readonly<Record<"time" | "items", readonly string[]>>;
   /** Whether it can go on from a model of its own (`train --init`). */
   continues?: boolean;
   /** Whether it learns from the words of texts, so that no two texts need be alike. */

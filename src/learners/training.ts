@@ -89,7 +89,7 @@ export async function trainModel(
     learner: learner.name,
     task: data.task,
     params: { ...(params as Record<string, ParamValue>), ...ofParts },
-    parts: learner.parts && (ask.parts ?? learner.parts),
+    parts: ask.parts ?? beside.parts?.map(({ name }) => name),
     roles: data.roles,
     role_types: Object.fromEntries(
       Object.entries(data.roles).map(([role, name]) => [role, columnNamed(relation, name).type]),

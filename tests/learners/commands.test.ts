@@ -48,6 +48,18 @@ describe("train, predict and learners from the command line", () => {
     expect(await said("test")).not.toContain("has learned from");
   });
 
+  test("a learner of ratings is trained and answers every row", async () => {
+    const ratings = join(folder, "ratings.csv");
+    const stars = Array.from({ length: 60 }, (_, i) => `c${i % 7},p${(i * 7) % 40},${1 + (i % 5)}`);
+    writeFileSync(ratings, `customer,product,stars\n${stars.join("\n")}\n`);
+    const [model, out] = [join(folder, "baseline"), join(folder, "ratings.parquet")];
+    const roles = ["--user", "customer", "--item", "product", "--rating", "stars"];
+    const trained = await runCli(["train", "baseline", ratings, ...roles, "-o", model, "--json"]);
+    expect(trained.json()).toMatchObject({ task: "rating", rows: 60, target: "stars" });
+    await runCli(["predict", model, ratings, "-o", out]);
+    expect((await runCli(["inspect", out, "--json"])).json()).toMatchObject({ rows: 60 });
+  });
+
   test("what goes wrong is said, with the documented exit code and no model", async () => {
     const nothing = join(folder, "nothing");
     const unknown = await runCli(["train", "eese", orders, "-o", nothing]);

@@ -106,7 +106,9 @@ async function usualParts(
   ask: TrainingAsk,
 ): Promise<string[]> {
   const task = await taskOf(owner, relation, roles, ask);
-  const learners = await Promise.all(owner.parts!.map(learnerNamed));
+  const { time = [], items = [] } = owner.moreParts ?? {};
+  const names = [...owner.parts!, ...(roles.time === undefined ? [] : time), ...(ask.items ? items : [])];
+  const learners = await Promise.all(names.map(learnerNamed));
   return learners
     .filter((learner) => (learner.tasks ?? [learner.task]).includes(task))
     .map(({ name }) => name);

@@ -4,7 +4,7 @@ import { breathe } from "../breathe.js";
 
 /** Candidates of one user, and which of them were right. */
 export interface Query {
-  /** candidates x features. */
+  /** candidates x features; a ranker may look at the first of them alone. */
   features: Float32Array;
   relevant: Uint8Array;
 }
@@ -24,6 +24,8 @@ export interface Ranker {
  *
  * This is logistic regression within lists (conditional logit, McFadden 1974), the cross-entropy of ListNet's
  * top-one probabilities (Cao et al. 2007, section 4.2); convex, so the result does not depend on a start.
+ *
+ * @param features how many of the features of a candidate, the first ones, it looks at
  */
 export async function fitRanker(
   queries: readonly Query[],
@@ -39,12 +41,12 @@ export async function fitRanker(
     let loss = 0;
     for (const { features: x, relevant } of queries) {
       const count = relevant.length;
+      const width = x.length / count;
       let top = -Infinity;
       let right = 0;
       for (let c = 0; c < count; c++) {
         let score = 0;
-        for (let f = 0; f < features; f++)
-          score += (weights[f] * (x[c * features + f] - means[f])) / scales[f];
+        for (let f = 0; f < features; f++) score += (weights[f] * (x[c * width + f] - means[f])) / scales[f];
         scores[c] = score;
         if (score > top) top = score;
         right += relevant[c];
@@ -55,7 +57,7 @@ export async function fitRanker(
         const excess = Math.exp(scores[c] - top) / total - relevant[c] / right;
         if (relevant[c]) loss -= (scores[c] - top - Math.log(total)) / right;
         for (let f = 0; f < features; f++)
-          gradient[f] += (excess * (x[c * features + f] - means[f])) / scales[f];
+          gradient[f] += (excess * (x[c * width + f] - means[f])) / scales[f];
       }
     }
     let penalty = 0;
@@ -73,11 +75,10 @@ export async function fitRanker(
   return { weights: found.x, means, scales, loss: found.value };
 }
 
-/** Score of candidate `c` of a list. */
-export function rankerScore({ weights, means, scales }: Ranker, x: Float32Array, c: number): number {
+/** Score of the candidate whose features begin at `at`. */
+export function rankerScore({ weights, means, scales }: Ranker, x: Float32Array, at: number): number {
   let score = 0;
-  for (let f = 0; f < weights.length; f++)
-    score += (weights[f] * (x[c * weights.length + f] - means[f])) / scales[f];
+  for (let f = 0; f < weights.length; f++) score += (weights[f] * (x[at + f] - means[f])) / scales[f];
   return score;
 }
 
@@ -86,9 +87,12 @@ function moments(queries: readonly Query[], features: number): { means: Float64A
   const means = new Float64Array(features);
   const scales = new Float64Array(features);
   const count = queries.reduce((sum, { relevant }) => sum + relevant.length, 0);
-  for (const { features: x } of queries)
-    for (let i = 0; i < x.length; i++) means[i % features] += x[i] / count;
-  for (const { features: x } of queries)
-    for (let i = 0; i < x.length; i++) scales[i % features] += (x[i] - means[i % features]) ** 2 / count;
+  const each = (visit: (f: number, value: number) => void): void => {
+    for (const { features: x, relevant } of queries)
+      for (let at = 0; at < x.length; at += x.length / relevant.length)
+        for (let f = 0; f < features; f++) visit(f, x[at + f]);
+  };
+  each((f, value) => (means[f] += value / count));
+  each((f, value) => (scales[f] += (value - means[f]) ** 2 / count));
   return { means, scales: scales.map((square) => (square > 1e-20 ? Math.sqrt(square) : 1)) };
 }

@@ -1,15 +1,16 @@
 import { ShopaiError } from "../../core/errors.js";
-import { topK } from "../../kernels/top-k.js";
 import { breathe } from "../breathe.js";
 import { readInteractions } from "../interactions.js";
 import { choice, defineLearner, int, real, type Fitted } from "../learner.js";
 import { catalogueOf, loadCatalogue, recommender, type Catalogue } from "../recommendations.js";
-import { fromProfiles, popularityRanks, type Profile } from "../scorer.js";
+import { fromProfiles } from "../scorer.js";
+import { featureNames, recaller, standingOf, type Standing } from "./candidates.js";
 import { cutsOf, cutVoices, fittedMembers } from "./hybrid.js";
+import type { FolderReader } from "../model-folder.js";
 import { loadMembers, preparing, saveMembers, type Member } from "./parts.js";
-import type { Query } from "./ranker.js";
+import { rankerScore, type Query } from "./ranker.js";
 import { candidateScores, fitRanking, loadRanking, saveRanking, type Ranking } from "./ranking.js";
-import { fuse, voiceOf, type Voice } from "./voices.js";
+import { voiceOf } from "./voices.js";
 
 /**
  * Recall, then ranking. Every part recalls its best items; a ranker that was learned orders their union by
@@ -27,7 +28,8 @@ export default defineLearner({
     "Covington, Adams & Sargin (2016), Deep Neural Networks for YouTube Recommendations, RecSys (recall, ranking); Cao et al. (2007), Learning to Rank, ICML (the linear ranker's loss, eq. 3 of its top-one case); Burges (2010), From RankNet to LambdaRank to LambdaMART, MSR-TR-2010-82 (trees)",
   roles: { user: "required", item: "required", rating: "optional", time: "optional", segment: "optional" },
   features: false,
-  parts: ["ease", "item-knn", "popularity"],
+  parts: ["ease", "als", "item-knn", "popularity"],
+  moreParts: { time: ["sequence"], items: ["content"] },
   items: true,
   params: {
     recall: int({
@@ -38,9 +40,9 @@ export default defineLearner({
       search: [50, 500],
     }),
     ranker: choice({
-      default: "linear",
+      default: "trees",
       choices: ["linear", "trees"],
-      help: "what orders the candidates: a linear ranker, or boosted trees (LambdaMART) on top of it",
+      help: "what orders the candidates: a linear ranker, or its score and that of boosted trees (LambdaMART)",
       search: ["linear", "trees"],
     }),
     trees: int({
@@ -51,7 +53,7 @@ export default defineLearner({
       search: [20, 300],
       log: true,
     }),
-    depth: int({ default: 4, min: 1, max: 16, help: "most levels of splits of a tree", search: [2, 6] }),
+    depth: int({ default: 3, min: 1, max: 16, help: "most levels of splits of a tree", search: [2, 6] }),
     eta: real({
       default: 0.05,
       min: 0.001,
@@ -72,7 +74,7 @@ export default defineLearner({
       choices: ["random", "time"],
       help: "the validation cut: pairs by chance, or the last of every user (needs --time)",
     }),
-    share: real({ default: 0.1, min: 0.01, max: 0.5, help: "share of the pairs in the cut" }),
+    share: real({ default: 0.25, min: 0.01, max: 0.5, help: "share of the pairs in the cut" }),
     users: int({ default: 5000, min: 1, help: "lists of the cut that the ranker learns from" }),
     cuts: int({
       default: 5,
@@ -89,7 +91,8 @@ export default defineLearner({
     for await (const cut of cutsOf(data, catalogue, params, () => queries.length, run)) {
       cuts++;
       const voices = await cutVoices(parts, catalogue, cut, run);
-      const recall = recaller(catalogue, voices, params.recall);
+      const known = await standingOf(cut.rows, data.roles, catalogue.items);
+      const recall = recaller(catalogue.popularity, known, voices, params.recall);
       run.progress.stage("two-stage: candidates");
       for (const user of cut.users.subarray(0, params.users - queries.length)) {
         if (queries.length % 64 === 0) await breathe(run);
@@ -99,7 +102,11 @@ export default defineLearner({
       }
       run.progress.done();
     }
-    const names = featureNames(parts.map(({ name }) => name));
+    const standing = await standingOf(data.relation, data.roles, catalogue.items);
+    const names = featureNames(
+      parts.map(({ name }) => name),
+      standing,
+    );
     const usable = queries.filter(({ relevant }) => relevant.includes(1));
     if (usable.length === 0)
       throw new ShopaiError(
@@ -112,26 +119,30 @@ export default defineLearner({
     run.progress.stage("two-stage: ranker");
     const { trees, depth, eta } = params;
     const boosting =
-      params.ranker === "trees" ? { trees, depth, eta, top: 10, child_weight: 0.1, columns: 0.7 } : undefined;
+      params.ranker === "trees"
+        ? { trees, depth, eta, top: 30, lambda: 10, child_weight: 0.1, rows: 0.7, columns: 0.5 }
+        : undefined;
     const ranking = await fitRanking(usable, names, params.lambda, boosting, run);
     run.progress.done();
     const members = await fittedMembers(parts, data, run);
-    return fitted(catalogue, members, ranking, params.recall, {
+    return fitted(catalogue, standing, members, ranking, params.recall, {
       "lists learned from": usable.length,
       "validation cuts": cuts,
       "recall of the candidates": recallOf(queries),
       "ranker loss": ranking.linear.loss,
-      weights: Object.fromEntries(names.map((name, f) => [name, ranking.linear.weights[f]])),
+      weights: Object.fromEntries(names.linear.map((name, f) => [name, ranking.linear.weights[f]])),
     });
   },
   async load(folder) {
     const catalogue = loadCatalogue(folder);
     const members = await loadMembers(folder);
-    const count = featureNames(members.map(({ name }) => name)).length;
+    const standing = loadStanding(folder, catalogue);
+    const names = members.map(({ name }) => name);
     return fitted(
       catalogue,
+      standing,
       members,
-      loadRanking(folder, count),
+      loadRanking(folder, featureNames(names, standing).linear.length),
       folder.card.params.recall as number,
       folder.card.about,
     );
@@ -142,92 +153,35 @@ export default defineLearner({
 const recallOf = (queries: readonly Query[]): number =>
   queries.filter(({ relevant }) => relevant.includes(1)).length / Math.max(1, queries.length);
 
-/** What the ranker sees of a candidate. */
-function featureNames(parts: readonly string[]): string[] {
-  return [
-    ...parts.flatMap((part) => [`${part} score`, `${part} score x activity`, `${part} reciprocal rank`]),
-    "log popularity",
-    "log popularity x activity",
-    "parts that recall it",
-    "activity",
-    "log popularity of what the user had",
-  ];
-}
-
-interface Candidates {
-  /** Codes, ascending. */
-  items: Int32Array;
-  /** candidates x features. */
-  features: Float32Array;
-}
-
-/** Unites what the voices recall for a profile, with the features of every candidate. */
-function recaller(
-  catalogue: Catalogue,
-  voices: readonly Voice[],
-  depth: number,
-): (profile: Profile) => Candidates {
-  const size = catalogue.items.length;
-  const ties = popularityRanks(catalogue);
-  const logPopularity = catalogue.popularity.map((weight) => Math.log1p(weight));
-  const scores = voices.map(() => new Float64Array(size));
-  const best = voices.map(() => new Int32Array(Math.min(depth, size)));
-  const votes = new Uint8Array(size);
-  const place = voices.map(() => new Int32Array(size));
-  const width = 3 * voices.length + 5;
-  return (profile) => {
-    const activity = Math.log1p(profile.items.length);
-    let usual = 0;
-    for (const item of profile.items) usual += logPopularity[item] / profile.items.length;
-    const chosen: number[] = [];
-    voices.forEach((voice, v) => {
-      place[v].fill(-1);
-      if (!voice.scores(profile, scores[v])) return void scores[v].fill(0);
-      fuse("blend", scores[v], profile, ties);
-      const open = scores[v].slice();
-      for (const item of profile.items) open[item] = -Infinity;
-      const found = topK(open, ties, best[v]);
-      for (let rank = 0; rank < found; rank++) {
-        const item = best[v][rank];
-        if (votes[item]++ === 0) chosen.push(item);
-        place[v][item] = rank;
-      }
-    });
-    const items = Int32Array.from(chosen).sort();
-    const features = new Float32Array(items.length * width);
-    items.forEach((item, c) => {
-      let f = c * width;
-      for (let v = 0; v < voices.length; v++) {
-        features[f++] = scores[v][item];
-        features[f++] = scores[v][item] * activity;
-        features[f++] = place[v][item] < 0 ? 0 : 1 / (10 + place[v][item]);
-      }
-      features[f++] = logPopularity[item];
-      features[f++] = logPopularity[item] * activity;
-      features[f++] = votes[item];
-      features[f++] = activity;
-      features[f] = usual;
-    });
-    for (const item of items) votes[item] = 0;
-    return { items, features };
-  };
+function loadStanding(folder: FolderReader, { items, time }: Catalogue): Standing {
+  const array = (name: string): Float64Array => folder.array(name, "f64", [items.length]);
+  return { popularity: array("item-popularity"), trend: time && array("item-trend") };
 }
 
 function fitted(
   catalogue: Catalogue,
+  standing: Standing,
   members: readonly Member[],
   ranking: Ranking,
   depth: number,
   about: Record<string, unknown>,
 ): Fitted {
   const voices = members.map((member) => voiceOf(catalogue, member));
-  const recall = recaller(catalogue, voices, depth);
+  const recall = recaller(catalogue.popularity, standing, voices, depth);
+  const row = new Float32Array(ranking.linear.weights.length);
   const scorer = fromProfiles(catalogue, {
     profile(profile, into) {
-      // What no part recalls is no candidate, however large k is.
-      into.fill(-Infinity);
-      const { items, features } = recall(profile);
-      const scores = candidateScores(ranking, features);
+      const { items, features, plain } = recall(profile);
+      const scores = candidateScores(ranking, features, items.length);
+      // What no part recalls comes after what one does, in the order of the linear score.
+      let most = -Infinity;
+      for (let item = 0; item < into.length; item++) {
+        plain(item, row);
+        into[item] = rankerScore(ranking.linear, row, 0);
+        most = Math.max(most, into[item]);
+      }
+      const below = scores.reduce((least, score) => Math.min(least, score), most) - most - 1;
+      for (let item = 0; item < into.length; item++) into[item] += below;
       items.forEach((item, c) => (into[item] = scores[c]));
     },
     similar(item, into) {
@@ -246,7 +200,7 @@ function fitted(
       const parts = new Float64Array(count);
       into.fill(0, 0, count);
       voices.forEach((voice, v) => {
-        const weight = Math.max(0, ranking.linear.weights[3 * v]);
+        const weight = Math.max(0, ranking.linear.weights[v]);
         if (!voice.shares || weight === 0) return;
         voice.shares(profile, item, parts);
         const most = parts.reduce((sum, part) => sum + Math.abs(part), 0);
@@ -257,6 +211,8 @@ function fitted(
   const whole = voices.some((voice) => voice.folds) ? scorer : { ...scorer, profile: undefined };
   const result = recommender(catalogue, whole, (folder) => {
     saveRanking(folder, ranking);
+    folder.array("item-popularity", standing.popularity);
+    if (standing.trend) folder.array("item-trend", standing.trend);
     saveMembers(folder, members, catalogue);
   });
   return { ...result, ...preparing(result, members), about: { ...result.about, ...about } };
