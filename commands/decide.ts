@@ -180,6 +180,14 @@ function blocksOf(result: InventoryResult, out: string, top: readonly Record<str
           },
         ]
       : []),
+    ...(result.early > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(result.early)} products have a forecast that begins earlier than the others': they go on from an early end (shopai forecast --fill zero: nothing was sold since)`,
+          },
+        ]
+      : []),
     ...(unmatched.noForecast > 0
       ? [
           {

@@ -135,6 +135,26 @@ describe("decide inventory", () => {
     expect(Number(a.order_up_to)).toBeLessThan(75);
   });
 
+  test("a series that ended early is told of, months as text are in their order, and today is that of the others", async () => {
+    const months = ["Nov 2023", "Dec 2023", "Jan 2024", "Feb 2024"];
+    const rows = [
+      ...months.slice(0, 3).map((month, i) => `old,${month},ses,${i},${i},${i}`),
+      ...months
+        .slice(1)
+        .map((month, i) => `new,${month},ses,${[9, 0, 0][i]},${[9, 0, 0][i]},${[9, 0, 0][i]}`),
+    ];
+    writeFileSync(at("months.csv"), `sku,month,model,mean,lo_95,hi_95\n${rows.join("\n")}\n`);
+    const done = await runCli([
+      ...["decide", "inventory", at("months.csv"), "-o", at("orders.csv"), "--json"],
+      ...["--param", "lead_time=0", "--service", "0.9"],
+    ]);
+    expect(JSON.parse(done.stdout)).toMatchObject({ early: 1, products: 2 });
+    expect(orders()).toMatchObject([
+      { sku: "new", order_on: "Dec 2023", demand: "9.0" },
+      { sku: "old", order_on: "Dec 2023", demand: "0.0" },
+    ]);
+  });
+
   test.each<[string, string[], number, string]>([
     [
       "an unknown topic",

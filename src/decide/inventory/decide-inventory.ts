@@ -49,6 +49,7 @@ export interface InventoryResult {
   stock_outs: number;
   bound: Partial<Record<Constraint, number>>;
   unmatched: Products["unmatched"];
+  early: number;
 }
 
 /**
