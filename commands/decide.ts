@@ -172,6 +172,22 @@ function blocksOf(result: InventoryResult, out: string, top: readonly Record<str
         ["bound by", bound.length > 0 ? bound.join(", ") : "nothing"],
       ],
     },
+    ...(result.expected_cost === null
+      ? [
+          {
+            kind: "line" as const,
+            text: "what it costs is not known: unit_cost and price (columns of the stock table, or --param unit_cost=3)",
+          },
+        ]
+      : []),
+    ...(result.late > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(result.late)} products have less in stock than is asked for before an order of today arrives: it cannot be met`,
+          },
+        ]
+      : []),
     ...(unmatched.noStock > 0
       ? [
           {

@@ -88,7 +88,7 @@ async function numberAxis(
   series: readonly string[],
   asked: Frequency | undefined,
 ): Promise<TimeAxis> {
-  const distance = (await usualDistance(engine, rows, `${ident(time.name)}::BIGINT`, series)) ?? 1n;
+  const distance = (await usualDistance(engine, rows, `${ident(time.name)}::BIGINT`, series))?.gap ?? 1n;
   const [{ first }] = await engine.rows<{ first: bigint }>(
     `SELECT min(${ident(time.name)}::BIGINT) AS first FROM (${rows})`,
   );
@@ -100,21 +100,21 @@ async function numberAxis(
   };
 }
 
-/** The commonest distance between neighbours within a series, in the unit of the expression; the smaller of equals. */
+/** The commonest distance between neighbours within a series, in the unit of the expression, and its share; the smaller of equals. */
 async function usualDistance(
   engine: Engine,
   rows: string,
   expression: string,
   series: readonly string[],
-): Promise<bigint | undefined> {
+): Promise<{ gap: bigint; share: number } | undefined> {
   const names = series.map(ident);
   const partition = names.length > 0 ? `PARTITION BY ${names.join(", ")} ` : "";
-  const [found] = await engine.rows<{ gap: bigint }>(
-    `SELECT gap FROM (SELECT t - lag(t) OVER (${partition}ORDER BY t) AS gap
+  const [found] = await engine.rows<{ gap: bigint; share: number }>(
+    `SELECT gap, count(*) / sum(count(*)) OVER () AS share FROM (SELECT t - lag(t) OVER (${partition}ORDER BY t) AS gap
        FROM (SELECT DISTINCT ${[...names, `${expression} AS t`].join(", ")} FROM (${rows})))
       WHERE gap > 0 GROUP BY gap ORDER BY count(*) DESC, gap LIMIT 1`,
   );
-  return found?.gap;
+  return found;
 }
 
 async function usualFrequency(
@@ -125,7 +125,8 @@ async function usualFrequency(
   where: string,
 ): Promise<Frequency> {
   const microseconds = `epoch_us((${time.own})::TIMESTAMP)`;
-  const gap = await usualDistance(engine, rows, microseconds, series);
+  const usual = await usualDistance(engine, rows, microseconds, series);
+  const gap = usual?.gap;
   if (gap === undefined && time.finest !== "H") return time.finest;
   const days = gap === undefined ? NaN : Number(gap) / 86_400e6;
   if (gap !== undefined) await refuseMixed(engine, rows, microseconds, series, gap, where);
@@ -135,11 +136,13 @@ async function usualFrequency(
   if (days >= 90 && days <= 92) return "Q";
   if (days >= 365 && days <= 366) return "Y";
   if (days === 1 / 24) return "H";
+  // Moments at no even distance are events, such as orders: what is asked is how many there are a day.
+  if (days < 1 && usual!.share < 0.5) return "D";
   throw new ShopaiError(
     "usage",
     gap === undefined
       ? `no series has two times in ${time.name}, so the distance of periods must be said`
-      : `times in ${time.name} usually lie ${days < 1 ? `${days * 86_400} seconds` : `${days} days`} apart, which is no period`,
+      : `times in ${time.name} usually lie ${days < 1 ? `${Math.round(days * 86_400)} seconds` : `${days} days`} apart, which is no period`,
     { where, try: "--freq D (or H, W, M, Q, Y): values within a period are added up" },
   );
 }

@@ -43,6 +43,7 @@ interface Json {
   cost_without_orders: number;
   bound: Record<string, number>;
   unmatched: { noStock: number; noForecast: number };
+  late: number;
 }
 const decide = (...words: string[]) =>
   runCli([
@@ -68,6 +69,8 @@ describe("decide inventory", () => {
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("error")]);
     const result = json<Json>();
     expect(result.unmatched).toEqual({ noStock: 1, noForecast: 1 });
+    // Four days of 10 before an order comes, with 20 in stock; of b four days of 3 with none.
+    expect(result.late).toBe(2);
     const [a, b, c] = orders();
     // Five days of 10 with five independent deviations of 5: 50 + 1.645 * 11.2, less 20 in stock, in dozens.
     expect([a.sku, Number(a.demand), a.order_units, a.constraint]).toEqual(["a", 50, "60.0", "pack_size"]);

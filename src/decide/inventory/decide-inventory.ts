@@ -50,6 +50,8 @@ export interface InventoryResult {
   bound: Partial<Record<Constraint, number>>;
   unmatched: Products["unmatched"];
   early: number;
+  /** Products whose stock, with what is on order, is less than what will be asked for before an order of today arrives. */
+  late: number;
 }
 
 /**

@@ -141,6 +141,12 @@ export function summary(
               outcomes[i].fillRate * plans[i].product.demand.means.reduce((sum, units) => sum + units, 0),
           ) / demanded
         : 1,
+    late: plans.filter(({ position, product: { demand } }, i) => {
+      const until = demand.means
+        .slice(0, Math.ceil(values.lead_time[i]))
+        .reduce((sum, units) => sum + units, 0);
+      return position < until;
+    }).length,
     stock_outs: total((i) => outcomes[i].stockOut),
     bound,
     unmatched,
