@@ -3,7 +3,7 @@ import { inferredContract } from "../clean/infer.js";
 import { profileOf } from "../clean/profile.js";
 import { cardBlocks } from "./card-blocks.js";
 import { headBlocks, profileBlocks } from "./profile-blocks.js";
-import { ShopaiError } from "../core/errors.js";
+import { listed, ShopaiError } from "../core/errors.js";
 import { treeImportance } from "../learners/gbdt/explain/importance.js";
 import { hasTrees, loadTrees } from "../learners/gbdt/trees.js";
 import { isModelFolder, readModelFolder } from "../learners/model-folder.js";
@@ -31,9 +31,11 @@ export async function inspection(o: Asked, run: Run): Promise<Result> {
   const [first] = o.in;
   if (o.in.length === 1 && isModelFolder(first)) return inspectModel(first, o);
   const { relation, raw } = await opened(engine, o, run.signal);
+  const names = relation.schema.map((field) => field.name);
+  const doubt = o.header || !isTextFile(o) ? undefined : headerDoubt(names);
+  if (doubt) run.warn(doubt);
   const profile = await profileOf(relation, run.progress);
   const provenance = await provenancesOf(engine, relation);
-  const names = relation.schema.map((field) => field.name);
   const head = o.head ? await firstRows(relation, o.head) : undefined;
   if (o.contract) await writeContract(raw, o.contract, run);
   return {
@@ -52,6 +54,15 @@ export async function inspection(o: Asked, run: Run): Promise<Result> {
       ...(o.contract ? [{ kind: "line" as const, text: `\ncontract → ${o.contract}` }] : []),
     ],
   };
+}
+
+const isTextFile = (o: Asked): boolean => isText(sourceFiles(o.in, o.format)[0]);
+
+/** In words, that a first line looks like values rather than names; the first row would be lost without a word. */
+function headerDoubt(names: readonly string[]): string | undefined {
+  const numbers = names.filter((name) => /^[-+]?\d+(\.\d+)?$/.test(name));
+  if (numbers.length === 0 || numbers.length * 4 < names.length) return undefined;
+  return `the first line names ${listed(numbers)}: if it is no header, --header none or --header a,b,…`;
 }
 
 /** What the files tell of their making: those that shopai wrote as Parquet or Arrow. */
@@ -91,7 +102,7 @@ async function opened(
   signal: AbortSignal,
 ): Promise<{ relation: Relation; raw: Relation }> {
   const options = { ...o, signal };
-  if (!o.contract || !isText(sourceFiles(o.in, o.format)[0])) {
+  if (!o.contract || !isTextFile(o)) {
     const relation = await openTable(engine, o.in, options);
     return { relation, raw: relation };
   }

@@ -226,6 +226,11 @@ export const readingOptions = {
     .text("encoding of text files: utf-8, latin-1, windows-1252, gbk, gb18030, utf-16", { arg: "<name>" })
     .optional(),
   delimiter: option.text("separator of CSV files (default: found out)", { arg: "<char>" }).optional(),
+  header: option
+    .names("names of the columns of CSV files that have no line of names; none: column_1, column_2…", {
+      arg: "<a,b,…|none>",
+    })
+    .optional(),
 };
 
 /** An option that a call may not have, lacks, or gives a value that it cannot take. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { listed, ShopaiError } from "../core/errors.js";
+import { counted } from "../core/quantity.js";
 import { fieldsOf, newRecordScan, scanRecord } from "./csv-record.js";
 
 /** What the head of a CSV file says of the rest. */
@@ -24,10 +25,43 @@ const sampled = 200;
  *
  * @param head  the first bytes, at least the header
  * @param whole whether `head` is the whole file
- * @param asked the user's `--delimiter`, or the one that the ending `.tsv` means
+ * @param asked the user's `--delimiter`, or the one that the ending `.tsv` means; names for a file without a header
  * @throws ShopaiError "data" for a header that cannot be used, "usage" for an impossible delimiter
  */
-export function dialectOf(head: Buffer, whole: boolean, path: string, asked?: string): Dialect {
+export function dialectOf(
+  head: Buffer,
+  whole: boolean,
+  path: string,
+  asked: { delimiter?: string; header?: readonly string[] } = {},
+): Dialect {
+  const delimiter = delimiterOf(head, whole, path, asked.delimiter);
+  const first = firstRecord(head, whole, path, delimiter);
+  if (asked.header) {
+    const header = namesFor(first.fields.length, asked.header, path);
+    return { delimiter, header, headerBytes: 0, headerLines: 0 };
+  }
+  const header = first.fields.map((name, i) => name?.trim() || placeName(i));
+  refuseDoubles(header, path, "; --header none, if the first line is no header");
+  return { delimiter, header, headerBytes: first.bytes, headerLines: first.lines };
+}
+
+const placeName = (i: number): string => `column_${i + 1}`;
+
+/** The names of a file that has none: those that were asked for, or places. */
+function namesFor(fields: number, asked: readonly string[], path: string): string[] {
+  if (asked.length === 1 && asked[0] === "none")
+    return Array.from({ length: fields }, (_, i) => placeName(i));
+  if (asked.length !== fields)
+    throw new ShopaiError(
+      "usage",
+      `--header names ${counted(asked.length, "column")}, and the first record has ${counted(fields, "field")}`,
+      { where: path, try: "--header none, and a look with inspect" },
+    );
+  refuseDoubles(asked, path);
+  return [...asked];
+}
+
+function delimiterOf(head: Buffer, whole: boolean, path: string, asked: string | undefined): string {
   const wanted = asked === undefined ? undefined : delimiterNamed(asked);
   const fits = candidates.map((delimiter) => fitOf(head, whole, delimiter));
   const best = fits.reduce((a, b) => (betterThan(b, a) ? b : a));
@@ -39,9 +73,9 @@ export function dialectOf(head: Buffer, whole: boolean, path: string, asked?: st
         `with the separator ${spelled(wanted)} the file has one column, with ${spelled(best.delimiter)} it has ${best.fields}`,
         { where: path, try: `--delimiter ${best.delimiter === "\t" ? "tab" : `"${best.delimiter}"`}` },
       );
-    return headerOf(head, whole, path, wanted);
+    return wanted;
   }
-  return headerOf(head, whole, path, best.fields > 1 && best.agreeing > 0 ? best.delimiter : ",");
+  return best.fields > 1 && best.agreeing > 0 ? best.delimiter : ",";
 }
 
 function delimiterNamed(text: string): string {
@@ -92,7 +126,13 @@ function betterThan(a: Fit, b: Fit): boolean {
   return share(a) !== share(b) ? share(a) > share(b) : a.fields > b.fields;
 }
 
-function headerOf(head: Buffer, whole: boolean, path: string, delimiter: string): Dialect {
+/** The fields of the first record, and the bytes and lines that it takes with blank lines before it. */
+function firstRecord(
+  head: Buffer,
+  whole: boolean,
+  path: string,
+  delimiter: string,
+): { fields: readonly (string | null)[]; bytes: number; lines: number } {
   const scan = newRecordScan();
   let at = 0;
   let lines = 0;
@@ -125,15 +165,15 @@ function headerOf(head: Buffer, whole: boolean, path: string, delimiter: string)
     });
   if (bytes.includes(0))
     throw new ShopaiError("data", "the header holds a NUL byte", { where, try: "--encoding utf-16" });
-  const header = fieldsOf(head, at, scan.end, delimiter.charCodeAt(0)).map(
-    (name, i) => name?.trim() || `column_${i + 1}`,
-  );
-  refuseDoubles(header, path);
-  return { delimiter, header, headerBytes: scan.next, headerLines: lines };
+  return { fields: fieldsOf(head, at, scan.end, delimiter.charCodeAt(0)), bytes: scan.next, lines };
 }
 
-/** Refuses names that the engine could not tell apart. */
-export function refuseDoubles(names: readonly string[], path: string): void {
+/**
+ * Refuses names that the engine could not tell apart.
+ *
+ * @param orElse what to try beside renaming
+ */
+export function refuseDoubles(names: readonly string[], path: string, orElse = ""): void {
   const seen = new Map<string, string>();
   for (const name of names) {
     const before = seen.get(name.toLowerCase());
@@ -143,7 +183,7 @@ export function refuseDoubles(names: readonly string[], path: string): void {
         before === name
           ? `two columns are called "${name}"`
           : `the columns "${before}" and "${name}" differ only in the case of letters`,
-        { where: path, try: `renaming one of them (the file has ${listed(names)})` },
+        { where: path, try: `renaming one of them (the file has ${listed(names)})${orElse}` },
       );
     seen.set(name.toLowerCase(), name);
   }

@@ -33,15 +33,17 @@ const endings: Record<string, Omit<Format, "compression">> = {
 
 export const formatNames = ["parquet", "arrow", "csv", "tsv", "ndjson", "json"] as const;
 
+/** How a path's ending says that a file is packed. */
+export function compressionOfPath(path: string): Compression {
+  const [, ending] = /\.(gz|zst)$/i.exec(path) ?? [];
+  return ending?.toLowerCase() as Compression;
+}
+
 /** The format that a path's ending says, or undefined. */
 export function formatOfPath(path: string): Format | undefined {
   const parts = path.toLowerCase().split(/[\\/]/).pop()!.split(".");
-  let compression: Compression;
-  const last = parts[parts.length - 1];
-  if (last === "gz" || last === "zst") {
-    compression = last;
-    parts.pop();
-  }
+  const compression = compressionOfPath(path);
+  if (compression) parts.pop();
   const known = parts.length > 1 ? endings[parts[parts.length - 1]] : undefined;
   return known && { ...known, compression };
 }

@@ -189,7 +189,8 @@ async function scanCsv(
         where: path,
         try: other.advice,
       });
-    const dialect = dialectOf(pending, whole, path, options.delimiter ?? file.format.delimiter);
+    const asked = { delimiter: options.delimiter ?? file.format.delimiter, header: options.header };
+    const dialect = dialectOf(pending, whole, path, asked);
     refuseDoubles([...dialect.header, ...Object.keys(file.partitions)], path);
     const first = [...spool.batches.values()][0];
     if (first) refuseOtherColumns(first.header, dialect, path);

@@ -13,6 +13,8 @@ export interface OpenOptions {
   encoding?: string;
   /** Separator of CSV files; found out by default. */
   delimiter?: string;
+  /** Names of the columns of CSV files without a line of names; `none` for `column_1`, `column_2`… */
+  header?: readonly string[];
   /** A user's predicate (`--where`). */
   where?: string;
   signal?: AbortSignal;

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { join, relative, sep } from "node:path";
 import { listed, nearest, ShopaiError } from "../core/errors.js";
 import { binaryKind, magicBytes } from "./foreign.js";
-import { formatNamed, formatNames, formatOfPath, type Format } from "./format.js";
+import { compressionOfPath, formatNamed, formatNames, formatOfPath, type Format } from "./format.js";
 
 /** One file to read. */
 export interface SourceFile {
@@ -91,10 +91,11 @@ export function missingFile(path: string): ShopaiError {
 }
 
 function formatOfFile(path: string, format: string | undefined): Format {
+  const compression = compressionOfPath(path);
+  if (format) return { ...formatNamed(format), compression };
   const own = formatOfPath(path);
-  if (format) return { ...formatNamed(format), compression: own?.compression };
   if (own) return own;
-  const known = binaryKind(beginningOf(path));
+  const known = compression ? undefined : binaryKind(beginningOf(path));
   throw new ShopaiError(
     "data",
     `the ending does not say what the file is${known ? `, and its bytes are those of ${known.what}` : ""}`,

@@ -203,6 +203,28 @@ describe("CSV", () => {
     expect(error.message).toBe(message);
   });
 
+  test("a file without a header has the names that are given, or places, and loses no row", async () => {
+    const path = file("39,State-gov\n50,State-gov\n");
+    const unnamed = await read(path, { header: ["none"] });
+    expect([unnamed.names, unnamed.rows, unnamed.lines]).toEqual([
+      ["column_1", "column_2"],
+      [
+        ["39", "State-gov"],
+        ["50", "State-gov"],
+      ],
+      [1, 2],
+    ]);
+    expect((await read(path, { header: ["age", "sector"] })).names).toEqual(["age", "sector"]);
+    expect(await failure(path, { header: ["age"] })).toMatchObject({
+      kind: "usage",
+      message: "--header names 1 column, and the first record has 2 fields",
+    });
+    expect((await failure(path, { header: ["age", "Age"] })).message).toContain("differ only in the case");
+    expect((await failure(file("1,x,1\n2,y,2\n"))).try).toContain(
+      "; --header none, if the first line is no header",
+    );
+  });
+
   test("refuses the wrong separator and says the right one", async () => {
     const error = await failure(file("a,b\n1,2\n3,4\n"), { delimiter: ";" });
     expect(error.message).toBe('with the separator ";" the file has one column, with "," it has 2');

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { ShopaiError } from "../../src/core/errors.js";
 import { openTable, type OpenOptions } from "../../src/table/open.js";
@@ -92,6 +93,7 @@ test("what no ending tells is known by its first bytes where they tell; addresse
       "the ending does not say what the file is, and its bytes are those of a zip archive (an Excel workbook is one)",
     try: "the unpacked file, or the sheet saved as CSV",
   });
+  expect((await read(file(gzipSync("a,b\n1,2\n"), "dat.gz"), { format: "csv" })).rows).toHaveLength(1);
   expect(await failure(file("a,b\n", "dat"))).toMatchObject({
     message: "the ending does not say what the file is",
     try: expect.stringContaining("--format parquet|arrow|csv"),
