@@ -1,4 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
 import { ident } from "../engine/sql.js";
 import { kindOf } from "../table/relation.js";
@@ -54,10 +55,12 @@ export async function timeAxis(
   if (!spelling && kind !== "date" && kind !== "timestamp")
     throw new ShopaiError(
       "data",
-      `the times in ${time.name} are ${time.type}, not dates, timestamps, integers${kind === "text" ? ` or one spelling of periods (${spellingExamples.join(", ")})` : ""}`,
+      kind === "text"
+        ? await textFault(engine, rows, time.name)
+        : `the times in ${time.name} are ${time.type}, not dates, timestamps or integers`,
       {
         where,
-        try: "shopai clean, whose contract makes dates of texts",
+        try: "shopai clean with a contract (shopai inspect --contract writes one), which makes dates of texts",
       },
     );
   const dateOf = (expression: string): string => (spelling ? `(${spelling.toDate(expression)})` : expression);
@@ -78,6 +81,18 @@ export async function timeAxis(
     fromPeriod: (period) => `(${spelling?.fromDate(fromPeriod(period)) ?? fromPeriod(period)})::${time.type}`,
     firstDay,
   };
+}
+
+/** What keeps texts from being times: how many of them are none, with an example. */
+async function textFault(engine: Engine, rows: string, name: string): Promise<string> {
+  const odd = `TRY_CAST(${ident(name)} AS TIMESTAMP) IS NULL`;
+  const [{ all, none, example }] = await engine.rows<{ all: bigint; none: bigint; example: string | null }>(
+    `SELECT count(*) AS "all", count(*) FILTER (${odd}) AS none, min(${ident(name)}) FILTER (${odd}) AS example FROM (${rows})`,
+  );
+  const some = none > 0n && none < all;
+  return some
+    ? `the times in ${name} are text, and ${grouped(none)} of ${grouped(all)} are no dates (such as "${example}")`
+    : `the times in ${name} are text, and not one spelling of periods (${spellingExamples.join(", ")})`;
 }
 
 /** Plain numbers: the usual distance within a series is one period. */
