@@ -3,8 +3,8 @@ import { kindOf, type Relation } from "../table/relation.js";
 import { cleanRows, type RawRows } from "./clean.js";
 import { parseContract, type ContractColumn } from "./contract.js";
 import { writtenContract, type InferredColumn } from "./infer-text.js";
-import { overviewSql, topSql } from "./profile-sql.js";
-import { columnar } from "./profile.js";
+import { topSql } from "./profile-sql.js";
+import { columnar, overviewOf, type Columnar } from "./profile.js";
 import { normalisedText, wordsForNothing } from "./repair.js";
 import { conversionOf, promisedType } from "./types.js";
 
@@ -57,8 +57,9 @@ export const isIdName = (name: string): boolean =>
  * @returns the contract as YAML
  */
 export async function inferredContract(read: Relation): Promise<string> {
-  const raw = { rows: await columnar(read) };
-  const columns = await typedColumns(raw.rows);
+  const columnwise = await columnar(read);
+  const raw = { rows: columnwise.relation };
+  const columns = await typedColumns(columnwise);
   const typed = await cleanRows(read.engine, raw, contractOf(columns, read.name));
   await addRules(await columnar(typed.table), columns);
   await withdrawBroken(raw, columns);
@@ -72,15 +73,14 @@ function contractOf(columns: readonly InferredColumn[], name: string): ReturnTyp
   );
 }
 
-async function typedColumns(rows: Relation): Promise<InferredColumn[]> {
-  const columns = rows.schema.map(({ name, type }): InferredColumn => ({ name, rules: ownType(type) }));
-  const texts = rows.schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
+async function typedColumns(table: Columnar): Promise<InferredColumn[]> {
+  const { schema } = table.relation;
+  const columns = schema.map(({ name, type }): InferredColumn => ({ name, rules: ownType(type) }));
+  const texts = schema.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
   if (texts.length === 0) return columns;
-  const sample = `SELECT * FROM (${rows.sql}) LIMIT ${sampledRows}`;
-  const asWritten = new Map(texts.map((name) => [name, {}]));
-  const typed = await giveTypes(rows, sample, columns, asWritten);
+  const typed = await giveTypes(table, columns, new Map(texts.map((name) => [name, {}])));
   const untyped = texts.filter((name) => !typed.has(name));
-  await giveTypes(rows, sample, columns, await wordsForNothingIn(rows, untyped));
+  await giveTypes(table, columns, await wordsForNothingIn(table.relation, untyped));
   return columns;
 }
 
@@ -88,16 +88,17 @@ type NullWords = Pick<InferredColumn["rules"], "null_words">;
 
 /** Gives columns the types that all their values have, some words not counted; tells which had one. */
 async function giveTypes(
-  rows: Relation,
-  sample: string,
+  { relation, only }: Columnar,
   columns: readonly InferredColumn[],
   asked: ReadonlyMap<string, NullWords>,
 ): Promise<Set<string>> {
   const typed = new Set<string>();
   for (const [name, words] of asked) {
     const column = columns.find((one) => one.name === name)!;
-    const possible = await fittingOf(rows, sample, name, candidates, words);
-    const fits = possible.length > 0 ? await fittingOf(rows, rows.sql, name, possible, words) : [];
+    const all = only(name);
+    const few = `${all} LIMIT ${sampledRows}`;
+    const possible = await fittingOf(relation, few, name, candidates, words);
+    const fits = possible.length > 0 ? await fittingOf(relation, all, name, possible, words) : [];
     const [best] = fits;
     if (!best) continue;
     typed.add(name);
@@ -194,9 +195,9 @@ async function fittingOf(
 }
 
 /** Rules from what the typed rows hold. */
-async function addRules(table: Relation, columns: readonly InferredColumn[]): Promise<void> {
-  const { engine, sql, schema } = table;
-  const [overview] = await engine.rows(overviewSql(sql, schema));
+async function addRules(table: Columnar, columns: readonly InferredColumn[]): Promise<void> {
+  const { schema } = table.relation;
+  const overview = await overviewOf(table.relation);
   const rows = Number(overview.rows);
   for (const [i, field] of schema.entries()) {
     const column = columns.find(({ name }) => name === field.name);
@@ -231,14 +232,14 @@ const mostValues = 12;
 const leastShare = 0.002;
 
 async function addTextRules(
-  table: Relation,
+  { relation: { engine }, only }: Columnar,
   column: InferredColumn,
   present: number,
   distinct: number,
 ): Promise<void> {
   if (distinct <= 2 * mostValues) {
-    const found = await table.engine.rows<{ value: string; n: bigint }>(
-      topSql(table.sql, column.name, mostValues + 1),
+    const found = await engine.rows<{ value: string; n: bigint }>(
+      topSql(only(column.name), column.name, mostValues + 1),
     );
     const common = found.every(
       ({ value, n }) => Number(n) >= Math.max(5, leastShare * present) && !/[0-9]{4}/.test(value),
@@ -254,8 +255,8 @@ async function addTextRules(
       `regexp_replace(${text}, ${literal(kind)}, ${literal(kind === "[0-9]" ? "9" : kind[1])}, 'g')`,
     ident(column.name),
   );
-  const [{ shapes, one }] = await table.engine.rows<{ shapes: bigint; one: string }>(
-    `SELECT count(DISTINCT shape) AS shapes, min(shape) AS one FROM (SELECT ${shape} AS shape FROM (${table.sql}) WHERE ${ident(column.name)} IS NOT NULL)`,
+  const [{ shapes, one }] = await engine.rows<{ shapes: bigint; one: string }>(
+    `SELECT count(DISTINCT shape) AS shapes, min(shape) AS one FROM (SELECT ${shape} AS shape FROM (${only(column.name)}) WHERE ${ident(column.name)} IS NOT NULL)`,
   );
   if (shapes === 1n && /9/.test(one) && one.length <= 40) column.rules.pattern = patternOf(one);
 }
@@ -271,9 +272,9 @@ export function patternOf(shape: string): string {
   return `^${parts.join("")}$`;
 }
 
-async function allDiffer(table: Relation, name: string): Promise<boolean> {
-  const repeated = await table.engine.rows(
-    `SELECT 1 FROM (${table.sql}) GROUP BY ${ident(name)} HAVING count(*) > 1 LIMIT 1`,
+async function allDiffer({ relation: { engine }, only }: Columnar, name: string): Promise<boolean> {
+  const repeated = await engine.rows(
+    `SELECT 1 FROM (${only(name)}) GROUP BY ${ident(name)} HAVING count(*) > 1 LIMIT 1`,
   );
   return repeated.length === 0;
 }

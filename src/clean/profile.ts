@@ -4,14 +4,14 @@ import type { Engine } from "../engine/engine.js";
 import type { Progress } from "../engine/run.js";
 import { ident, literal, pathLiteral } from "../engine/sql.js";
 import { formatOfPath } from "../table/format.js";
-import { fileColumn, kindOf, rowColumn, type Relation, type TypeKind } from "../table/relation.js";
+import { countRows, fileColumn, kindOf, rowColumn, type Relation, type TypeKind } from "../table/relation.js";
 import {
   distributionSql,
   fences,
   gridOf,
   hashesSql,
   momentsOf,
-  overviewSql,
+  overviewSqls,
   quantileSql,
   topSql,
   type BinRow,
@@ -94,18 +94,19 @@ export async function profileOf(
 ): Promise<TableProfile> {
   const { engine } = table;
   progress.stage(`profiling ${table.name}`);
-  const relation = await columnar(table);
-  const [overview] = await engine.rows(overviewSql(relation.sql, relation.schema));
+  const { relation, only } = await columnar(table);
+  const overview = await overviewOf(relation);
   const rows = Number(overview.rows);
   const sample = rows > limits.exactQuantileRows ? sampledSql(relation, rows, limits.sampleRows) : undefined;
   const columns: ColumnProfile[] = [];
   for (const [i, field] of relation.schema.entries()) {
     progress.update(i, relation.schema.length, "columns");
     const column = startOf(field.name, field.type, rows, (key) => overview[`${key}_${i}`]);
-    if (column.nulls < rows) await addDistribution(engine, relation.sql, sample ?? relation.sql, column);
+    const own = only(field.name);
+    if (column.nulls < rows) await addDistribution(engine, own, sample ?? own, column);
     if (column.distinct > limits.countedDistinct)
-      await estimateDistinct(engine, relation.sql, column, rows, limits.countedHashes);
-    else if (column.nulls < rows) await addTop(engine, relation.sql, column);
+      await estimateDistinct(engine, own, column, rows, limits.countedHashes);
+    else if (column.nulls < rows) await addTop(engine, own, column);
     columns.push(column);
   }
   progress.done(`${counted(rows, "row")}, ${counted(columns.length, "column")}`);
@@ -114,12 +115,40 @@ export async function profileOf(
   return { rows, columns, sampled: { rows: Number(n), of: rows } };
 }
 
+/** Counts and ranges of all columns, by the names of `overviewSqls`. */
+export async function overviewOf({ engine, sql, schema }: Relation): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown>[] = [];
+  for (const query of overviewSqls(sql, schema)) found.push(...(await engine.rows(query)));
+  return Object.assign({}, ...found) as Record<string, unknown>;
+}
+
+/** A table that gives one column without reading the others. */
+export interface Columnar {
+  relation: Relation;
+  /** A SELECT of one column: where there are a thousand of them, the engine need not look at each for every query. */
+  only(name: string): string;
+}
+
+/** Tables of more columns are copied into the engine for the sake of short queries, unless they hold more values than this. */
+const wide = { columns: 64, values: 20_000_000 };
+
 /** The same rows in a form that gives one column without reading the others: text is copied to a scratch file once. */
-export async function columnar(table: Relation): Promise<Relation> {
-  if (table.inputs.every(({ path }) => formatOfPath(path)?.name === "parquet")) return table;
-  const path = join(table.engine.scratch, `${table.engine.fresh("profile")}.parquet`);
-  await table.engine.run(`COPY (${table.sql}) TO ${literal(path)} (FORMAT parquet, COMPRESSION snappy)`);
-  return { ...table, sql: `SELECT * FROM read_parquet(${pathLiteral(path)})` };
+export async function columnar(table: Relation): Promise<Columnar> {
+  const { engine, schema, sql, inputs } = table;
+  const from = (source: string): Columnar => ({
+    relation: { ...table, sql: `SELECT * FROM ${source}` },
+    only: (name) => `SELECT ${ident(name)} FROM ${source}`,
+  });
+  if (schema.length > wide.columns && (await countRows(table)) * schema.length <= wide.values) {
+    const copy = ident(engine.fresh("profile"));
+    await engine.run(`CREATE TABLE ${copy} AS ${sql}`);
+    return from(copy);
+  }
+  if (inputs.every(({ path }) => formatOfPath(path)?.name === "parquet"))
+    return { relation: table, only: (name) => `SELECT ${ident(name)} FROM (${sql})` };
+  const path = join(engine.scratch, `${engine.fresh("profile")}.parquet`);
+  await engine.run(`COPY (${sql}) TO ${literal(path)} (FORMAT parquet, COMPRESSION snappy)`);
+  return from(`read_parquet(${pathLiteral(path)})`);
 }
 
 /** A fixed part of the rows, spread evenly (multiples of the golden ratio modulo 1): the same for any thread count. */

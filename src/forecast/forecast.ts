@@ -368,7 +368,7 @@ function columnsOf(
 /** Why intervals of a series are of no use, if they are. */
 function widthOf(deviation: number): string | undefined {
   if (Number.isNaN(deviation)) return "too short to tell its deviation: no intervals";
-  return deviation === 0 ? "no error in its history: intervals have no width" : undefined;
+  return deviation === 0 ? "without an error in the past: intervals have no width" : undefined;
 }
 
 /** The output's own columns may not be a series or time column as well. */
