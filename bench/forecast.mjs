@@ -168,6 +168,8 @@ function carparts() {
 function carpartsFigures(series, file, model) {
   const { rows: found, seconds } = forecast(file, [
     ...["--series", "part", "--time", "month", "--value", "units", "--horizon", "12", "--freq", "M"],
+    // A part without entries at the end is no longer asked for.
+    ...["--fill", "zero"],
     ...["--model", model, "--level", "80,90,95"],
   ]);
   const of = byModel(found, "part").get(model.split(",")[0]);
