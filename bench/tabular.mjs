@@ -1,10 +1,12 @@
 // Boosted trees beside XGBoost and LightGBM: 100 trees, depth 6 (or 63 leaves), eta 0.1, 255 bins, 20 columns,
 // two threads each; 60k-wide has 1,980 one-hot columns more, which the others get as a sparse matrix. Ours reads Parquet and bins;
 // theirs bin arrays in memory. A round draws new rows and runs all tools one after
-// the other; medians of wall and CPU time, their ratios, the mean AUC with its difference to ours and that one's standard error.
-// Usage: node bench/tabular.mjs [rounds] [tables…]; SHOPAI_PYTHON is a Python with xgboost, lightgbm, pandas, pyarrow.
+// the other; medians of wall and CPU time, their ratios, the mean AUC with its difference to ours and that one's standard error. At the
+// end the table of docs/tabular.md, and, where the shared data are, how good the defaults are on them (bench/defaults.mjs).
+// Usage: node bench/tabular.mjs [rounds] [tables…] [quality]; SHOPAI_PYTHON is a Python with xgboost, lightgbm, pandas, pyarrow, scipy and
+// scikit-learn, SHOPAI_FOLDER a place that keeps what was measured, so that a run that was cut goes on.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,12 +21,18 @@ const tables = {
   "60k-wide": [60_000, 0],
   "1M": [1_000_000, 0],
 };
-const wanted = process.argv.slice(3).length > 0 ? process.argv.slice(3) : Object.keys(tables);
+const asked = process.argv.slice(3);
+const wanted = Object.keys(tables).filter((name) => asked.length === 0 || asked.includes(name));
+const quality = asked.length === 0 || asked.includes("quality");
+const shared = process.env.SHOPAI_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
 const threads = 2;
 const peers = fileURLToPath(new URL("tabular_peers.py", import.meta.url));
 const binary = fileURLToPath(new URL("../dist/bin/shopai.js", import.meta.url));
 const bundle = new URL("../dist/bin/bench-tabular.mjs", import.meta.url);
-const folder = mkdtempSync(join(tmpdir(), "shopai-bench-"));
+const kept = process.env.SHOPAI_FOLDER;
+const folder = kept ?? mkdtempSync(join(tmpdir(), "shopai-bench-"));
+const cacheFile = join(folder, "tabular.json");
+const cache = existsSync(cacheFile) ? JSON.parse(readFileSync(cacheFile, "utf8")) : {};
 // Bundled as in the program: what Node spends on loading other files must not reach into what is measured.
 const bundled = ["@duckdb/node-api", "zod", "yaml"];
 const about = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -100,6 +108,24 @@ await engine.close();
 
 /** The table whose rows are predicted: of the same kind. */
 const heldFor = (name) => (name.includes("-") ? `held-${name.split("-")[1]}` : "held");
+/** What was measured under a name, or is measured now. */
+function measured(name, measure) {
+  if (cache[name] === undefined) {
+    const began = performance.now();
+    cache[name] = measure();
+    writeFileSync(cacheFile, JSON.stringify(cache));
+    console.error(`${name}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  }
+  return cache[name];
+}
+/** A table of data, made once for all that is measured on it. */
+let made = "";
+function data(name, rows, seed, categories) {
+  const words = ["data", folder, name, rows, seed, categories].map(String);
+  if (made !== words.join(" ")) run(python, [peers, ...words]);
+  made = words.join(" ");
+}
+
 const ours = (grow, name, held, count) =>
   JSON.parse(run(process.execPath, [fileURLToPath(bundle), grow, name, held, folder, String(count)]).stdout);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -125,9 +151,13 @@ try {
     banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
     logLevel: "warning",
   });
-  run(python, [peers, "data", folder, "held", "200000", "7", "0"]);
-  run(python, [peers, "data", folder, "held-k", "200000", "7", "10"]);
-  run(python, [peers, "data", folder, "held-wide", "20000", "7", "0"]);
+  for (const [name, rows, categories] of [
+    ["held", 200_000, 0],
+    ["held-k", 200_000, 10],
+    ["held-wide", 20_000, 0],
+  ])
+    if (!existsSync(join(folder, `${name}.parquet`))) data(name, rows, 7, categories);
+  const summary = [];
   console.log(
     "table    grow   tool      wall s  cpu s  AUC     difference        predict Mrows/s  (ratio)  peak MB (ratio)  wall ratio  cpu ratio",
   );
@@ -136,12 +166,18 @@ try {
     for (const grow of ["depth", "leaf"]) {
       const found = { shopai: [], xgboost: [], lightgbm: [] };
       for (let round = 0; round < rounds; round++) {
-        run(python, [peers, "data", folder, name, String(rows), String(round), String(categories)]);
-        const held = heldFor(name);
-        found.shopai.push(ours(grow, name, held, threads));
+        const one = (tool, measure) =>
+          found[tool].push(
+            measured(`${name} ${grow} ${round} ${tool}`, () => {
+              data(name, rows, round, categories);
+              return measure();
+            }),
+          );
+        one("shopai", () => ours(grow, name, heldFor(name), threads));
         for (const lib of ["xgboost", "lightgbm"])
-          found[lib].push(peer("train", lib, grow, name, folder, String(threads)));
+          one(lib, () => peer("train", lib, grow, name, folder, String(threads)));
       }
+      summary.push([`${rows.toLocaleString("en")}${name.includes("-") ? ` (${name})` : ""}, ${grow}`, found]);
       for (const [tool, list] of Object.entries(found)) {
         const of = (key) => middle(list, key);
         const own = (key) => middle(found.shopai, key);
@@ -175,21 +211,37 @@ try {
         [1, alone],
         [2, both],
       ])
-        list.push(ours("depth", name, heldFor(name), count).seconds);
+        list.push(
+          measured(`${name} threads ${round} ${count}`, () => {
+            data(name, rows, round, categories);
+            return ours("depth", name, heldFor(name), count).seconds;
+          }),
+        );
     console.log(`${name}: two threads are ${ratio(median(alone), median(both))} as fast as one`);
   }
+  const cell = (value) => value.toFixed(value < 1 ? 2 : value < 100 ? 1 : 0);
+  console.log("\n| rows, trees | | `gbdt` | XGBoost | LightGBM |\n| --- | --- | --- | --- | --- |");
+  for (const [title, found] of summary)
+    for (const [what, of] of [
+      ["wall s", (list) => cell(middle(list, "seconds"))],
+      ["CPU s", (list) => cell(middle(list, "cpu"))],
+      ["AUC", (list) => mean(list.map(({ auc }) => auc)).toFixed(4)],
+      ["peak MB", (list) => cell(middle(list, "peak_mb"))],
+    ])
+      console.log(
+        `| ${[what === "wall s" ? title : "", what, ...Object.values(found).map(of)].join(" | ")} |`,
+      );
   if (wanted.includes("1M")) {
     const whole = { shopai: [], xgboost: [] };
     const words = "trees=100 eta=0.1 depth=6 rows=1 columns=1"
       .split(" ")
       .flatMap((word) => ["--param", word]);
     for (let round = 0; round < rounds; round++) {
-      const data = join(folder, "1M.parquet");
       const model = join(folder, "model");
       const train = [
         "train",
         "gbdt",
-        data,
+        join(folder, "1M.parquet"),
         "--target",
         "y",
         "-o",
@@ -198,17 +250,34 @@ try {
         String(threads),
         "--quiet",
       ];
-      whole.shopai.push(run(process.execPath, [binary, ...train, ...words]).seconds);
-      whole.xgboost.push(
-        run(python, [peers, "whole", "xgboost", "depth", "1M", folder, String(threads)]).seconds,
-      );
+      const theirs = [peers, "whole", "xgboost", "depth", "1M", folder, String(threads)];
+      for (const [tool, command] of [
+        ["shopai", [process.execPath, [binary, ...train, ...words]]],
+        ["xgboost", [python, theirs]],
+      ])
+        whole[tool].push(
+          measured(`whole ${round} ${tool}`, () => {
+            data("1M", 1_000_000, round, 0);
+            return run(...command).seconds;
+          }),
+        );
     }
     const [own, theirs] = [median(whole.shopai), median(whole.xgboost)];
     console.log(
       `whole process, 1M rows: shopai ${own.toFixed(2)} s, Python and XGBoost ${theirs.toFixed(2)} s, ${ratio(theirs, own)}`,
     );
   }
+  if (quality && existsSync(shared)) {
+    const words = [
+      fileURLToPath(new URL("defaults.mjs", import.meta.url)),
+      "--groups",
+      "shared",
+      "--peers",
+      "--keep",
+    ];
+    spawnSync(process.execPath, words, { env: { ...env, SHOPAI_FOLDER: folder }, stdio: "inherit" });
+  }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  if (!kept) rmSync(folder, { recursive: true, force: true });
   rmSync(bundle, { force: true });
 }

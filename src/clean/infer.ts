@@ -42,8 +42,9 @@ const moneyName =
   /price|amount|total|cost|revenue|charge|fee|payment|salary|spend|budget|discount|tax|income/i;
 /** Names whose digits are no number: nobody adds up postcodes. */
 const codeName = /(zip|postal|postcode|post_code|phone|mobile|fax|ean|gtin|isbn|barcode|iban|vat)/i;
-/** Whether a column's name says that it tells rows apart: order_id, PolicyNumber, Lead Number. */
+/** Whether a column's name says that it tells rows apart: order_id, PolicyNumber, Lead Number, and pandas' `Unnamed: 0`. */
 export const isIdName = (name: string): boolean =>
+  /^(unnamed[:_\s]+\d+|index|row|row_?names?)$/i.test(name) ||
   /(^|[_\s-])(id|key|uuid|guid|sku|code|number|no|nr|ref)$/i.test(name) ||
   /[a-z](I[dD]|No|Code|Number|Key)$/.test(name);
 

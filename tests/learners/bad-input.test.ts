@@ -72,10 +72,10 @@ test("what gives the target away is warned of, whatever its shape", async () => 
   const fraud = (i: number): boolean => (i * 37) % 11 < 3;
   const leaky = file(
     "leaky.csv",
-    "at,order,email,age_days,amount,currency,chargeback_at,chargeback_reason,fraud",
+    "at,Unnamed: 0,order,email,age_days,amount,currency,chargeback_at,chargeback_reason,fraud",
     (i) =>
       [
-        ...[day(i), 5000 + i, `u${i}@shop`, fraud(i) ? 0 : 1 + (i % 90), (i * 17) % 101, "EUR"],
+        ...[day(i), i, 5000 + i, `u${i}@shop`, fraud(i) ? 0 : 1 + (i % 90), (i * 17) % 101, "EUR"],
         ...(fraud(i) ? ["2025-01-01", "stolen"] : ["", ""]),
         fraud(i) ? 1 : 0,
       ].join(","),
@@ -91,7 +91,7 @@ test("what gives the target away is warned of, whatever its shape", async () => 
     "a feature looks like an id, a value for every row: order (",
     "a feature has one value in nearly every row and can teach little: currency",
     "chargeback_at is later than at in 110 of 400 rows",
-    "left out, for they differ in nearly every row: email",
+    "left out, for they differ in nearly every row: Unnamed: 0, email",
   ])
     expect(stderr).toContain(warning);
   expect(stderr).not.toContain("amount");

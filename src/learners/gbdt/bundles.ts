@@ -7,6 +7,9 @@ import type { TreeColumn } from "./trees.js";
 /** Values of a byte beside 0, which stands for the usual bins. */
 const valuesOfByte = 255;
 
+/** Of fewer columns bundles save little. */
+const fewColumns = 16;
+
 /** A column that has one bin in most rows of a sample. */
 interface Sparse extends Sharer {
   /** Rows with another bin. */
@@ -28,6 +31,7 @@ export function bundlesOf(
   columns: readonly BinColumn[],
   sampleOf: (column: TreeColumn) => Numbers | undefined,
 ): Sharer[][] {
+  if (columns.length < fewColumns) return [];
   const bytes = new Map<TreeColumn, number>();
   for (const { column } of columns) bytes.set(column, (bytes.get(column) ?? 0) + 1);
   const sparse = columns.flatMap((own, f): Sparse[] => {

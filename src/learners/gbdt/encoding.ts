@@ -8,8 +8,8 @@ const fewCells = 1_000_000;
 /** Values that may find their byte taken before columns are given a byte each. */
 const mostClashes = 1 << 20;
 
-/** Columns whose samples are sorted at once, so that memory is bounded for wide tables. */
-const sortedAtOnce = 64;
+/** Values that are sorted at once, so that memory is bounded. */
+const sortedAtOnce = 1 << 19;
 
 /** Runs a phase of the kernel on as many threads as the number of values is worth. */
 function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: number[]): void {
@@ -99,16 +99,19 @@ export class Encoder {
  *
  * @param samples one per column, NaN for missing; at most `room` values each
  * @param bins    most bins of present values
+ * @param chosen  the rows of the samples that count; all by default
  */
 export function edgesOfSamples(
   kernel: SharedKernel,
   samples: readonly Numbers[],
   room: number,
   bins: number,
+  chosen?: Uint32Array,
 ): Float64Array[] {
   const found: Float64Array[] = [];
-  for (let at = 0; at < samples.length; at += sortedAtOnce)
-    found.push(...edgesOfSome(kernel, samples.slice(at, at + sortedAtOnce), room, bins));
+  const atOnce = Math.max(kernel.threads, Math.floor(sortedAtOnce / Math.max(1, room)));
+  for (let at = 0; at < samples.length; at += atOnce)
+    found.push(...edgesOfSome(kernel, samples.slice(at, at + atOnce), room, bins, chosen));
   return found;
 }
 
@@ -117,13 +120,18 @@ function edgesOfSome(
   samples: readonly Numbers[],
   room: number,
   bins: number,
+  chosen: Uint32Array | undefined,
 ): Float64Array[] {
   const mark = kernel.mark();
   const at = kernel.alloc(samples.length * room * 8);
   const arrays = samples.map((values, i) => {
     const array = kernel.f64(at + i * room * 8, room);
-    array.set(values);
-    return array.fill(NaN, values.length);
+    if (!chosen) {
+      array.set(values);
+      return array.fill(NaN, values.length);
+    }
+    for (let r = 0; r < chosen.length; r++) array[r] = values[chosen[r]];
+    return array.fill(NaN, chosen.length);
   });
   const counts = kernel.alloc(samples.length * 4);
   const counter = kernel.alloc(64);

@@ -264,11 +264,14 @@ function keepRoles(kernel: SharedKernel, { rows, labels, weightsAt }: Omit<ReadR
   };
 }
 
-/** @param samples of all columns but categories, in order */
+/**
+ * @param edges    of all columns but categories, in order
+ * @param sampleOf a sample of the f-th of them
+ */
 function layoutFor(
   { columns, oneHot, apart }: FirstPlan,
   edges: readonly Float64Array[],
-  samples: readonly Numbers[],
+  sampleOf: (f: number) => Numbers,
 ): BinLayout {
   const numbers = columns.filter(({ kind }) => kind !== "category");
   const numberOf = new Map(numbers.map((column, i) => [column, i]));
@@ -277,9 +280,9 @@ function layoutFor(
       ? [{ column, edges: new Float64Array(0), size: column.levels.length + 1 }]
       : numberColumns(column, edges[numberOf.get(column)!]),
   );
-  const sampleOf = (column: TreeColumn): Numbers | undefined =>
-    column.kind === "number" ? samples[numberOf.get(column)!] : undefined;
-  return layoutOf(made, oneHot, apart ? [] : bundlesOf(made, sampleOf));
+  const drawn = (column: TreeColumn): Numbers | undefined =>
+    column.kind === "number" ? sampleOf(numberOf.get(column)!) : undefined;
+  return layoutOf(made, oneHot, apart ? [] : bundlesOf(made, drawn));
 }
 
 /** One pass over a table of which all values can be held for a moment. */
@@ -294,12 +297,9 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
   await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
   const chosen = chosenRows(data.rows, tellingRows(columns.length));
-  const samples = columns.flatMap((column, f) => {
-    if (column.kind === "category") return [];
-    return [chosen ? at(stage.columns[f], chosen) : stage.columns[f]];
-  });
-  const edges = edgesOfSamples(kernel, samples, chosen?.length ?? data.rows, plan.bins);
-  let layout = layoutFor(plan, edges, samples);
+  const all = columns.flatMap((column, f) => (column.kind === "category" ? [] : [stage.columns[f]]));
+  const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
+  let layout = layoutFor(plan, edges, (f) => (chosen ? at(all[f], chosen) : all[f]));
   for (;;) {
     const encoder = new Encoder(kernel, layout);
     encoder.encode(stage, data.rows, rows.at);
@@ -366,7 +366,10 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
   });
   const edges = edgesOfSamples(kernel, samples, room, plan.bins);
   const mark = kernel.mark();
-  const encoder = new Encoder(kernel, layoutFor(plan, edges, samples));
+  const encoder = new Encoder(
+    kernel,
+    layoutFor(plan, edges, (f) => samples[f]),
+  );
   const rows = await encoded(plan, data.relation, data.rows, encoder, run);
   const clashes = encoder.clashes();
   if (clashes?.length === 0) return rows;

@@ -43,7 +43,7 @@ export function bestSplit(
   gamma: number,
 ): Split | undefined {
   const columns = layout.columns.length;
-  const gains = (answers + columns * answerBytes) / 8;
+  const gains = (answers + columns * answerBytes) >>> 3;
   let feature = -1;
   let best = -1;
   for (let f = 0; f < columns; f++) {
