@@ -1,7 +1,8 @@
 // Accuracy and interval coverage of `shopai forecast` on public test parts, through the program, beside published figures.
 // Usage: node bench/forecast.mjs [weekly|hourly|carparts|walmart ...]; data in ../shared/data, or where SHOPAI_DATA says.
+// With BENCH_CACHE=<json> figures that were measured before are taken from there, so that an interrupted run goes on.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,20 @@ import { gunzipSync } from "node:zlib";
 const binary = fileURLToPath(new URL("../dist/bin/shopai.js", import.meta.url));
 const data = process.env.SHOPAI_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "shopai-bench-"));
+
+const cache = process.env.BENCH_CACHE;
+const known = cache !== undefined && existsSync(cache) ? JSON.parse(readFileSync(cache, "utf8")) : {};
+
+/** What is measured, remembered under its name. */
+function remembered(name, measure) {
+  if (known[name] !== undefined) return known[name];
+  known[name] = measure();
+  if (cache !== undefined) {
+    writeFileSync(`${cache}.new`, JSON.stringify(known, undefined, 1));
+    renameSync(`${cache}.new`, cache);
+  }
+  return known[name];
+}
 
 /** Runs the program and reads the table that it wrote as objects. */
 function forecast(file, options) {
@@ -63,7 +78,7 @@ function m4(part, horizon, period, runs, published) {
     file,
     `id,t,v\n${[...train].flatMap(([id, values]) => values.map((v, i) => `${id},${i + 1},${v}`)).join("\n")}\n`,
   );
-  const base = { smape: 0, mase: 0 };
+  const base = { smape: NaN, mase: NaN };
   const score = (of) => {
     const sums = { smape: [], mase: [], in80: [], in95: [], msis: [] };
     for (const [id, list] of of) {
@@ -86,14 +101,15 @@ function m4(part, horizon, period, runs, published) {
   console.log(`\nM4 ${part}: ${train.size} series, ${horizon} ahead, published test part`);
   console.log("model            sMAPE    MASE     OWA  in 80 %  in 95 %   MSIS     s");
   for (const options of runs.filter(([, models]) => wanted(models))) {
-    const { rows, seconds } = forecast(file, [
-      ...["--series", "id", "--time", "t", "--value", "v", "--horizon", `${horizon}`],
-      ...options,
-    ]);
-    const models = byModel(rows, "id");
-    if (models.has("naive2")) Object.assign(base, score(models.get("naive2")));
-    for (const [model, of] of models) {
-      const own = score(of);
+    const { scores, seconds } = remembered(`${part} ${options.join(" ")}`, () => {
+      const { rows, seconds } = forecast(file, [
+        ...["--series", "id", "--time", "t", "--value", "v", "--horizon", `${horizon}`],
+        ...options,
+      ]);
+      return { scores: [...byModel(rows, "id")].map(([model, of]) => [model, score(of)]), seconds };
+    });
+    Object.assign(base, scores.find(([model]) => model === "naive2")?.[1]);
+    for (const [model, own] of scores) {
       const owa = (own.smape / base.smape + own.mase / base.mase) / 2;
       const cells = [
         own.smape.toFixed(3).padStart(7),
@@ -130,49 +146,66 @@ function carparts() {
     ...["naive", "window-mean", "ses", "croston", "sba", "tsb", "adida", "imapa"],
     ...["global-gbdt", "auto", "auto,global-gbdt"],
   ].filter(wanted)) {
-    const { rows: found, seconds } = forecast(file, [
-      ...["--series", "part", "--time", "month", "--value", "units", "--horizon", "12", "--freq", "M"],
-      ...["--model", model, "--level", "80,90,95"],
-    ]);
-    const of = byModel(found, "part").get(model.split(",")[0]);
-    const sums = { rmsse: [], mase: [], total: 0, truth: 0, signed: 0, pinball: [], in80: [], in95: [] };
-    for (const { id, past, truth } of series) {
-      const list = of.get(id);
-      const known = truth.flatMap((v, h) => (Number.isNaN(v) ? [] : [[v, list[h]]]));
-      if (known.length === 0) continue;
-      const steps = past.slice(1).flatMap((v, t) => (Number.isNaN(v - past[t]) ? [] : [v - past[t]]));
-      const squares = mean(steps.map((v) => v * v));
-      if (squares > 0) {
-        sums.rmsse.push(Math.sqrt(mean(known.map(([v, row]) => (v - row.mean) ** 2)) / squares));
-        sums.mase.push(mean(known.map(([v, row]) => Math.abs(v - row.mean))) / mean(steps.map(Math.abs)));
-      }
-      const total = known.reduce((a, [v]) => a + v, 0);
-      const foreseen = known.reduce((a, [, row]) => a + row.mean, 0);
-      sums.total += Math.abs(total - foreseen);
-      sums.truth += total;
-      sums.signed += foreseen - total;
-      for (const [v, row] of known) {
-        const q = row.hi_90;
-        sums.pinball.push(v >= q ? 0.95 * (v - q) : 0.05 * (q - v));
-        sums.in80.push(v >= row.lo_80 && v <= row.hi_80 ? 1 : 0);
-        sums.in95.push(v >= row.lo_95 && v <= row.hi_95 ? 1 : 0);
-      }
-    }
+    const figures = remembered(`carparts ${model}`, () => carpartsFigures(series, file, model));
+    const { rmsse, mase, bias, total, pinball, in80, in95, seconds } = figures;
     console.log(
       model.padEnd(17),
-      mean(sums.rmsse).toFixed(3).padStart(7),
-      mean(sums.mase).toFixed(3).padStart(7),
-      `${((100 * sums.signed) / sums.truth).toFixed(1)} %`.padStart(8),
-      (sums.total / sums.truth).toFixed(3).padStart(6),
-      mean(sums.pinball).toFixed(4).padStart(12),
-      (100 * mean(sums.in80)).toFixed(1).padStart(8),
-      (100 * mean(sums.in95)).toFixed(1).padStart(8),
+      rmsse.toFixed(3).padStart(7),
+      mase.toFixed(3).padStart(7),
+      `${(100 * bias).toFixed(1)} %`.padStart(8),
+      total.toFixed(3).padStart(6),
+      pinball.toFixed(4).padStart(12),
+      (100 * in80).toFixed(1).padStart(8),
+      (100 * in95).toFixed(1).padStart(8),
       seconds.toFixed(0).padStart(5),
     );
   }
   console.log(
     "measured before: Croston .812, TSB .726, 12-month mean .712 (RMSSE). MASE rewards forecasting zero.",
   );
+}
+
+function carpartsFigures(series, file, model) {
+  const { rows: found, seconds } = forecast(file, [
+    ...["--series", "part", "--time", "month", "--value", "units", "--horizon", "12", "--freq", "M"],
+    // A part without entries at the end is no longer asked for.
+    ...["--fill", "zero"],
+    ...["--model", model, "--level", "80,90,95"],
+  ]);
+  const of = byModel(found, "part").get(model.split(",")[0]);
+  const sums = { rmsse: [], mase: [], total: 0, truth: 0, signed: 0, pinball: [], in80: [], in95: [] };
+  for (const { id, past, truth } of series) {
+    const list = of.get(id);
+    const known = truth.flatMap((v, h) => (Number.isNaN(v) ? [] : [[v, list[h]]]));
+    if (known.length === 0) continue;
+    const steps = past.slice(1).flatMap((v, t) => (Number.isNaN(v - past[t]) ? [] : [v - past[t]]));
+    const squares = mean(steps.map((v) => v * v));
+    if (squares > 0) {
+      sums.rmsse.push(Math.sqrt(mean(known.map(([v, row]) => (v - row.mean) ** 2)) / squares));
+      sums.mase.push(mean(known.map(([v, row]) => Math.abs(v - row.mean))) / mean(steps.map(Math.abs)));
+    }
+    const total = known.reduce((a, [v]) => a + v, 0);
+    const foreseen = known.reduce((a, [, row]) => a + row.mean, 0);
+    sums.total += Math.abs(total - foreseen);
+    sums.truth += total;
+    sums.signed += foreseen - total;
+    for (const [v, row] of known) {
+      const q = row.hi_90;
+      sums.pinball.push(v >= q ? 0.95 * (v - q) : 0.05 * (q - v));
+      sums.in80.push(v >= row.lo_80 && v <= row.hi_80 ? 1 : 0);
+      sums.in95.push(v >= row.lo_95 && v <= row.hi_95 ? 1 : 0);
+    }
+  }
+  return {
+    rmsse: mean(sums.rmsse),
+    mase: mean(sums.mase),
+    bias: sums.signed / sums.truth,
+    total: sums.total / sums.truth,
+    pinball: mean(sums.pinball),
+    in80: mean(sums.in80),
+    in95: mean(sums.in95),
+    seconds,
+  };
 }
 
 /** Weekly sales of 45 shops, 12 weeks ahead from four origins, holiday weeks weigh five times. */
@@ -186,34 +219,24 @@ function walmart() {
     return { store, week: `${year}-${month}-${day}`, sales: Number(sales), holiday: Number(holiday) };
   });
   const weeks = [...new Set(rows.map((row) => row.week))].sort();
-  const models = [
-    "seasonal-naive",
-    "seasonal-growth",
-    "ets",
-    "global-gbdt",
-    "auto",
-    "auto,global-gbdt",
-  ].filter(wanted);
-  const sums = new Map();
-  for (let origin = 0; origin < 4; origin++) {
-    const end = weeks.length - 12 * (origin + 1);
-    const past = new Set(weeks.slice(0, end));
-    const file = join(folder, "walmart.csv");
+  const truth = new Map(rows.map((row) => [`${row.store} ${row.week}`, row]));
+  const files = [0, 1, 2, 3].map((origin) => {
+    const past = new Set(weeks.slice(0, weeks.length - 12 * (origin + 1)));
+    const file = join(folder, `walmart-${origin}.csv`);
+    const known = rows.filter((row) => past.has(row.week));
     writeFileSync(
       file,
-      `store,week,sales\n${rows
-        .filter((row) => past.has(row.week))
-        .map((row) => `${row.store},${row.week},${row.sales}`)
-        .join("\n")}\n`,
+      `store,week,sales\n${known.map((row) => `${row.store},${row.week},${row.sales}`).join("\n")}\n`,
     );
-    const truth = new Map(rows.map((row) => [`${row.store} ${row.week}`, row]));
-    for (const model of models) {
+    return file;
+  });
+  const measured = (model) => {
+    const sum = { error: 0, weight: 0, in80: [], in95: [], said: [] };
+    for (const file of files) {
       const found = forecast(file, [
         ...["--series", "store", "--time", "week", "--value", "sales", "--horizon", "12", "--freq", "W"],
         ...["--model", model, ...(/auto|global/.test(model) ? ["--holidays", "US"] : [])],
       ]);
-      const sum = sums.get(model) ?? { error: 0, weight: 0, in80: [], in95: [], said: [] };
-      sums.set(model, sum);
       sum.said.push(found.result.metrics[model.split(",")[0]].coverage_95);
       for (const row of found.rows) {
         const real = truth.get(`${row.store} ${row.week}`);
@@ -224,14 +247,20 @@ function walmart() {
         sum.in95.push(real.sales >= Number(row.lo_95) && real.sales <= Number(row.hi_95) ? 1 : 0);
       }
     }
-  }
+    return { wmae: sum.error / sum.weight, in80: mean(sum.in80), in95: mean(sum.in95), said: mean(sum.said) };
+  };
   console.log("\nWalmart weekly: 45 stores, 12 weeks ahead, 4 origins");
-  for (const [model, { error, weight, in80, in95, said }] of sums)
+  for (const model of [
+    ...["seasonal-naive", "seasonal-growth", "ets"],
+    ...["global-gbdt", "auto", "auto,global-gbdt"],
+  ].filter(wanted)) {
+    const { wmae, in80, in95, said } = remembered(`walmart ${model}`, () => measured(model));
     console.log(
       model.padEnd(18),
-      `WMAE ${Math.round(error / weight)}`,
-      ` in 80 %: ${(100 * mean(in80)).toFixed(1)}, in 95 %: ${(100 * mean(in95)).toFixed(1)}, the backtest said ${(100 * mean(said)).toFixed(1)}`,
+      `WMAE ${Math.round(wmae)}`,
+      ` in 80 %: ${(100 * in80).toFixed(1)}, in 95 %: ${(100 * in95).toFixed(1)}, the backtest said ${(100 * said).toFixed(1)}`,
     );
+  }
   console.log(
     "measured before: seasonal naive 65.8k, times growth 51.8k, R arima with regressors 103k (9 stores)",
   );

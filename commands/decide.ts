@@ -172,11 +172,35 @@ function blocksOf(result: InventoryResult, out: string, top: readonly Record<str
         ["bound by", bound.length > 0 ? bound.join(", ") : "nothing"],
       ],
     },
+    ...(result.expected_cost === null
+      ? [
+          {
+            kind: "line" as const,
+            text: "what it costs is not known: unit_cost and price (columns of the stock table, or --param unit_cost=3)",
+          },
+        ]
+      : []),
+    ...(result.late > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(result.late)} products have less in stock than is asked for before an order of today arrives: it cannot be met`,
+          },
+        ]
+      : []),
     ...(unmatched.noStock > 0
       ? [
           {
             kind: "line" as const,
             text: `${grouped(unmatched.noStock)} products have no stock row: taken for 0 in stock`,
+          },
+        ]
+      : []),
+    ...(result.early > 0
+      ? [
+          {
+            kind: "line" as const,
+            text: `${grouped(result.early)} products have a forecast that begins earlier than the others': they go on from an early end (shopai forecast --fill zero: nothing was sold since)`,
           },
         ]
       : []),

@@ -164,14 +164,20 @@ const forecast = defineCommand({
         levels,
         ...json,
       },
-      blocks: blocksOf(result, o.out, o.horizon, levels),
+      blocks: blocksOf(result, o.out, o.horizon, levels, o.backtest),
       wroteStdout: o.out === "-",
     };
   },
 });
 export default forecast;
 
-function blocksOf(result: ForecastResult, out: string, horizon: number, levels: readonly number[]): Block[] {
+function blocksOf(
+  result: ForecastResult,
+  out: string,
+  horizon: number,
+  levels: readonly number[],
+  asked: number,
+): Block[] {
   const { filled, backtest, word } = result;
   const columns = ["rmsse", "mase", "smape", "wape", "bias", ...levels.map((level) => `coverage_${level}`)];
   const blocks: Block[] = [
@@ -205,7 +211,11 @@ function blocksOf(result: ForecastResult, out: string, horizon: number, levels: 
         ]),
       },
     );
-  else blocks.push({ kind: "line", text: "No backtest: intervals are those of the normal distribution." });
+  else
+    blocks.push({
+      kind: "line",
+      text: `No backtest${asked > 0 ? ` (it takes ${Math.max(3, result.season > 1 ? result.season + 1 : 0)} ${word} before the horizon)` : ""}: intervals are those of the normal distribution.`,
+    });
   if (result.chosen)
     blocks.push({
       kind: "line",

@@ -86,7 +86,7 @@ function standardised(set: SeriesSet, windows: Windows, { mean, spread }: Projec
   return errors.map((steps, o) => steps.map((values, h) => values.subarray(0, filled[o][h]).sort()));
 }
 
-/** Origins from which on it can be told how much wider intervals must be for an origin that none of them has seen. */
+/** Origins from which on it can be told how wide intervals must be for an origin that none of them has seen. */
 const fewestOrigins = 3;
 /** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
 const leastWidened = 50;
@@ -99,8 +99,8 @@ const widest = 3;
  * other origins: what an honest coverage is measured with.
  *
  * Errors of one origin go together (a holiday, a bad quarter hits all series), so that an origin that nobody has seen errs by more than
- * the pool of the others says. Every origin is therefore held against the pool of the others, and intervals are widened by the
- * factor that lets these hold the level, if it is above 1: cross-conformal prediction by groups (Vovk 2015, Annals of Mathematics
+ * the pool of the others says. Every origin is therefore held against the pool of the others, and intervals are widened (or narrowed) by
+ * the factor that lets these hold the level: cross-conformal prediction by groups (Vovk 2015, Annals of Mathematics
  * and Artificial Intelligence 74:9-28). The calibration without an origin learns its factor without it as well.
  */
 export function calibrations(
@@ -136,7 +136,7 @@ export function calibrations(
   };
 }
 
-/** What intervals from the other origins must be widened by so that the windows of each origin lie inside as often as the level says. */
+/** What intervals from the other origins must be widened or narrowed by so that the windows of each origin lie inside as often as the level says. */
 function wideningOf(
   errors: readonly (readonly Float64Array[])[],
   origins: readonly number[],

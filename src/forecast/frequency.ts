@@ -1,4 +1,5 @@
 import { ShopaiError } from "../core/errors.js";
+import { grouped } from "../core/quantity.js";
 import type { Engine } from "../engine/engine.js";
 import { ident } from "../engine/sql.js";
 import { kindOf } from "../table/relation.js";
@@ -54,10 +55,12 @@ export async function timeAxis(
   if (!spelling && kind !== "date" && kind !== "timestamp")
     throw new ShopaiError(
       "data",
-      `the times in ${time.name} are ${time.type}, not dates, timestamps, integers${kind === "text" ? ` or one spelling of periods (${spellingExamples.join(", ")})` : ""}`,
+      kind === "text"
+        ? await textFault(engine, rows, time.name)
+        : `the times in ${time.name} are ${time.type}, not dates, timestamps or integers`,
       {
         where,
-        try: "shopai clean, whose contract makes dates of texts",
+        try: "shopai clean with a contract (shopai inspect --contract writes one), which makes dates of texts",
       },
     );
   const dateOf = (expression: string): string => (spelling ? `(${spelling.toDate(expression)})` : expression);
@@ -80,6 +83,18 @@ export async function timeAxis(
   };
 }
 
+/** What keeps texts from being times: how many of them are none, with an example. */
+async function textFault(engine: Engine, rows: string, name: string): Promise<string> {
+  const odd = `TRY_CAST(${ident(name)} AS TIMESTAMP) IS NULL`;
+  const [{ all, none, example }] = await engine.rows<{ all: bigint; none: bigint; example: string | null }>(
+    `SELECT count(*) AS "all", count(*) FILTER (${odd}) AS none, min(${ident(name)}) FILTER (${odd}) AS example FROM (${rows})`,
+  );
+  const some = none > 0n && none < all;
+  return some
+    ? `the times in ${name} are text, and ${grouped(none)} of ${grouped(all)} are no dates (such as "${example}")`
+    : `the times in ${name} are text, and not one spelling of periods (${spellingExamples.join(", ")})`;
+}
+
 /** Plain numbers: the usual distance within a series is one period. */
 async function numberAxis(
   engine: Engine,
@@ -88,7 +103,7 @@ async function numberAxis(
   series: readonly string[],
   asked: Frequency | undefined,
 ): Promise<TimeAxis> {
-  const distance = (await usualDistance(engine, rows, `${ident(time.name)}::BIGINT`, series)) ?? 1n;
+  const distance = (await usualDistance(engine, rows, `${ident(time.name)}::BIGINT`, series))?.gap ?? 1n;
   const [{ first }] = await engine.rows<{ first: bigint }>(
     `SELECT min(${ident(time.name)}::BIGINT) AS first FROM (${rows})`,
   );
@@ -100,21 +115,21 @@ async function numberAxis(
   };
 }
 
-/** The commonest distance between neighbours within a series, in the unit of the expression; the smaller of equals. */
+/** The commonest distance between neighbours within a series, in the unit of the expression, and its share; the smaller of equals. */
 async function usualDistance(
   engine: Engine,
   rows: string,
   expression: string,
   series: readonly string[],
-): Promise<bigint | undefined> {
+): Promise<{ gap: bigint; share: number } | undefined> {
   const names = series.map(ident);
   const partition = names.length > 0 ? `PARTITION BY ${names.join(", ")} ` : "";
-  const [found] = await engine.rows<{ gap: bigint }>(
-    `SELECT gap FROM (SELECT t - lag(t) OVER (${partition}ORDER BY t) AS gap
+  const [found] = await engine.rows<{ gap: bigint; share: number }>(
+    `SELECT gap, count(*) / sum(count(*)) OVER () AS share FROM (SELECT t - lag(t) OVER (${partition}ORDER BY t) AS gap
        FROM (SELECT DISTINCT ${[...names, `${expression} AS t`].join(", ")} FROM (${rows})))
       WHERE gap > 0 GROUP BY gap ORDER BY count(*) DESC, gap LIMIT 1`,
   );
-  return found?.gap;
+  return found;
 }
 
 async function usualFrequency(
@@ -125,7 +140,8 @@ async function usualFrequency(
   where: string,
 ): Promise<Frequency> {
   const microseconds = `epoch_us((${time.own})::TIMESTAMP)`;
-  const gap = await usualDistance(engine, rows, microseconds, series);
+  const usual = await usualDistance(engine, rows, microseconds, series);
+  const gap = usual?.gap;
   if (gap === undefined && time.finest !== "H") return time.finest;
   const days = gap === undefined ? NaN : Number(gap) / 86_400e6;
   if (gap !== undefined) await refuseMixed(engine, rows, microseconds, series, gap, where);
@@ -135,11 +151,13 @@ async function usualFrequency(
   if (days >= 90 && days <= 92) return "Q";
   if (days >= 365 && days <= 366) return "Y";
   if (days === 1 / 24) return "H";
+  // Moments at no even distance are events, such as orders: what is asked is how many there are a day.
+  if (days < 1 && usual!.share < 0.5) return "D";
   throw new ShopaiError(
     "usage",
     gap === undefined
       ? `no series has two times in ${time.name}, so the distance of periods must be said`
-      : `times in ${time.name} usually lie ${days < 1 ? `${days * 86_400} seconds` : `${days} days`} apart, which is no period`,
+      : `times in ${time.name} usually lie ${days < 1 ? `${Math.round(days * 86_400)} seconds` : `${days} days`} apart, which is no period`,
     { where, try: "--freq D (or H, W, M, Q, Y): values within a period are added up" },
   );
 }

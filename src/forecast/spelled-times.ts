@@ -43,6 +43,7 @@ const yearFirst = (between: string) => (year: string, quarter: string) =>
   `(${year}::VARCHAR || ${literal(between)} || ${quarter}::VARCHAR)`;
 
 const texts: readonly Spelling[] = [
+  formatted("D", "1990-01-31", "%Y-%m-%d"),
   formatted("Y", "1990", "%Y"),
   formatted("M", "1990-01", "%Y-%m"),
   formatted("M", "1990/01", "%Y/%m"),

@@ -43,6 +43,7 @@ interface Json {
   cost_without_orders: number;
   bound: Record<string, number>;
   unmatched: { noStock: number; noForecast: number };
+  late: number;
 }
 const decide = (...words: string[]) =>
   runCli([
@@ -68,6 +69,8 @@ describe("decide inventory", () => {
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("error")]);
     const result = json<Json>();
     expect(result.unmatched).toEqual({ noStock: 1, noForecast: 1 });
+    // Four days of 10 before an order comes, with 20 in stock; of b four days of 3 with none.
+    expect(result.late).toBe(2);
     const [a, b, c] = orders();
     // Five days of 10 with five independent deviations of 5: 50 + 1.645 * 11.2, less 20 in stock, in dozens.
     expect([a.sku, Number(a.demand), a.order_units, a.constraint]).toEqual(["a", 50, "60.0", "pack_size"]);
@@ -133,6 +136,26 @@ describe("decide inventory", () => {
     const [a] = orders();
     expect(a.constraint).toMatch(/shelf_life|pack_size/);
     expect(Number(a.order_up_to)).toBeLessThan(75);
+  });
+
+  test("a series that ended early is told of, months as text are in their order, and today is that of the others", async () => {
+    const months = ["Nov 2023", "Dec 2023", "Jan 2024", "Feb 2024"];
+    const rows = [
+      ...months.slice(0, 3).map((month, i) => `old,${month},ses,${i},${i},${i}`),
+      ...months
+        .slice(1)
+        .map((month, i) => `new,${month},ses,${[9, 0, 0][i]},${[9, 0, 0][i]},${[9, 0, 0][i]}`),
+    ];
+    writeFileSync(at("months.csv"), `sku,month,model,mean,lo_95,hi_95\n${rows.join("\n")}\n`);
+    const done = await runCli([
+      ...["decide", "inventory", at("months.csv"), "-o", at("orders.csv"), "--json"],
+      ...["--param", "lead_time=0", "--service", "0.9"],
+    ]);
+    expect(JSON.parse(done.stdout)).toMatchObject({ early: 1, products: 2 });
+    expect(orders()).toMatchObject([
+      { sku: "new", order_on: "Dec 2023", demand: "9.0" },
+      { sku: "old", order_on: "Dec 2023", demand: "0.0" },
+    ]);
   });
 
   test.each<[string, string[], number, string]>([

@@ -125,6 +125,16 @@ test("a series ends with its last row where every period has one; where gaps are
   expect(last.map((text) => Math.round(Number(text.split(" ")[1])))).toEqual([60, 63, 66]);
 });
 
+test("moments at no even distance are counted by day, even ones that are no period are refused", async () => {
+  const events =
+    "SELECT TIMESTAMP '2024-01-01' + to_seconds(40000 * i + (i * i * 7919) % 30011) AS t, 1 AS v FROM range(60) _(i)";
+  expect(await forecast(events)).toMatchObject({ freq: "D" });
+  const even = "SELECT TIMESTAMP '2024-01-01' + to_minutes(30 * i) AS t, 1 AS v FROM range(60) _(i)";
+  await expect(forecast(even)).rejects.toMatchObject({
+    message: expect.stringContaining("1800 seconds apart"),
+  });
+});
+
 test("plain numbers stay numbers, and months cannot be days", async () => {
   const result = await forecast("SELECT 200001 + i AS t, i AS v FROM range(12) _(i)");
   expect([result.freq, result.rows[0].t]).toEqual([null, "200013"]);
@@ -164,7 +174,7 @@ test("a million values: models see the last ones, which is listed", async () => 
 }, 30_000);
 
 test.each([
-  ["dates in two formats", ["--horizon", "3"], 3, /the times in t are VARCHAR/],
+  ["dates in two formats", ["--horizon", "3"], 3, /1 of 3 are no dates \(such as "31\/01\/2024"\)/],
   ["a horizon of 0", ["--horizon", "0"], 2, /horizon/],
 ])("%s: an error that says what to try", async (_, options, code, message) => {
   const folder = temporaryFolder();

@@ -112,7 +112,7 @@ describe("time", () => {
     });
     await expect(forecastOf("('2024-01', 1), ('2024-02-01', 1)")).rejects.toMatchObject({
       kind: "data",
-      message: expect.stringContaining("VARCHAR"),
+      message: expect.stringContaining('1 of 2 are no dates (such as "2024-01")'),
     });
     await expect(forecastOf("(DATE '2024-01-01', 'x')")).rejects.toMatchObject({ kind: "data" });
     await expect(forecastOf("(DATE '2024-01-01', 1)", { time: "tt" })).rejects.toMatchObject({

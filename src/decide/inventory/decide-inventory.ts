@@ -49,6 +49,9 @@ export interface InventoryResult {
   stock_outs: number;
   bound: Partial<Record<Constraint, number>>;
   unmatched: Products["unmatched"];
+  early: number;
+  /** Products whose stock, with what is on order, is less than what will be asked for before an order of today arrives. */
+  late: number;
 }
 
 /**

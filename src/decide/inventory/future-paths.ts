@@ -2,7 +2,7 @@ import { ShopaiError } from "../../core/errors.js";
 import { floats } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
 import { columnNamed, type Relation } from "../../table/relation.js";
-import type { Products } from "./products.js";
+import { chronological, type Products } from "./products.js";
 
 /** Possible futures of every product, path after path, each `horizon` periods of demand long. */
 export interface FuturePaths {
@@ -27,8 +27,9 @@ export async function readPaths(
   const [time, path, value] = [columns.time, "path", "value"].map(named);
   const same = columns.series.map((name) => `f.${named(name)} IS NOT DISTINCT FROM p.${ident(name)}`);
   const only = model === undefined ? "" : ` WHERE f.${named("model")} = ${literal(model)}`;
+  const order = await chronological(paths, `f.${time}`, columns.time);
   const frame = await engine.frame(
-    `SELECT p._product::DOUBLE AS product, f.${path}::DOUBLE AS path, greatest(f.${value}, 0)::DOUBLE AS value FROM (${paths.sql}) f JOIN ${ident(table)} p ON ${same.join(" AND ") || "true"}${only} ORDER BY p._product, f.${path}, f.${time}`,
+    `SELECT p._product::DOUBLE AS product, f.${path}::DOUBLE AS path, greatest(f.${value}, 0)::DOUBLE AS value FROM (${paths.sql}) f JOIN ${ident(table)} p ON ${same.join(" AND ") || "true"}${only} ORDER BY p._product, f.${path}, ${order}`,
     ["product", "path", "value"].map((name) => ({ name, as: "f64" as const })),
   );
   const count = frame.rows / (products * horizon);

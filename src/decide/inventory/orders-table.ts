@@ -4,7 +4,7 @@ import { relationOf, type Relation } from "../../table/relation.js";
 import { newsvendorCost } from "./base-stock.js";
 import type { InventoryResult } from "./decide-inventory.js";
 import { constraints, paid, type Calendar, type Constraint, type Plan } from "./order-plans.js";
-import type { Products } from "./products.js";
+import { chronological, type Products } from "./products.js";
 import type { Outcome } from "./simulate.js";
 
 /** The orders with what the simulation says of them, a row per product. */
@@ -83,7 +83,10 @@ export async function ordersTable(
     ]),
   });
   const series = columns.series.map((name) => `p.${ident(name)}`);
-  const orderOn = `(SELECT min(${ident(columns.time)}) FROM (${forecast.sql}))`;
+  // Today is before the first period of the series that go on to the end.
+  const time = await chronological(forecast, ident(columns.time), columns.time);
+  const by = columns.series.length > 0 ? ` GROUP BY ${columns.series.map(ident).join(", ")}` : "";
+  const orderOn = `(SELECT arg_max(own, first) FROM (SELECT arg_min(${ident(columns.time)}, ${time}) AS own, min(${time}) AS first FROM (${forecast.sql})${by}))`;
   const sql = `SELECT ${[
     ...series,
     `${wait === 0 ? orderOn : `${orderOn} + ${wait}`} AS order_on`,
@@ -100,7 +103,7 @@ export async function ordersTable(
 
 /** The same for all products together. */
 export function summary(
-  { count, values, unmatched }: Products,
+  { count, values, unmatched, early }: Products,
   plans: readonly Plan[],
   outcomes: readonly Outcome[],
   idle: readonly Outcome[],
@@ -138,8 +141,15 @@ export function summary(
               outcomes[i].fillRate * plans[i].product.demand.means.reduce((sum, units) => sum + units, 0),
           ) / demanded
         : 1,
+    late: plans.filter(({ position, product: { demand } }, i) => {
+      const until = demand.means
+        .slice(0, Math.ceil(values.lead_time[i]))
+        .reduce((sum, units) => sum + units, 0);
+      return position < until;
+    }).length,
     stock_outs: total((i) => outcomes[i].stockOut),
     bound,
     unmatched,
+    early,
   };
 }

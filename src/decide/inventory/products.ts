@@ -2,7 +2,8 @@ import { listed, nearest, ShopaiError } from "../../core/errors.js";
 import { floats } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
 import { forecastColumns, type ForecastColumns } from "../../forecast/forecast-table.js";
-import { columnNamed, findColumn, isNumeric, type Relation } from "../../table/relation.js";
+import { spellingOf } from "../../forecast/spelled-times.js";
+import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../../table/relation.js";
 
 /** What is known of a product beside its demand: a column of the stock table, or one value for all by `--param`. */
 export const attributes = {
@@ -41,6 +42,8 @@ export interface Products {
   values: Record<Attribute, Float64Array>;
   /** Series of the forecast without a row in the stock table, and rows without a forecast. */
   unmatched: { noStock: number; noForecast: number };
+  /** Series whose forecast begins before those of others: they ended early, and go on from there. */
+  early: number;
 }
 
 /** Standard normal quantile of 0.975 and so on: what an interval's half width is divided by. */
@@ -86,8 +89,9 @@ export async function readProducts(
   const level = columns.levels[0];
   const width = 2 * quantile((1 + Number(level) / 100) / 2);
   const joined = `${rows} f JOIN ${ident(table)} p ON ${series.map((name) => `f.${name} IS NOT DISTINCT FROM p.${name}`).join(" AND ") || "true"}`;
+  const time = await chronological(forecast, `f.${ident(columns.time)}`, columns.time);
   const demand = await engine.frame(
-    `SELECT p._product::DOUBLE AS _product, greatest(f.mean, 0)::DOUBLE AS mean, greatest(${ident(`hi_${level}`)} - ${ident(`lo_${level}`)}, 0)::DOUBLE / ${width} AS deviation FROM ${joined} ORDER BY p._product, f.${ident(columns.time)}`,
+    `SELECT p._product::DOUBLE AS _product, greatest(f.mean, 0)::DOUBLE AS mean, greatest(${ident(`hi_${level}`)} - ${ident(`lo_${level}`)}, 0)::DOUBLE / ${width} AS deviation FROM ${joined} ORDER BY p._product, ${time}`,
     ["_product", "mean", "deviation"].map((name) => ({ name, as: "f64" as const })),
   );
   const count = demand.rows === 0 ? 0 : floats(demand, "_product")[demand.rows - 1] + 1;
@@ -103,6 +107,9 @@ export async function readProducts(
         try: "one run of shopai forecast, or --where",
       },
     );
+  const [{ early }] = await engine.rows<{ early: bigint }>(
+    `SELECT count(*) FILTER (first < last) AS early FROM (SELECT first, max(first) OVER () AS last FROM (SELECT min(${time}) AS first FROM ${joined} GROUP BY p._product))`,
+  );
   const about = { count, table, columns, horizon };
   const { values, unmatched } = await readAttributes(forecast, stock, about, given);
   return {
@@ -111,7 +118,20 @@ export async function readProducts(
     deviations: floats(demand, "deviation"),
     values,
     unmatched,
+    early: Number(early),
   };
+}
+
+/** An expression of a forecast's time in the order of time, also where it is spelled as text ("Jan 1990"). */
+export async function chronological(
+  { engine, sql, schema }: Relation,
+  expression: string,
+  name: string,
+): Promise<string> {
+  const field = findColumn(schema, name);
+  const text = field !== undefined && kindOf(field.type) === "text";
+  const spelling = text ? await spellingOf(engine, sql, field.name, "text") : undefined;
+  return spelling ? `(${spelling.toDate(expression)})` : expression;
 }
 
 function checkGiven(given: Readonly<Record<string, unknown>>): void {
