@@ -302,7 +302,7 @@ describe("features and targets", () => {
       params: { lambda: 0 },
     });
     expect(model.card.rows).toBe(3);
-    expect(run.warnings).toEqual(["1 rows have no y and are left out of training"]);
+    expect(run.warnings).toEqual(["1 row has no y and is left out of training"]);
     const [row] = await rowsOf(await model.predict(await given({ x: [10] }), {}, run));
     expect(row.prediction).toBeCloseTo(20, 9);
   });
