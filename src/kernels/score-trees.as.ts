@@ -6,7 +6,7 @@
  */
 
 /** Rows of a block: their values of one column lie side by side. */
-const BLOCK: u32 = 64;
+const BLOCK: u32 = 128;
 /** Bytes of a block's values of one column. */
 const SLOT: u32 = BLOCK * 4;
 

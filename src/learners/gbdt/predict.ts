@@ -11,7 +11,7 @@ import { rawScore, treeCount, type TreeColumn, type TreeEnsemble, type TreeModel
 export type Scorer = (frame: Frame) => Float64Array;
 
 /** Rows that one thread takes at a time: few enough for their values to stay in the cache. As in the kernel. */
-const block = 64;
+const block = 128;
 const nodeBytes = 16;
 const topBytes = 88;
 /** Bytes of values that are handed to the kernel at once: what a cache holds. */
