@@ -1,4 +1,4 @@
-import type { Run } from "../engine/run.js";
+import { unheard, type Run } from "../engine/run.js";
 import type { Csr } from "../kernels/csr.js";
 import { factorModel, type Factors } from "./factor-model.js";
 import { itemTotals } from "./interactions.js";
@@ -25,10 +25,7 @@ export interface Judge {
 export function judgeOf(catalogue: Catalogue, matrix: Csr, run: Run): Judge {
   const { rest, users, held } = withoutSome(matrix, run);
   const before: Catalogue = { ...catalogue, seen: rest, popularity: itemTotals(rest), segments: undefined };
-  const quiet: Run = {
-    ...run,
-    progress: { ...run.progress, stage: () => undefined, update: () => undefined },
-  };
+  const quiet: Run = { ...run, progress: unheard };
   return {
     rest,
     users,
