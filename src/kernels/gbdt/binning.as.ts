@@ -85,6 +85,14 @@ export function encode(
 /** Rows that one thread takes at a time. */
 const PIECE: u32 = 8192;
 
+/** Bytes of a column's search: its edges, padded with NaN, and what narrows the search down to a few of them (`searchFor`). */
+const EDGES: u32 = 4416;
+const LOW: u32 = 2304;
+const SCALE: u32 = 2312;
+const HALF: u32 = 2320;
+const STARTS: u32 = 2368;
+const LAST_CELL: u32 = 2047;
+
 export function encodeQuad(
   columns: u32,
   from: u32,
@@ -102,10 +110,10 @@ export function encodeQuad(
       const f = load<u32>(info, 28);
       const width = load<u32>(columns + f * 8, 4);
       const column = load<u32>(columns + f * 8) + from * width;
-      if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * 2048, clashes);
+      if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * EDGES, clashes);
       else if (load<u32>(info, 8) & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
-      else if (width == 4) encodeFloats(column, count, to, edges + f * 2048);
-      else encodeDoubles(column, count, to, edges + f * 2048);
+      else if (width == 4) encodeFloats(column, count, to, edges + f * EDGES);
+      else encodeDoubles(column, count, to, edges + f * EDGES);
     }
   }
 }
@@ -163,16 +171,10 @@ export function encodeFloats(column: u32, count: u32, to: u32, edges: u32): void
     store<u8>(to + i * stride, binOf(<f64>load<f32>(column + i * 4), edges));
 }
 
-/** 1 plus the number of edges that are not above the value: eight halvings of 255 edges; 0 for NaN. */
+/** 1 plus the number of edges that are not above the value, halving those of its cell; 0 for NaN. */
 function binOf(x: f64, edges: u32): u32 {
-  let p: u32 = edges;
-  p += (<u32>(load<f64>(p, 127 * 8) <= x)) << 10;
-  p += (<u32>(load<f64>(p, 63 * 8) <= x)) << 9;
-  p += (<u32>(load<f64>(p, 31 * 8) <= x)) << 8;
-  p += (<u32>(load<f64>(p, 15 * 8) <= x)) << 7;
-  p += (<u32>(load<f64>(p, 7 * 8) <= x)) << 6;
-  p += (<u32>(load<f64>(p, 3 * 8) <= x)) << 5;
-  p += (<u32>(load<f64>(p, 1 * 8) <= x)) << 4;
-  p += (<u32>(load<f64>(p) <= x)) << 3;
-  return x == x ? <u32>((p - edges) >> 3) + 1 : 0;
+  const cell = min(<u32>((x - load<f64>(edges, LOW)) * load<f64>(edges, SCALE)), LAST_CELL);
+  let p: u32 = edges + ((<u32>load<u8>(edges + cell, STARTS)) << 3);
+  for (let half = load<u32>(edges, HALF); half; half >>= 1) p += <u32>(load<f64>(p + half - 8) <= x) * half;
+  return x == x ? ((p - edges) >> 3) + 1 : 0;
 }

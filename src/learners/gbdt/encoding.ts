@@ -1,4 +1,5 @@
 import type { SharedKernel } from "../../engine/pool.js";
+import { searchBytes, writeSearch } from "../../kernels/gbdt/edges.js";
 import { edgesOf, writeMeta, type BinLayout } from "./bins.js";
 import type { Numbers } from "./streaming.js";
 
@@ -62,10 +63,10 @@ export class Encoder {
     readonly layout: BinLayout,
   ) {
     const { columns, stored } = layout;
-    this.edges = kernel.alloc(columns.length * 2048);
-    // No value is at or above NaN.
-    const all = kernel.f64(this.edges, columns.length * 256).fill(NaN);
-    columns.forEach((column, f) => all.set(column.edges, f * 256));
+    this.edges = kernel.alloc(columns.length * searchBytes);
+    columns.forEach((column, f) => {
+      writeSearch(kernel.u8(this.edges + f * searchBytes, searchBytes), column.edges);
+    });
     this.meta = writeMeta(kernel, layout, undefined);
     this.counter = kernel.alloc(64);
     const room = stored.some((own) => own) ? mostClashes : 0;

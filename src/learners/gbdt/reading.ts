@@ -30,11 +30,14 @@ import {
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
 import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
-import { inOrder, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
+import { inOrder, pieceRows, type Expression, type Numbers, type Pieces, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
+
+/** Values that are encoded at once. */
+const encodedValues = 1 << 16;
 
 export interface ReadAsk {
   /** Bins of a numeric column, 2 or more. */
@@ -236,12 +239,26 @@ function expressionsOf({ data, columns, narrow, given }: Plan): Map<string, Expr
   return expressions;
 }
 
-/** Lays pieces down in a stage: each at its place in the table, or each from the first row on. */
-function lay({ columns, given }: Plan, stage: Stage, where: "in place" | "anew"): Taker {
-  return (found, from, count) =>
+/** Where pieces lie in a stage: each at its place in the table, or each from the first row on. */
+type Where = "in place" | "anew";
+
+/** Has the engine's values laid down in a stage. */
+function layRead({ columns, given }: Plan, stage: Stage, where: Where): NonNullable<Pieces["room"]> {
+  const rooms = new Map(
+    columns.flatMap((column, f): [string, (from: number) => Numbers][] => {
+      const all = stage.columns[f];
+      return given(column) ? [] : [[`f${f}`, (from) => (where === "in place" ? all.subarray(from) : all)]];
+    }),
+  );
+  return (name) => rooms.get(name);
+}
+
+/** Lays values down that are not read. */
+function layGiven({ columns, given }: Plan, stage: Stage, where: Where): Taker {
+  return (_, from, count) =>
     columns.forEach((column, f) => {
-      const values = given(column)?.subarray(from, from + count) ?? found.get(`f${f}`)!;
-      stage.columns[f].set(values, where === "in place" ? from : 0);
+      const values = given(column)?.subarray(from, from + count);
+      if (values) stage.columns[f].set(values, where === "in place" ? from : 0);
     });
 }
 
@@ -294,8 +311,11 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const rows = roomFor(plan, data.rows, strideOf(most));
   const after = kernel.mark();
   const stage = new Stage(kernel, narrow, most, data.rows);
-  const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
-  await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
+  const take = [layGiven(plan, stage, "in place"), keepRoles(kernel, rows)];
+  const room = layRead(plan, stage, "in place");
+  await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)), {
+    room,
+  });
   const chosen = chosenRows(data.rows, tellingRows(columns.length));
   const all = columns.flatMap((column, f) => (column.kind === "category" ? [] : [stage.columns[f]]));
   const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
@@ -392,13 +412,15 @@ async function encoded(
   const rows = roomFor(plan, count, stride);
   const after = kernel.mark();
   const expressions = expressionsOf(plan);
-  const most = Math.min(count, pieceRows(expressions.size));
+  // While a piece is encoded the engine works on one chunk ahead: pieces are small.
+  const most = pieceRows(expressions.size, encodedValues);
   const stage = new Stage(kernel, plan.narrow, layout.columns.length, most);
-  const take = [lay(plan, stage, "anew"), keepRoles(kernel, rows)];
-  await inOrder(relation, expressions, run, (found, from, size) => {
+  const take = [layGiven(plan, stage, "anew"), keepRoles(kernel, rows)];
+  const encode: Taker = (found, from, size) => {
     for (const own of take) own(found, from, size);
     encoder.encode(stage, size, rows.at + from * stride);
-  });
+  };
+  await inOrder(relation, expressions, run, encode, { rows: most, room: layRead(plan, stage, "anew") });
   kernel.release(after);
   return withQueries(plan, relation, { ...rows, layout });
 }
