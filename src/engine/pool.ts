@@ -26,6 +26,11 @@ export interface SharedKernel {
    * The memory that one phase wrote is seen by every thread in the next. Threads must not wait for each other inside.
    */
   each(fn: string, ...args: number[]): void;
+  /**
+   * The same, but this thread does work of its own before it joins the others: of functions whose threads take what is left to do piece by
+   * piece, so that it does not matter when one begins.
+   */
+  meanwhile(work: () => void, fn: string, ...args: number[]): void;
   /** Lets the memory go. */
   close(): void;
 }

@@ -49,6 +49,10 @@ export function plainGbdt(): SharedKernel {
     f32: (at, length) => new Float32Array(memory.buffer, at, length),
     f64: (at, length) => new Float64Array(memory.buffer, at, length),
     each: (fn, ...args) => void exports[fn](0, 1, ...args),
+    meanwhile: (work, fn, ...args) => {
+      work();
+      exports[fn](0, 1, ...args);
+    },
     close: () => undefined,
   };
 }
