@@ -21,6 +21,8 @@ export interface SharedKernel {
   u32(pointer: number, length: number): Uint32Array;
   f32(pointer: number, length: number): Float32Array;
   f64(pointer: number, length: number): Float64Array;
+  /** Has the threads start, which takes tens of milliseconds, while this one does something else. */
+  wake(): void;
   /**
    * Runs the export `fn(thread, threads, ...args)` on every thread at once and returns when all are done.
    * The memory that one phase wrote is seen by every thread in the next. Threads must not wait for each other inside.

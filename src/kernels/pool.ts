@@ -68,7 +68,7 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
   }
 
   function enter(): void {
-    if (serving) return;
+    if (serving || threads === 1) return;
     serving = true;
     const epoch = call.epoch(control);
     for (let seat = 0; seat < threads - 1; seat++)
@@ -152,6 +152,7 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
       u32: (pointer, length) => new Uint32Array(memory.buffer, pointer, length),
       f32: (pointer, length) => new Float32Array(memory.buffer, pointer, length),
       f64: (pointer, length) => new Float64Array(memory.buffer, pointer, length),
+      wake: enter,
       each: (fn, ...given) => phase(undefined, fn, given),
       meanwhile: (work, fn, ...given) => phase(work, fn, given),
       close() {

@@ -15,21 +15,72 @@ export function sortColumns(
     store<u32>(counts + 4 * c, sortColumn(at + c * length * 8, length, mine));
 }
 
-/** Radix sort by eleven bits at a time; digits in which all keys agree are skipped. NaN is left out. */
+/** Sorts a column in place and gives how many values it has; NaN is left out. */
 export function sortColumn(at: u32, length: u32, spare: u32): u32 {
-  const counts = spare + length * 8;
   let kept: u32 = 0;
+  let narrow = true;
+  for (let i: u32 = 0; i < length; i++) {
+    // -0 would sort before 0.
+    const value = load<f64>(at + i * 8) + 0.0;
+    if (value != value) continue;
+    narrow = narrow && <f64>(<f32>value) == value;
+    store<f64>(at + kept * 8, value);
+    kept++;
+  }
+  if (narrow) sortFloats(at, kept, spare, spare + length * 4, spare + length * 8);
+  else sortDoubles(at, kept, spare, spare + length * 8);
+  return kept;
+}
+
+/** Radix sort of values that float32 holds, by eight bits at a time; digits in which all agree are skipped. */
+function sortFloats(at: u32, length: u32, from: u32, to: u32, counts: u32): void {
+  memory.fill(counts, 0, 4096);
+  for (let i: u32 = 0; i < length; i++) {
+    const bits = reinterpret<u32>(<f32>load<f64>(at + i * 8));
+    const key = bits ^ ((<u32>((<i32>bits) >> 31)) | 0x80000000);
+    store<u32>(from + i * 4, key);
+    for (let digit: u32 = 0; digit < 4; digit++) {
+      const slot = counts + digit * 1024 + ((key >> (digit * 8)) & 255) * 4;
+      store<u32>(slot, load<u32>(slot) + 1);
+    }
+  }
+  for (let digit: u32 = 0; digit < 4; digit++) {
+    const own = counts + digit * 1024;
+    const shift = digit * 8;
+    if (length == 0 || load<u32>(own + ((load<u32>(from) >> shift) & 255) * 4) == length) continue;
+    let sum: u32 = 0;
+    for (let d: u32 = 0; d < 1024; d += 4) {
+      const count = load<u32>(own + d);
+      store<u32>(own + d, sum);
+      sum += count;
+    }
+    for (let i: u32 = 0; i < length; i++) {
+      const key = load<u32>(from + i * 4);
+      const slot = own + ((key >> shift) & 255) * 4;
+      const place = load<u32>(slot);
+      store<u32>(slot, place + 1);
+      store<u32>(to + place * 4, key);
+    }
+    const sorted = to;
+    to = from;
+    from = sorted;
+  }
+  for (let i: u32 = 0; i < length; i++) {
+    const key = load<u32>(from + i * 4);
+    store<f64>(at + i * 8, <f64>reinterpret<f32>(key ^ ((<u32>((<i32>~key) >> 31)) | 0x80000000)));
+  }
+}
+
+/** The same of any values, by eleven bits. */
+function sortDoubles(at: u32, length: u32, spare: u32, counts: u32): void {
   let all: u64 = ~0;
   let any: u64 = 0;
   for (let i: u32 = 0; i < length; i++) {
-    const value = load<f64>(at + i * 8);
-    if (value != value) continue;
-    const bits = reinterpret<u64>(value + 0.0);
+    const bits = load<u64>(at + i * 8);
     const key = bits ^ ((<u64>((<i64>bits) >> 63)) | 0x8000000000000000);
-    store<u64>(at + kept * 8, key);
+    store<u64>(at + i * 8, key);
     all &= key;
     any |= key;
-    kept++;
   }
   const varying = all ^ any;
   let from = at;
@@ -37,7 +88,7 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
   for (let shift: u64 = 0; shift < 64; shift += 11) {
     if (((varying >> shift) & 2047) == 0) continue;
     memory.fill(counts, 0, 8192);
-    for (let i: u32 = 0; i < kept; i++) {
+    for (let i: u32 = 0; i < length; i++) {
       const slot = counts + <u32>((load<u64>(from + i * 8) >> shift) & 2047) * 4;
       store<u32>(slot, load<u32>(slot) + 1);
     }
@@ -47,22 +98,21 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
       store<u32>(counts + d, sum);
       sum += count;
     }
-    for (let i: u32 = 0; i < kept; i++) {
+    for (let i: u32 = 0; i < length; i++) {
       const key = load<u64>(from + i * 8);
       const slot = counts + <u32>((key >> shift) & 2047) * 4;
       const place = load<u32>(slot);
       store<u32>(slot, place + 1);
       store<u64>(to + place * 8, key);
     }
-    const kept_ = from;
-    from = to;
-    to = kept_;
+    const sorted = to;
+    to = from;
+    from = sorted;
   }
-  for (let i: u32 = 0; i < kept; i++) {
+  for (let i: u32 = 0; i < length; i++) {
     const key = load<u64>(from + i * 8);
     store<u64>(at + i * 8, key ^ ((<u64>((<i64>~key) >> 63)) | 0x8000000000000000));
   }
-  return kept;
 }
 
 /** `columns` holds the address and the width (4 or 8 bytes) of every column's values. */

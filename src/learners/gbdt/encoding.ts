@@ -3,8 +3,8 @@ import { searchBytes, writeSearch } from "../../kernels/gbdt/edges.js";
 import { edgesOf, writeMeta, type BinLayout } from "./bins.js";
 import type { Numbers } from "./streaming.js";
 
-/** Values of so few rows and columns are worked on by this thread: others would take longer to start. */
-const fewCells = 1_000_000;
+/** Values of fewer rows and columns are worked on by this thread: others would take longer to start. */
+export const manyCells = (cells: number): boolean => cells >= 1_000_000;
 
 /** Values that may find their byte taken before columns are given a byte each. */
 const mostClashes = 1 << 20;
@@ -14,8 +14,8 @@ const sortedAtOnce = 1 << 19;
 
 /** Runs a phase of the kernel on as many threads as the number of values is worth. */
 function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: number[]): void {
-  if (cells < fewCells) kernel.exports[fn](0, 1, ...args);
-  else kernel.each(fn, ...args);
+  if (manyCells(cells)) kernel.each(fn, ...args);
+  else kernel.exports[fn](0, 1, ...args);
 }
 
 /** Room in a kernel's memory for the values of rows, column by column, which it makes bins of. */

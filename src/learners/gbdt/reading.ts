@@ -4,7 +4,7 @@ import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
-import type { Relation } from "../../table/relation.js";
+import { kindOf, type Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
 import {
@@ -29,7 +29,7 @@ import {
   type Statistic,
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
-import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
+import { Encoder, edgesOfSamples, manyCells, Stage } from "./encoding.js";
 import { inOrder, pieceRows, type Expression, type Numbers, type Pieces, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
@@ -87,6 +87,7 @@ export interface Reading {
 export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Promise<Reading> {
   const { features } = data;
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
+  if (manyCells(data.rows * features.length)) kernel.wake();
   const { columns, statistics } = await columnsOf(data, ask, run);
   run.progress.stage("gbdt: reading");
   const plan: FirstPlan = {
@@ -231,8 +232,8 @@ function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
 }
 
 /** What the engine is to give of every row: roles by their names, column f as `f<f>`. */
-function expressionsOf({ data, columns, narrow, given }: Plan): Map<string, Expression> {
-  const expressions = roleSql(data);
+function expressionsOf({ data, columns, narrow, given }: Plan, relation: Relation): Map<string, Expression> {
+  const expressions = roleSql(data, relation);
   columns.forEach((column, f) => {
     if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column, narrow[f]), narrow: narrow[f] });
   });
@@ -313,9 +314,15 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const stage = new Stage(kernel, narrow, most, data.rows);
   const take = [layGiven(plan, stage, "in place"), keepRoles(kernel, rows)];
   const room = layRead(plan, stage, "in place");
-  await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)), {
-    room,
-  });
+  await inOrder(
+    data.relation,
+    expressionsOf(plan, data.relation),
+    run,
+    (...piece) => take.forEach((own) => own(...piece)),
+    {
+      room,
+    },
+  );
   const chosen = chosenRows(data.rows, tellingRows(columns.length));
   const all = columns.flatMap((column, f) => (column.kind === "category" ? [] : [stage.columns[f]]));
   const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
@@ -411,7 +418,7 @@ async function encoded(
   const { stride } = layout;
   const rows = roomFor(plan, count, stride);
   const after = kernel.mark();
-  const expressions = expressionsOf(plan);
+  const expressions = expressionsOf(plan, relation);
   // While a piece is encoded the engine works on one chunk ahead: pieces are small.
   const most = pieceRows(expressions.size, encodedValues);
   const stage = new Stage(kernel, plan.narrow, layout.columns.length, most);
@@ -436,7 +443,7 @@ export async function labelsOf(
 ): Promise<{ labels: Float32Array; weights?: Float32Array }> {
   const labels = new Float32Array(data.rows);
   const weights = data.roles.weight === undefined ? undefined : new Float32Array(data.rows);
-  await inOrder(data.relation, roleSql(data), run, (columns, from) => {
+  await inOrder(data.relation, roleSql(data, data.relation), run, (columns, from) => {
     labels.set(columns.get("target")!, from);
     weights?.set(columns.get("weight")!, from);
   });
@@ -444,19 +451,30 @@ export async function labelsOf(
 }
 
 /** Target and weight as numbers, by the names `target` and `weight`. */
-function roleSql({ target, classes, positive, roles }: TrainingData): Map<string, Expression> {
+function roleSql(
+  { target, classes, positive, roles }: TrainingData,
+  { schema }: Relation,
+): Map<string, Expression> {
   const named = new Map<string, Expression>();
   if (target) {
     const name = ident(target.name);
+    const field = schema.find((own) => own.name === target.name) ?? target;
     if (!classes) named.set("target", { sql: `${name}::DOUBLE` });
     else if (positive === undefined) named.set("target", { sql: codeSql(name, classes) });
-    else
-      named.set("target", {
-        sql: `CASE WHEN ${codeSql(name, classes)} IS NULL THEN NULL ELSE (${codeSql(name, classes)} = ${classes.indexOf(positive)})::INTEGER END`,
-      });
+    else named.set("target", { sql: positiveSql(field, classes, positive) });
   }
   if (roles.weight !== undefined) named.set("weight", { sql: `${ident(roles.weight)}::DOUBLE` });
   return named;
+}
+
+/** SQL for 1 where a row is of the positive class, 0 for another, NULL for what is missing or no class. */
+function positiveSql({ name, type }: Field, classes: readonly string[], positive: string): string {
+  const isOf = (level: string): string => String(Number(level === positive));
+  // Numbers are compared as such: their text is made row by row.
+  if (kindOf(type) === "integer" && classes.every((level) => /^-?\d+$/.test(level)))
+    return `CASE ${ident(name)} ${classes.map((level) => `WHEN ${level} THEN ${isOf(level)}`).join(" ")} END`;
+  const code = codeSql(ident(name), classes);
+  return `CASE ${code} ${classes.map((level, i) => `WHEN ${i} THEN ${isOf(level)}`).join(" ")} END`;
 }
 
 /** The rows of every query. @throws ShopaiError "data" for rows without one */
