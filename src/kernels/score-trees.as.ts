@@ -12,11 +12,12 @@ const SLOT: u32 = BLOCK * 4;
 
 /**
  * Kinds of trees: some splits are by sets of levels; few levels, laid out as if they were complete, without and with sets of up to 62
- * levels; others.
+ * levels; such sets, but more levels; others.
  */
 const MIXED: u32 = 1;
 const COMPLETE: u32 = 2;
 const COMPLETE_SETS: u32 = 3;
+const MIXED_WORDS: u32 = 4;
 
 /** What is added to a level: its number stands in the lowest bits of the sum. */
 const LEVELS: f32 = 8388608;
@@ -38,6 +39,7 @@ export function setup(thread: u32, threads: u32, columnCount: u32, scratchAt: u3
  * @param trees    per tree 16 bytes: address of its root, depth, output, kind
  * @param tops     per tree 88 bytes: the nodes of its first three levels, the addresses of those of the fourth; of a complete tree
  *                 those of its nodes from the fourth level on and of its leaves
+ * @param words    per node 64 bits, in the order of `nodes`, of trees of kind MIXED_WORDS
  * @param leafValues float64 per node, in the order of `nodes`
  */
 export function score(
@@ -48,6 +50,7 @@ export function score(
   room: u32,
   rows: u32,
   nodes: u32,
+  words: u32,
   leafValues: u32,
   tops: u32,
   trees: u32,
@@ -66,7 +69,17 @@ export function score(
       const to = scores + (from * outputs + load<u32>(tree, 8)) * 8;
       const depth = load<u32>(tree, 4);
       const kind = load<u32>(tree, 12);
-      if (kind == MIXED) walkMixed(load<u32>(tree), depth, count, nodes, leafValues, to, outputs * 8);
+      if (kind == MIXED || kind == MIXED_WORDS)
+        walkMixed(
+          load<u32>(tree),
+          depth,
+          count,
+          nodes,
+          kind == MIXED ? 0 : words,
+          leafValues,
+          to,
+          outputs * 8,
+        );
       else if (kind == COMPLETE_SETS) walkSets(tops + t * 88, depth, count, to, outputs * 8);
       else if (kind == COMPLETE) walkComplete(tops + t * 88, depth, count, to, outputs * 8);
       else walk(tops + t * 88, depth, count, nodes, leafValues, to, outputs * 8);
@@ -327,27 +340,44 @@ function add(to: u32, stepBytes: u32, value: u32): u32 {
   return to + stepBytes;
 }
 
-/** As `walk`, four rows at a time, for trees with nodes whose threshold is NaN: theirs is a set of levels, however many. */
+/**
+ * As `walk`, four rows at a time, for trees with nodes whose threshold is NaN: theirs is a set of levels. They can be deep for a few rows'
+ * sake: when all four are at leaves, which are their own children, the others need not be walked down to.
+ *
+ * @param words per node 64 bits as in `walkSets`, eight bytes each; 0: its set may have more levels
+ */
 export function walkMixed(
   root: u32,
   depth: u32,
   count: u32,
   nodes: u32,
+  words: u32,
   leafValues: u32,
   to: u32,
   stepBytes: u32,
 ): void {
   let row = scratch;
+  const wordOf = words - (nodes >> 1);
   for (let i: u32 = 0; i < count; i += 4) {
     let a = root;
     let b = root;
     let c = root;
     let d = root;
     for (let level: u32 = 0; level < depth; level++) {
-      a = childOf(a, load<f32>(row + load<u32>(a, 4)));
-      b = childOf(b, load<f32>(row + load<u32>(b, 4), 4));
-      c = childOf(c, load<f32>(row + load<u32>(c, 4), 8));
-      d = childOf(d, load<f32>(row + load<u32>(d, 4), 12));
+      const before = a + b + c + d;
+      if (words) {
+        a = childByWord(a, wordOf, row);
+        b = childByWord(b, wordOf, row + 4);
+        c = childByWord(c, wordOf, row + 8);
+        d = childByWord(d, wordOf, row + 12);
+      } else {
+        a = childOf(a, load<f32>(row + load<u32>(a, 4)));
+        b = childOf(b, load<f32>(row + load<u32>(b, 4), 4));
+        c = childOf(c, load<f32>(row + load<u32>(c, 4), 8));
+        d = childOf(d, load<f32>(row + load<u32>(d, 4), 12));
+      }
+      // Children lie after their parents.
+      if (a + b + c + d == before) break;
     }
     to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
     if (i + 1 == count) return;
@@ -358,6 +388,12 @@ export function walkMixed(
     to = add(to, stepBytes, leafValues + ((d - nodes) >> 1));
     row += 16;
   }
+}
+
+function childByWord(node: u32, wordOf: u32, row: u32): u32 {
+  const bits = load<u32>(row + load<u32>(node, 4));
+  const over = <u32>(reinterpret<f32>(bits) >= load<f32>(node));
+  return load<u32>(node, 8) + ((over | ((<u32>(load<u64>(wordOf + (node >> 1)) >> bits)) & 1)) << 4);
 }
 
 /**

@@ -12,6 +12,7 @@ const SPARSE = 0;
 const MIXED = 1;
 const COMPLETE = 2;
 const COMPLETE_SETS = 3;
+const MIXED_WORDS = 4;
 
 /** Depth up to which a tree is laid out as if it were complete: at most 6 kB. */
 const completeDepth = 8;
@@ -24,6 +25,8 @@ export interface PackedTrees {
   /** Per column 1 where its values are numbers of levels. */
   levels: number;
   nodes: number;
+  /** 64 bits for every node, where some need them. */
+  words: number;
   values: number;
   tops: number;
   heads: number;
@@ -106,19 +109,19 @@ export function packTrees(kernel: SharedKernel, { trees, columns: all }: TreeMod
       order.push({ node: trees.left[node], level: level + 1 }, { node: trees.right[node], level: level + 1 });
     }
     if (depth <= completeDepth && kind === SPARSE) kind = COMPLETE;
-    if (depth <= completeDepth && kind === MIXED && !wide) kind = COMPLETE_SETS;
+    if (kind === MIXED && !wide) kind = depth <= completeDepth ? COMPLETE_SETS : MIXED_WORDS;
     // Without a fourth level its places are those of leaves all the same.
     const levelsBelow = kind === COMPLETE_SETS ? depth : Math.max(3, depth);
     head.set([nodes + first * nodeBytes, levelsBelow, trees.output[t], kind], t * 4);
   }
-  const packed = { levels, nodes, values, heads };
+  const packed = { levels, nodes, words: packWords(kernel, nodes, count, head), values, heads };
   return { ...packed, tops: packTops(kernel, packed, treeCount(trees)) };
 }
 
 /** The first three levels of every tree, as if it were complete there, and what follows. */
 function packTops(
   kernel: SharedKernel,
-  { nodes, values, heads }: Omit<PackedTrees, "tops" | "levels">,
+  { nodes, values, heads }: Omit<PackedTrees, "tops" | "levels" | "words">,
   count: number,
 ): number {
   const tops = kernel.alloc(count * topBytes);
@@ -166,6 +169,15 @@ function wordOf(u32: Uint32Array, node: number): [number, number] {
   const set = u32[node + 3] / 4;
   const left = (word: number): number => (word < u32[set] ? u32[set + 1 + word] : 0);
   return [~left(0) >>> 0, ((~left(1) & 0x3fffffff) | 0x80000000) >>> 0];
+}
+
+/** The sets of all nodes as words, where trees of some kind are to be walked by them. */
+function packWords(kernel: SharedKernel, nodes: number, count: number, heads: Uint32Array): number {
+  if (!heads.some((kind, i) => i % 4 === 3 && kind === MIXED_WORDS)) return 0;
+  const words = kernel.alloc(count * 8);
+  const { u32 } = new MemoryViews(kernel.memory).now();
+  for (let node = 0; node < count; node++) u32.set(wordOf(u32, nodes / 4 + node * 4), words / 4 + node * 2);
+  return words;
 }
 
 /** Bytes of nodes and leaves of trees that are laid out as complete ones. */

@@ -117,6 +117,7 @@ function kernelScorer(kernel: SharedKernel, model: TreeModel): ValuesScorer {
         room,
         rows,
         packed.nodes,
+        packed.words,
         packed.values,
         packed.tops,
         packed.heads,
