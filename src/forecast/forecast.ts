@@ -7,16 +7,16 @@ import { overallWeightedAverage, type ErrorScales } from "../metrics/forecast.js
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
-  calibrations,
   metricsOf,
   rollingWindows,
   windowScales,
   type ForecastMetrics,
   type Windows,
 } from "./backtest.js";
+import { calibrations, type CalibrationFor } from "./calibrations.js";
 import { frequencies } from "./frequency.js";
 import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
-import type { Calibration, IntervalBasis } from "./intervals.js";
+import { intervalBases, type IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
 import type { PanelAsk } from "./model.js";
 import type { ReconcileRule, Tree } from "./reconcile.js";
@@ -191,10 +191,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     },
     chosen: auto ? countsOf(worked.chosen) : undefined,
     intervals: Object.fromEntries(
-      names.map((name) => [
-        name,
-        Object.fromEntries(ask.levels.map((level) => [level, scaled.get(name)!.whole.basis(level)])),
-      ]),
+      names.map((name) => [name, basesOf(set, scaled.get(name)!.whole, ask.levels)]),
     ),
     fallbacks: await summarised(relation, set, fallbacks),
   };
@@ -288,9 +285,9 @@ async function panelForecasts(
 
 interface Scaled {
   /** Calibrated by all windows. */
-  whole: Calibration;
+  whole: CalibrationFor;
   /** By the windows of all origins but one. */
-  without: readonly Calibration[];
+  without: readonly CalibrationFor[];
 }
 
 /** Metrics of every model in the backtest, and what its errors say of its intervals. */
@@ -359,10 +356,27 @@ function columnsOf(
       const spread = ahead.spread.subarray(s * horizon, (s + 1) * horizon);
       const width = widthOf(spread[0]);
       if (width) fallbacks.push({ series: s, model: name, used: name, reason: width });
-      output.add(s, m, { mean, spread, floor }, scaled.get(name)!.whole);
+      output.add(s, m, { mean, spread, floor }, scaled.get(name)!.whole(set.starts[s + 1] - set.starts[s]));
     });
   }
   return { output, fallbacks };
+}
+
+/** Where the intervals of a model come from, by level; of the series that least is known of where they differ. */
+function basesOf(
+  set: SeriesSet,
+  whole: CalibrationFor,
+  levels: readonly number[],
+): Record<string, IntervalBasis> {
+  const lengths = [
+    ...new Set(Array.from({ length: set.count }, (_, s) => set.starts[s + 1] - set.starts[s])),
+  ];
+  return Object.fromEntries(
+    levels.map((level) => {
+      const own = lengths.map((length) => whole(length).basis(level));
+      return [level, intervalBases.findLast((basis) => own.includes(basis))!];
+    }),
+  );
 }
 
 /** Why intervals of a series are of no use, if they are. */
