@@ -64,8 +64,7 @@ const enoughWindows = 200;
 const fewestOrigins = 3;
 /** Narrower intervals say where the middle is, not how wide errors spread: they stay as they are. */
 const leastWidened = 50;
-/** Intervals are not narrowed or widened by more than these. */
-const narrowest = 0.9;
+/** Intervals are not widened by more than this. */
 const widest = 3;
 /** With so many windows half of the widening (as a power) is believed. */
 const doubtfulWindows = 30;
@@ -78,7 +77,7 @@ const doubtfulWindows = 30;
  * windows with histories of like length (localised conformal prediction: Guan 2023, Biometrika 110:33-50).
  *
  * Errors of one origin go together (a holiday, a bad quarter hits all series), so that an origin that nobody has seen errs by more than
- * the pool of the others says. Every origin is therefore held against the pool of the others, and intervals are widened (or narrowed) by
+ * the pool of the others says. Every origin is therefore held against the pool of the others, and intervals are widened by
  * the factor that lets these hold the level: cross-conformal prediction by groups (Vovk 2015, Annals of Mathematics
  * and Artificial Intelligence 74:9-28). The calibration without an origin learns its factor without it as well.
  */
@@ -143,7 +142,7 @@ function windowsOf(cells: readonly Float64Array[][][], among: readonly number[])
   return cells.reduce((sum, byOrigin) => sum + among.reduce((own, o) => own + byOrigin[o][0].length, 0), 0);
 }
 
-/** What intervals from the other origins must be widened or narrowed by so that the windows of each origin lie inside as often as the level says. */
+/** What intervals from the other origins must be widened by so that the windows of each origin lie inside as often as the level says. */
 function wideningOf(
   cells: ErrorCells,
   among: readonly number[],
@@ -171,9 +170,9 @@ function wideningOf(
   return power(leastThat(holds), seen / (seen + doubtfulWindows));
 }
 
-/** The least factor that holds. */
+/** The least factor from 1 on that holds. */
 function leastThat(holds: (factor: number) => boolean): number {
-  let [low, high] = [narrowest, widest];
+  let [low, high] = [1, widest];
   if (holds(low)) return low;
   if (!holds(high)) return high;
   while (high - low > 1e-9) {

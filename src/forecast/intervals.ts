@@ -136,7 +136,7 @@ const fewestBeyond = 4;
 
 /**
  * @param levels in percent
- * @param factor what the multiples at a level are widened or narrowed by
+ * @param factor what the multiples at a level are widened by
  */
 export function calibrate(
   pool: ErrorPool,
