@@ -70,6 +70,8 @@ export function errorPool(steps: readonly ByOrigin[]): ErrorPool {
 
 /** Standard errors that a bias of all origins must exceed. */
 const certainAbove = 2;
+/** A shock of less than so much of the deviation of errors makes no difference, but where many errors are alike (months without a sale). */
+const slight = 0.1;
 
 /**
  * By step and origin, how far the errors of an origin lie from the bias of all origins.
@@ -90,9 +92,12 @@ function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
   const bias = keptOf(biases, certainAbove * certainAbove * doubts);
   const shocks = centres.map((own, h) => Float64Array.from(own, ({ mean }) => mean - bias * means[h]));
   if (!apart) return shocks;
-  const squares = shocks.reduce((sum, own) => own.reduce((all, shock) => all + shock * shock, sum), 0);
-  const chance = centres.reduce((sum, own) => own.reduce((all, { variance }) => all + variance, sum), 0);
-  const real = Math.sqrt(keptOf(squares, chance));
+  const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  const squares = sumOf(shocks.flatMap((own) => [...own].map((shock) => shock * shock)));
+  const noise = sumOf(
+    centres.flatMap((own) => own.map(({ variance, count }) => variance / count + slight * slight * variance)),
+  );
+  const real = Math.sqrt(keptOf(squares, noise));
   return shocks.map((own) => own.map((shock) => real * shock));
 }
 
@@ -102,8 +107,8 @@ const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 
 /** From so many values on, one in 200 of them, and one at least, is moved in on either side: a deviation near zero makes a quotient of any size. */
 const fewestMoved = 20;
 
-/** The mean of values of which the outermost are moved in, and its variance (0 for a single value). */
-function centreOf(parts: SortedParts): { mean: number; variance: number } {
+/** The mean and the variance (0 for a single one) of values of which the outermost are moved in. */
+function centreOf(parts: SortedParts): { count: number; mean: number; variance: number } {
   const count = countOf(parts);
   const outside = count < fewestMoved ? 0 : Math.max(1, Math.floor(count / 200));
   const low = orderStatistic(parts, 1 + outside);
@@ -117,10 +122,8 @@ function centreOf(parts: SortedParts): { mean: number; variance: number } {
       squares += bounded * bounded;
     }
   const mean = sum / count;
-  return {
-    mean: low + mean,
-    variance: count > 1 ? Math.max(0, squares / count - mean * mean) / (count - 1) : 0,
-  };
+  const variance = count > 1 ? Math.max(0, squares - count * mean * mean) / (count - 1) : 0;
+  return { count, mean: low + mean, variance };
 }
 
 /** Every error twice, the second time with the opposite shock. */
