@@ -52,7 +52,8 @@ interface MirroredErrors {
 
 /**
  * Errors of one origin go together: all series grew faster than anybody thought. That a shock went up says nothing of the next one, so
- * that every error counts twice, as it came and with the shock of its origin turned round. What all origins have in common, as far as it
+ * that every error counts twice, as it came and with the shock of its origin turned round, and a few shocks say little of how large they
+ * may be, so that they are enlarged as Student's t is against the normal distribution. What all origins have in common, as far as it
  * is more than twice its standard error, is no shock but a bias of the model, which stays (James & Stein 1961, 4th Berkeley
  * Symposium 1:361-379, positive part). How errors are spread within an origin, skewed or not, stays as well.
  *
@@ -126,12 +127,25 @@ function centreOf(parts: SortedParts): { count: number; mean: number; variance: 
   return { count, mean: low + mean, variance };
 }
 
-/** Every error twice, the second time with the opposite shock. */
-function mirrored({ errors, shocks }: MirroredErrors): SortedParts {
-  return errors.flatMap((parts, o) => [
-    ...parts,
-    ...parts.map((part) => part.map((value) => value - 2 * shocks[o])),
-  ]);
+/** Every error twice, the second time with the opposite shock, and shocks as large as so few of them leave possible at a share outside. */
+function mirrored({ errors, shocks }: MirroredErrors, outside: number): SortedParts {
+  const larger = studentRatio(normalQuantile(outside), Math.max(2, shocks.length));
+  return errors.flatMap((parts, o) =>
+    [larger - 1, -larger - 1].flatMap((times) =>
+      parts.map((part) => part.map((value) => value + times * shocks[o])),
+    ),
+  );
+}
+
+/** Student's t over the normal deviate z that as much lies beyond of. Abramowitz & Stegun (1964), 26.7.5: to 3 % at 95 % and two degrees, better from three on. */
+function studentRatio(z: number, degrees: number): number {
+  const y = z * z;
+  return (
+    1 +
+    polynomial([1, 1], y) / (4 * degrees) +
+    polynomial([3, 16, 5], y) / (96 * degrees * degrees) +
+    polynomial([-15, 17, 19, 3], y) / (384 * degrees * degrees * degrees)
+  );
 }
 
 /** An order statistic of a single step must have so many values at or beyond it; those of all steps need one. */
@@ -158,8 +172,8 @@ export function calibrate(
     const outside = outsideOf(level);
     const basis = basisOf(outside);
     if (basis === "normal distribution") return normalTails(outside);
-    if (basis === "backtest errors per step") return tails(mirrored(pool.steps[h]), outside);
-    const found = ofAllSteps.get(level) ?? tails(mirrored(pool.all), outside);
+    if (basis === "backtest errors per step") return tails(mirrored(pool.steps[h], outside), outside);
+    const found = ofAllSteps.get(level) ?? tails(mirrored(pool.all, outside), outside);
     ofAllSteps.set(level, found);
     return found;
   };
@@ -177,9 +191,10 @@ export function calibrate(
     return found;
   });
   const quantileOf = (step: number, p: number): number => {
-    const basis = basisOf(Math.min(p, 1 - p));
+    const outside = Math.min(p, 1 - p);
+    const basis = basisOf(outside);
     if (basis === "normal distribution") return normalQuantile(p);
-    const parts = mirrored(basis === "backtest errors per step" ? pool.steps[step - 1] : pool.all);
+    const parts = mirrored(basis === "backtest errors per step" ? pool.steps[step - 1] : pool.all, outside);
     return orderBetween(parts, p * (countOf(parts) + 1));
   };
   const quantiles = new Map<string, number>();
