@@ -50,41 +50,70 @@ export async function readFrame(
   return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
 }
 
-/** Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next. */
+/**
+ * Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next.
+ *
+ * @param ahead whether the engine may work on the next rows while the caller works on a piece
+ */
 export async function* readFrames(
   connection: DuckDBConnection,
   sql: string,
   asks: readonly NumberAsk[],
   rows: number,
+  ahead: boolean,
 ): AsyncGenerator<Frame> {
   const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
   const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
-  const room = asks.map((ask) => (ask.as === "f32" ? new Float32Array(rows) : new Float64Array(rows)));
-  const column = (i: number, count: number): Column =>
-    ({ kind: asks[i].as, values: room[i].subarray(0, count) }) as Column;
-  const frame = (count: number): Frame => ({
-    rows: count,
-    columns: new Map(asks.map((ask, i) => [ask.name, column(i, count)])),
+  const own = asks.map(({ as, into }) => {
+    if (into) return undefined;
+    return as === "f32" ? new Float32Array(rows) : new Float64Array(rows);
   });
+  let from = 0;
   let filled = 0;
-  for (;;) {
-    const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) break;
-    if (filled + chunk.rowCount > rows) {
-      yield frame(filled);
-      filled = 0;
+  const roomOf = (): (Float64Array | Float32Array)[] => asks.map(({ into }, i) => own[i] ?? into!(from));
+  let room = roomOf();
+  const frame = (): Frame => ({
+    rows: filled,
+    columns: new Map(
+      asks.map(({ name, as }, i) => [name, { kind: as, values: room[i].subarray(0, filled) } as Column]),
+    ),
+  });
+  const fetched = (): Promise<DuckDBDataChunk | null> => {
+    const chunk = result.fetchChunk();
+    // It may fail while the caller is at work, and is waited for later.
+    chunk.catch(() => undefined);
+    return chunk;
+  };
+  let next = fetched();
+  try {
+    for (;;) {
+      const chunk = await next;
+      if (!chunk || chunk.rowCount === 0) break;
+      if (ahead) next = fetched();
+      if (filled + chunk.rowCount > rows) {
+        yield frame();
+        from += filled;
+        filled = 0;
+        room = roomOf();
+      }
+      room.forEach((values, i) => take(chunk, i, values, filled));
+      filled += chunk.rowCount;
+      if (!ahead) next = fetched();
     }
-    for (let i = 0; i < room.length; i++) {
-      const vector = chunk.getColumnVector(i) as DuckDBVector & { items: Float64Array | Float32Array };
-      room[i].set(vector.items.subarray(0, chunk.rowCount), filled);
-      const bits = validBits(vector);
-      if (!bits) continue;
-      for (let r = 0; r < chunk.rowCount; r++)
-        if (!((bits[r >> 3] >> (r & 7)) & 1)) room[i][filled + r] = NaN;
-    }
-    filled += chunk.rowCount;
+  } finally {
+    // The connection is not closed under what it works on.
+    await next.catch(() => undefined);
   }
-  if (filled > 0) yield frame(filled);
+  if (filled > 0) yield frame();
+}
+
+/** Copies a column of numbers, NaN for null. */
+function take(chunk: DuckDBDataChunk, column: number, to: Float64Array | Float32Array, at: number): void {
+  const vector = chunk.getColumnVector(column) as DuckDBVector & { items: Float64Array | Float32Array };
+  to.set(vector.items.subarray(0, chunk.rowCount), at);
+  const bits = validBits(vector);
+  if (!bits) return;
+  for (let r = 0; r < chunk.rowCount; r++) if (!((bits[r >> 3] >> (r & 7)) & 1)) to[at + r] = NaN;
 }
 
 interface Sink {

@@ -76,7 +76,7 @@ export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEng
     async *frames(sql, columns, rows) {
       const reader = await instance.connect();
       try {
-        yield* readFrames(reader, sql, columns, rows);
+        yield* readFrames(reader, sql, columns, rows, threads > 1);
       } catch (cause) {
         throw cause instanceof ShopaiError ? cause : translated(cause as Error, sql);
       } finally {

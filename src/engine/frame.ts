@@ -25,6 +25,8 @@ export interface ColumnAsk {
 /** A column wanted as numbers. */
 export interface NumberAsk extends ColumnAsk {
   as: "f64" | "f32";
+  /** Where the rows of a piece go, of which the first is the `from`-th of all: an array of the kind asked for; by default one of the reader's. */
+  into?(from: number): Float64Array | Float32Array;
 }
 
 /** The values of a column that was asked for as f64. */

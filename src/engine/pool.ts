@@ -21,11 +21,18 @@ export interface SharedKernel {
   u32(pointer: number, length: number): Uint32Array;
   f32(pointer: number, length: number): Float32Array;
   f64(pointer: number, length: number): Float64Array;
+  /** Has the threads start, which takes tens of milliseconds, while this one does something else. */
+  wake(): void;
   /**
    * Runs the export `fn(thread, threads, ...args)` on every thread at once and returns when all are done.
    * The memory that one phase wrote is seen by every thread in the next. Threads must not wait for each other inside.
    */
   each(fn: string, ...args: number[]): void;
+  /**
+   * The same, but this thread does work of its own before it joins the others: of functions whose threads take what is left to do piece by
+   * piece, so that it does not matter when one begins.
+   */
+  meanwhile(work: () => void, fn: string, ...args: number[]): void;
   /** Lets the memory go. */
   close(): void;
 }

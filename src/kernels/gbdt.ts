@@ -48,7 +48,12 @@ export function plainGbdt(): SharedKernel {
     u32: (at, length) => new Uint32Array(memory.buffer, at, length),
     f32: (at, length) => new Float32Array(memory.buffer, at, length),
     f64: (at, length) => new Float64Array(memory.buffer, at, length),
+    wake: () => undefined,
     each: (fn, ...args) => void exports[fn](0, 1, ...args),
+    meanwhile: (work, fn, ...args) => {
+      work();
+      exports[fn](0, 1, ...args);
+    },
     close: () => undefined,
   };
 }

@@ -68,7 +68,7 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
   }
 
   function enter(): void {
-    if (serving) return;
+    if (serving || threads === 1) return;
     serving = true;
     const epoch = call.epoch(control);
     for (let seat = 0; seat < threads - 1; seat++)
@@ -114,6 +114,26 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
     tell(mail);
     kernels.set(id, mail);
     let top = firstFree;
+    const phase = (work: (() => void) | undefined, fn: string, given: number[]): void => {
+      if (threads === 1) {
+        work?.();
+        return void exports[fn](0, 1, ...given);
+      }
+      const index = functionIndex(id, fn);
+      enter();
+      args.set(given);
+      call.start(control, index, given.length);
+      let failed: number;
+      try {
+        work?.();
+        exports[fn](0, threads, ...given);
+      } finally {
+        failed = call.finish(control, threads - 1);
+        // A task that is under way on one of the threads goes on.
+        if (waiting.size > 0) leave();
+      }
+      if (failed > 0) throw new Error(`${fn} failed on thread ${failed}`);
+    };
     return {
       threads,
       memory,
@@ -132,22 +152,9 @@ export function openPool({ threads, plain = false, warn }: PoolOptions): Pool {
       u32: (pointer, length) => new Uint32Array(memory.buffer, pointer, length),
       f32: (pointer, length) => new Float32Array(memory.buffer, pointer, length),
       f64: (pointer, length) => new Float64Array(memory.buffer, pointer, length),
-      each(fn, ...given) {
-        if (threads === 1) return void exports[fn](0, 1, ...given);
-        const index = functionIndex(id, fn);
-        enter();
-        args.set(given);
-        call.start(control, index, given.length);
-        let failed: number;
-        try {
-          exports[fn](0, threads, ...given);
-        } finally {
-          failed = call.finish(control, threads - 1);
-          // A task that is under way on one of the threads goes on.
-          if (waiting.size > 0) leave();
-        }
-        if (failed > 0) throw new Error(`${fn} failed on thread ${failed}`);
-      },
+      wake: enter,
+      each: (fn, ...given) => phase(undefined, fn, given),
+      meanwhile: (work, fn, ...given) => phase(work, fn, given),
       close() {
         kernels.delete(id);
         if (!closed) tell({ kind: "drop", kernel: id });

@@ -10,6 +10,10 @@ const BLOCK: u32 = 128;
 /** Bytes of a block's values of one column. */
 const SLOT: u32 = BLOCK * 4;
 
+/** Kinds of trees: some splits are by sets of levels; few levels, laid out as if they were complete; others. */
+const MIXED: u32 = 1;
+const COMPLETE: u32 = 2;
+
 let columns: u32 = 0;
 let scratch: u32 = 0;
 
@@ -20,8 +24,9 @@ export function setup(thread: u32, threads: u32, columnCount: u32, scratchAt: u3
 
 /**
  * @param values   columns of float64, `room` each
- * @param trees    per tree 16 bytes: address of its root, depth, output, whether it has categorical splits
- * @param tops     per tree 88 bytes: the nodes of its first three levels, the addresses of those of the fourth
+ * @param trees    per tree 16 bytes: address of its root, depth, output, kind
+ * @param tops     per tree 88 bytes: the nodes of its first three levels, the addresses of those of the fourth; of a complete tree
+ *                 those of its nodes from the fourth level on and of its leaves
  * @param leafValues float64 per node, in the order of `nodes`
  */
 export function score(
@@ -47,9 +52,11 @@ export function score(
     for (let t: u32 = 0; t < treeCount; t++) {
       const tree = trees + t * 16;
       const to = scores + (from * outputs + load<u32>(tree, 8)) * 8;
-      if (load<u32>(tree, 12))
-        walkMixed(load<u32>(tree), load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
-      else walk(tops + t * 88, load<u32>(tree, 4), count, nodes, leafValues, to, outputs * 8);
+      const depth = load<u32>(tree, 4);
+      const kind = load<u32>(tree, 12);
+      if (kind == MIXED) walkMixed(load<u32>(tree), depth, count, nodes, leafValues, to, outputs * 8);
+      else if (kind == COMPLETE) walkComplete(tops + t * 88, depth, count, to, outputs * 8);
+      else walk(tops + t * 88, depth, count, nodes, leafValues, to, outputs * 8);
     }
   }
 }
@@ -138,6 +145,97 @@ export function walk(
     to = add(to, stepBytes, leafValues + ((h - nodes) >> 1));
     row += 32;
   }
+}
+
+/**
+ * As `walk`, for trees of few levels that are laid out as if they were complete, level by level from the fourth on: where a child lies
+ * follows from where its parent does. A node is eight bytes, its threshold and where the values of its column lie.
+ */
+export function walkComplete(top: u32, depth: u32, count: u32, to: u32, stepBytes: u32): void {
+  let row = scratch;
+  const fourth = load<u32>(top, 56);
+  const leaves = load<u32>(top, 60);
+  for (let i: u32 = 0; i < count; i += 8) {
+    // The first three levels as in `topOf`, of all eight rows for every node, whose threshold and place are then loaded but once.
+    let node = row + load<u32>(top);
+    let threshold = v128.load32_splat(top, 4);
+    const first = f32x4.ge(v128.load(node), threshold);
+    const first2 = f32x4.ge(v128.load(node, 16), threshold);
+    node = row + load<u32>(top, 8);
+    threshold = v128.load32_splat(top, 12);
+    let second = f32x4.ge(v128.load(node), threshold);
+    let second2 = f32x4.ge(v128.load(node, 16), threshold);
+    node = row + load<u32>(top, 16);
+    threshold = v128.load32_splat(top, 20);
+    second = v128.bitselect(f32x4.ge(v128.load(node), threshold), second, first);
+    second2 = v128.bitselect(f32x4.ge(v128.load(node, 16), threshold), second2, first2);
+    node = row + load<u32>(top, 24);
+    threshold = v128.load32_splat(top, 28);
+    let left = f32x4.ge(v128.load(node), threshold);
+    let left2 = f32x4.ge(v128.load(node, 16), threshold);
+    node = row + load<u32>(top, 32);
+    threshold = v128.load32_splat(top, 36);
+    left = v128.bitselect(f32x4.ge(v128.load(node), threshold), left, second);
+    left2 = v128.bitselect(f32x4.ge(v128.load(node, 16), threshold), left2, second2);
+    node = row + load<u32>(top, 40);
+    threshold = v128.load32_splat(top, 44);
+    let right = f32x4.ge(v128.load(node), threshold);
+    let right2 = f32x4.ge(v128.load(node, 16), threshold);
+    node = row + load<u32>(top, 48);
+    threshold = v128.load32_splat(top, 52);
+    right = v128.bitselect(f32x4.ge(v128.load(node), threshold), right, second);
+    right2 = v128.bitselect(f32x4.ge(v128.load(node, 16), threshold), right2, second2);
+    const places = placesOf(first, second, v128.bitselect(right, left, first));
+    const places2 = placesOf(first2, second2, v128.bitselect(right2, left2, first2));
+    let a = <u32>i32x4.extract_lane(places, 0);
+    let b = <u32>i32x4.extract_lane(places, 1);
+    let c = <u32>i32x4.extract_lane(places, 2);
+    let d = <u32>i32x4.extract_lane(places, 3);
+    let e = <u32>i32x4.extract_lane(places2, 0);
+    let f = <u32>i32x4.extract_lane(places2, 1);
+    let g = <u32>i32x4.extract_lane(places2, 2);
+    let h = <u32>i32x4.extract_lane(places2, 3);
+    let nodes = fourth;
+    for (let bytes: u32 = 64; bytes < (<u32>8) << depth; bytes <<= 1) {
+      a = childAt(nodes, a, row + 0);
+      b = childAt(nodes, b, row + 4);
+      c = childAt(nodes, c, row + 8);
+      d = childAt(nodes, d, row + 12);
+      e = childAt(nodes, e, row + 16);
+      f = childAt(nodes, f, row + 20);
+      g = childAt(nodes, g, row + 24);
+      h = childAt(nodes, h, row + 28);
+      nodes += bytes;
+    }
+    to = add(to, stepBytes, leaves + a);
+    if (i + 1 == count) return;
+    to = add(to, stepBytes, leaves + b);
+    if (i + 2 == count) return;
+    to = add(to, stepBytes, leaves + c);
+    if (i + 3 == count) return;
+    to = add(to, stepBytes, leaves + d);
+    if (i + 4 == count) return;
+    to = add(to, stepBytes, leaves + e);
+    if (i + 5 == count) return;
+    to = add(to, stepBytes, leaves + f);
+    if (i + 6 == count) return;
+    to = add(to, stepBytes, leaves + g);
+    if (i + 7 == count) return;
+    to = add(to, stepBytes, leaves + h);
+    row += 32;
+  }
+}
+
+/** Where nodes of the fourth level lie in it, in bytes, of which three bits, given as masks, are the numbers. */
+function placesOf(first: v128, second: v128, third: v128): v128 {
+  const number = i32x4.neg(i32x4.add(i32x4.add(i32x4.shl(first, 2), i32x4.shl(second, 1)), third));
+  return i32x4.shl(number, 3);
+}
+
+/** Where the child lies in its level, in bytes, of a node that does in its own. */
+function childAt(nodes: u32, at: u32, row: u32): u32 {
+  const node = nodes + at;
+  return (at << 1) + ((<u32>(load<f32>(row + load<u32>(node, 4)) >= load<f32>(node))) << 3);
 }
 
 /** Of four rows, four times the number of the node of the fourth level that they come to. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import type { SharedKernel } from "../../src/engine/pool.js";
@@ -138,47 +139,69 @@ describe.each(Object.entries(ways))("%s", (_, params) => {
   });
 });
 
-test("sorting and encoding: the kernel and its plain twin agree on odd numbers", async () => {
-  const values = Float64Array.of(
-    3,
-    -0,
+/** A column's values in order, as the kernel sorts them. */
+function sortedBy(kernel: SharedKernel, values: Float64Array): Float64Array {
+  const at = kernel.alloc(values.length * 8);
+  const counts = kernel.alloc(4);
+  const spare = kernel.alloc(kernel.threads * (values.length * 8 + 16384));
+  const counter = kernel.alloc(64);
+  kernel.f64(at, values.length).set(values);
+  kernel.u32(counter, 1)[0] = 0;
+  kernel.each("setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
+  kernel.each("sortColumns", at, values.length, 1, counts, spare);
+  return kernel.f64(at, kernel.u32(counts, 1)[0]).slice();
+}
+
+test("sorting and encoding: any numbers come in order, and each into the bin that its edges say", async () => {
+  const [kernel, twin] = [await threads(1), plainGbdt()];
+  const odd = fc.constantFrom(
     0,
-    NaN,
-    -Infinity,
+    -0,
     Infinity,
+    -Infinity,
+    NaN,
     5e-324,
-    -1e308,
     1e308,
-    3,
-    -7.5,
+    -1e308,
+    3.4028234663852886e38,
     2 ** 40 + 1,
-    2 ** 40,
   );
-  const sorted = (kernel: SharedKernel): Float64Array => {
-    const at = kernel.alloc(values.length * 8);
-    const counts = kernel.alloc(4);
-    const spare = kernel.alloc(kernel.threads * (values.length * 8 + 16384));
-    const counter = kernel.alloc(64);
-    kernel.f64(at, values.length).set(values);
-    kernel.u32(counter, 1)[0] = 0;
-    kernel.each("setup", 0, 4, 0, 0, 0, 0, 0, 0, counter, 4, 0);
-    kernel.each("sortColumns", at, values.length, 1, counts, spare);
-    return kernel.f64(at, kernel.u32(counts, 1)[0]).slice();
-  };
-  const expected = values.filter((value) => !Number.isNaN(value)).sort();
-  expect(sorted(await threads(2)).map((value) => value + 0)).toEqual(expected.map((value) => value + 0));
-  expect(sorted(plainGbdt())).toEqual(sorted(await threads(1)));
-  const edges = edgesOf(expected, 255);
-  const layout = layoutOf([{ column: { kind: "number", name: "x" }, edges, size: edges.length + 2 }], 4);
-  const data = { rows: values.length, columns: [values], layout, labels: new Float32Array(values.length) };
-  const bins = (kernel: SharedKernel): Uint8Array =>
-    kernel.u8(encoded(kernel, data), values.length * 4).slice();
-  const found = bins(await threads(2));
-  expect(bins(plainGbdt())).toEqual(found);
-  values.forEach((value, r) => {
-    const below = edges.filter((edge) => edge <= value).length;
-    expect(found[r * 4]).toBe(Number.isNaN(value) ? 0 : below + 1);
-  });
+  const any = fc.oneof(fc.double(), fc.float(), fc.integer({ min: -5, max: 300 }), odd);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(any, { minLength: 1, maxLength: 700 }),
+      fc.integer({ min: 2, max: 255 }),
+      async (list, bins) => {
+        const values = Float64Array.from(list);
+        const expected = values
+          .filter((value) => !Number.isNaN(value))
+          .map((value) => value + 0)
+          .sort();
+        for (const one of [kernel, twin]) {
+          const mark = one.mark();
+          expect(sortedBy(one, values)).toEqual(expected);
+          const edges = edgesOf(expected, bins);
+          const layout = layoutOf(
+            [{ column: { kind: "number", name: "x" }, edges, size: edges.length + 2 }],
+            4,
+          );
+          const data = {
+            rows: values.length,
+            columns: [values],
+            layout,
+            labels: new Float32Array(values.length),
+          };
+          const found = one.u8(encoded(one, data), values.length * 4);
+          values.forEach((value, r) => {
+            const below = edges.filter((edge) => edge <= value).length;
+            expect(found[r * 4]).toBe(Number.isNaN(value) ? 0 : below + 1);
+          });
+          one.release(mark);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test("the first split is the best of all splits, found by trying them", async () => {

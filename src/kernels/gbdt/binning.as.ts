@@ -15,21 +15,72 @@ export function sortColumns(
     store<u32>(counts + 4 * c, sortColumn(at + c * length * 8, length, mine));
 }
 
-/** Radix sort by eleven bits at a time; digits in which all keys agree are skipped. NaN is left out. */
+/** Sorts a column in place and gives how many values it has; NaN is left out. */
 export function sortColumn(at: u32, length: u32, spare: u32): u32 {
-  const counts = spare + length * 8;
   let kept: u32 = 0;
+  let narrow = true;
+  for (let i: u32 = 0; i < length; i++) {
+    // -0 would sort before 0.
+    const value = load<f64>(at + i * 8) + 0.0;
+    if (value != value) continue;
+    narrow = narrow && <f64>(<f32>value) == value;
+    store<f64>(at + kept * 8, value);
+    kept++;
+  }
+  if (narrow) sortFloats(at, kept, spare, spare + length * 4, spare + length * 8);
+  else sortDoubles(at, kept, spare, spare + length * 8);
+  return kept;
+}
+
+/** Radix sort of values that float32 holds, by eight bits at a time; digits in which all agree are skipped. */
+function sortFloats(at: u32, length: u32, from: u32, to: u32, counts: u32): void {
+  memory.fill(counts, 0, 4096);
+  for (let i: u32 = 0; i < length; i++) {
+    const bits = reinterpret<u32>(<f32>load<f64>(at + i * 8));
+    const key = bits ^ ((<u32>((<i32>bits) >> 31)) | 0x80000000);
+    store<u32>(from + i * 4, key);
+    for (let digit: u32 = 0; digit < 4; digit++) {
+      const slot = counts + digit * 1024 + ((key >> (digit * 8)) & 255) * 4;
+      store<u32>(slot, load<u32>(slot) + 1);
+    }
+  }
+  for (let digit: u32 = 0; digit < 4; digit++) {
+    const own = counts + digit * 1024;
+    const shift = digit * 8;
+    if (length == 0 || load<u32>(own + ((load<u32>(from) >> shift) & 255) * 4) == length) continue;
+    let sum: u32 = 0;
+    for (let d: u32 = 0; d < 1024; d += 4) {
+      const count = load<u32>(own + d);
+      store<u32>(own + d, sum);
+      sum += count;
+    }
+    for (let i: u32 = 0; i < length; i++) {
+      const key = load<u32>(from + i * 4);
+      const slot = own + ((key >> shift) & 255) * 4;
+      const place = load<u32>(slot);
+      store<u32>(slot, place + 1);
+      store<u32>(to + place * 4, key);
+    }
+    const sorted = to;
+    to = from;
+    from = sorted;
+  }
+  for (let i: u32 = 0; i < length; i++) {
+    const key = load<u32>(from + i * 4);
+    store<f64>(at + i * 8, <f64>reinterpret<f32>(key ^ ((<u32>((<i32>~key) >> 31)) | 0x80000000)));
+  }
+}
+
+/** The same of any values, by eleven bits. */
+function sortDoubles(at: u32, length: u32, spare: u32, counts: u32): void {
   let all: u64 = ~0;
   let any: u64 = 0;
   for (let i: u32 = 0; i < length; i++) {
-    const value = load<f64>(at + i * 8);
-    if (value != value) continue;
-    const bits = reinterpret<u64>(value + 0.0);
+    const bits = load<u64>(at + i * 8);
     const key = bits ^ ((<u64>((<i64>bits) >> 63)) | 0x8000000000000000);
-    store<u64>(at + kept * 8, key);
+    store<u64>(at + i * 8, key);
     all &= key;
     any |= key;
-    kept++;
   }
   const varying = all ^ any;
   let from = at;
@@ -37,7 +88,7 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
   for (let shift: u64 = 0; shift < 64; shift += 11) {
     if (((varying >> shift) & 2047) == 0) continue;
     memory.fill(counts, 0, 8192);
-    for (let i: u32 = 0; i < kept; i++) {
+    for (let i: u32 = 0; i < length; i++) {
       const slot = counts + <u32>((load<u64>(from + i * 8) >> shift) & 2047) * 4;
       store<u32>(slot, load<u32>(slot) + 1);
     }
@@ -47,22 +98,21 @@ export function sortColumn(at: u32, length: u32, spare: u32): u32 {
       store<u32>(counts + d, sum);
       sum += count;
     }
-    for (let i: u32 = 0; i < kept; i++) {
+    for (let i: u32 = 0; i < length; i++) {
       const key = load<u64>(from + i * 8);
       const slot = counts + <u32>((key >> shift) & 2047) * 4;
       const place = load<u32>(slot);
       store<u32>(slot, place + 1);
       store<u64>(to + place * 8, key);
     }
-    const kept_ = from;
-    from = to;
-    to = kept_;
+    const sorted = to;
+    to = from;
+    from = sorted;
   }
-  for (let i: u32 = 0; i < kept; i++) {
+  for (let i: u32 = 0; i < length; i++) {
     const key = load<u64>(from + i * 8);
     store<u64>(at + i * 8, key ^ ((<u64>((<i64>~key) >> 63)) | 0x8000000000000000));
   }
-  return kept;
 }
 
 /** `columns` holds the address and the width (4 or 8 bytes) of every column's values. */
@@ -85,6 +135,14 @@ export function encode(
 /** Rows that one thread takes at a time. */
 const PIECE: u32 = 8192;
 
+/** Bytes of a column's search: its edges, padded with NaN, and what narrows the search down to a few of them (`searchFor`). */
+const EDGES: u32 = 4416;
+const LOW: u32 = 2304;
+const SCALE: u32 = 2312;
+const HALF: u32 = 2320;
+const STARTS: u32 = 2368;
+const LAST_CELL: u32 = 2047;
+
 export function encodeQuad(
   columns: u32,
   from: u32,
@@ -102,10 +160,10 @@ export function encodeQuad(
       const f = load<u32>(info, 28);
       const width = load<u32>(columns + f * 8, 4);
       const column = load<u32>(columns + f * 8) + from * width;
-      if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * 2048, clashes);
+      if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * EDGES, clashes);
       else if (load<u32>(info, 8) & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
-      else if (width == 4) encodeFloats(column, count, to, edges + f * 2048);
-      else encodeDoubles(column, count, to, edges + f * 2048);
+      else if (width == 4) encodeFloats(column, count, to, edges + f * EDGES);
+      else encodeDoubles(column, count, to, edges + f * EDGES);
     }
   }
 }
@@ -163,16 +221,10 @@ export function encodeFloats(column: u32, count: u32, to: u32, edges: u32): void
     store<u8>(to + i * stride, binOf(<f64>load<f32>(column + i * 4), edges));
 }
 
-/** 1 plus the number of edges that are not above the value: eight halvings of 255 edges; 0 for NaN. */
+/** 1 plus the number of edges that are not above the value, halving those of its cell; 0 for NaN. */
 function binOf(x: f64, edges: u32): u32 {
-  let p: u32 = edges;
-  p += (<u32>(load<f64>(p, 127 * 8) <= x)) << 10;
-  p += (<u32>(load<f64>(p, 63 * 8) <= x)) << 9;
-  p += (<u32>(load<f64>(p, 31 * 8) <= x)) << 8;
-  p += (<u32>(load<f64>(p, 15 * 8) <= x)) << 7;
-  p += (<u32>(load<f64>(p, 7 * 8) <= x)) << 6;
-  p += (<u32>(load<f64>(p, 3 * 8) <= x)) << 5;
-  p += (<u32>(load<f64>(p, 1 * 8) <= x)) << 4;
-  p += (<u32>(load<f64>(p) <= x)) << 3;
-  return x == x ? <u32>((p - edges) >> 3) + 1 : 0;
+  const cell = min(<u32>((x - load<f64>(edges, LOW)) * load<f64>(edges, SCALE)), LAST_CELL);
+  let p: u32 = edges + ((<u32>load<u8>(edges + cell, STARTS)) << 3);
+  for (let half = load<u32>(edges, HALF); half; half >>= 1) p += <u32>(load<f64>(p + half - 8) <= x) * half;
+  return x == x ? ((p - edges) >> 3) + 1 : 0;
 }

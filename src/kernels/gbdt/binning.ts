@@ -1,4 +1,4 @@
-import { edgesBelow } from "./edges.js";
+import { edgesBelow, searchBytes } from "./edges.js";
 import { columnEntry, type PlainMemory } from "./memory.js";
 
 /** Sorts columns of float64 in place, leaves out NaN, writes how many values each has. */
@@ -22,7 +22,7 @@ export function sortColumns(
 }
 
 /**
- * Bins of rows: `columns` holds address and width (4 or 8 bytes) of values; a column has 256 edges, padded with NaN. Of columns
+ * Bins of rows: `columns` holds address and width (4 or 8 bytes) of values; a column has a search (`writeSearch`). Of columns
  * that share a byte the bins other than the usual one are written. Where another column has been there, or a missing value has no
  * place, the address of the byte, the column and the bin are added to `clashes` (count, room, entries).
  */
@@ -42,7 +42,8 @@ export function encode(
       const [, size, kind, , usual, missing, first, f] = i32.subarray(info, info + 8);
       const [at, width] = u32.subarray(columns / 4 + f * 2, columns / 4 + f * 2 + 2);
       const values = width === 4 ? m.f32 : m.f64;
-      const own = m.f64.subarray(edges / 8 + f * 256, edges / 8 + f * 256 + 255);
+      const search = (edges + f * searchBytes) / 8;
+      const own = m.f64.subarray(search, search + 255);
       for (let i = 0; i < count; i++) {
         const x = values[at / width + i];
         const to = rowsAt + i * stride + byte;

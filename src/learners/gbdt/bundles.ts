@@ -7,6 +7,9 @@ import type { TreeColumn } from "./trees.js";
 /** Values of a byte beside 0, which stands for the usual bins. */
 const valuesOfByte = 255;
 
+/** Stored bins of a column up to which there is room for others beside it. */
+const mostStored = valuesOfByte / 2;
+
 /** Of fewer columns bundles save little. */
 const fewColumns = 16;
 
@@ -35,7 +38,8 @@ export function bundlesOf(
   const bytes = new Map<TreeColumn, number>();
   for (const { column } of columns) bytes.set(column, (bytes.get(column) ?? 0) + 1);
   const sparse = columns.flatMap((own, f): Sparse[] => {
-    const values = bytes.get(own.column) === 1 ? sampleOf(own.column) : undefined;
+    const fits = bytes.get(own.column) === 1 && storedBins(own, { missing: false }) <= mostStored;
+    const values = fits ? sampleOf(own.column) : undefined;
     const found = values && sparseIn(own, f, values);
     return found ? [found] : [];
   });
@@ -99,7 +103,7 @@ function sparseIn(own: BinColumn, column: number, values: Numbers): Sparse | und
     if (Number.isNaN(x)) missing = true;
   }
   const bins = storedBins(own, { missing });
-  return bins > valuesOfByte / 2 ? undefined : { column, usual, missing, others, rows: values.length, bins };
+  return bins > mostStored ? undefined : { column, usual, missing, others, rows: values.length, bins };
 }
 
 /** The value that most have, if more than half of them have it; NaN counts as one. Boyer & Moore (1981). */

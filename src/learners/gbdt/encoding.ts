@@ -1,9 +1,10 @@
 import type { SharedKernel } from "../../engine/pool.js";
+import { searchBytes, writeSearch } from "../../kernels/gbdt/edges.js";
 import { edgesOf, writeMeta, type BinLayout } from "./bins.js";
 import type { Numbers } from "./streaming.js";
 
-/** Values of so few rows and columns are worked on by this thread: others would take longer to start. */
-const fewCells = 1_000_000;
+/** Values of fewer rows and columns are worked on by this thread: others would take longer to start. */
+export const manyCells = (cells: number): boolean => cells >= 1_000_000;
 
 /** Values that may find their byte taken before columns are given a byte each. */
 const mostClashes = 1 << 20;
@@ -13,8 +14,8 @@ const sortedAtOnce = 1 << 19;
 
 /** Runs a phase of the kernel on as many threads as the number of values is worth. */
 function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: number[]): void {
-  if (cells < fewCells) kernel.exports[fn](0, 1, ...args);
-  else kernel.each(fn, ...args);
+  if (manyCells(cells)) kernel.each(fn, ...args);
+  else kernel.exports[fn](0, 1, ...args);
 }
 
 /** Room in a kernel's memory for the values of rows, column by column, which it makes bins of. */
@@ -62,10 +63,10 @@ export class Encoder {
     readonly layout: BinLayout,
   ) {
     const { columns, stored } = layout;
-    this.edges = kernel.alloc(columns.length * 2048);
-    // No value is at or above NaN.
-    const all = kernel.f64(this.edges, columns.length * 256).fill(NaN);
-    columns.forEach((column, f) => all.set(column.edges, f * 256));
+    this.edges = kernel.alloc(columns.length * searchBytes);
+    columns.forEach((column, f) => {
+      writeSearch(kernel.u8(this.edges + f * searchBytes, searchBytes), column.edges);
+    });
     this.meta = writeMeta(kernel, layout, undefined);
     this.counter = kernel.alloc(64);
     const room = stored.some((own) => own) ? mostClashes : 0;

@@ -4,16 +4,12 @@ import type { Run } from "../../engine/run.js";
 import type { Relation } from "../../table/relation.js";
 import { columnSql, treeValues } from "./columns.js";
 import { inOrder, type Expression } from "./streaming.js";
-import { MemoryViews } from "./workspace.js";
+import { block, packTrees } from "./packed-trees.js";
 import { rawScore, treeCount, type TreeColumn, type TreeEnsemble, type TreeModel } from "./trees.js";
 
 /** Raw scores of the rows of a frame, rows x outputs. */
 export type Scorer = (frame: Frame) => Float64Array;
 
-/** Rows that one thread takes at a time: few enough for their values to stay in the cache. As in the kernel. */
-const block = 128;
-const nodeBytes = 16;
-const topBytes = 88;
 /** Bytes of values that are handed to the kernel at once: what a cache holds. */
 const stageBytes = 1 << 21;
 
@@ -89,26 +85,31 @@ export function scoresInOrder(
 }
 
 function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): ValuesScorer {
-  const packed = pack(kernel, trees, columns.length);
+  const packed = packTrees(kernel, trees, columns.length);
   const room = Math.max(1024, Math.floor(stageBytes / (8 * columns.length)));
-  const stage = kernel.alloc(columns.length * room * 8);
+  // One piece is laid down while the threads work on the one before.
+  const stages = [0, 1].map(() => kernel.alloc(columns.length * room * 8));
   const scores = kernel.alloc(room * trees.outputs * 8);
   const counter = kernel.alloc(64);
   const scratchBytes = (2 * columns.length + 1) * 4 * block + 64;
   const scratch = kernel.alloc(scratchBytes * kernel.threads);
   kernel.each("setup", columns.length, scratch, scratchBytes);
+  const layDown = (values: readonly Float64Array[], from: number, rows: number, stage: number): void =>
+    values.forEach((column, f) => {
+      kernel.f64(stage + f * room * 8, rows).set(column.subarray(from, from + rows));
+    });
   return (values, total) => {
     const all = new Float64Array(total * trees.outputs);
+    layDown(values, 0, Math.min(room, total), stages[0]);
     for (let from = 0; from < total; from += room) {
       const rows = Math.min(room, total - from);
-      values.forEach((column, f) => {
-        kernel.f64(stage + f * room * 8, rows).set(column.subarray(from, from + rows));
-      });
       const out = kernel.f64(scores, rows * trees.outputs);
       if (trees.outputs === 1) out.fill(trees.base[0]);
       else for (let i = 0; i < out.length; i++) out[i] = trees.base[i % trees.outputs];
       kernel.u32(counter, 1)[0] = 0;
-      kernel.each(
+      const [stage, other] = stages;
+      kernel.meanwhile(
+        () => layDown(values, from + rows, Math.min(room, total - from - rows), other),
         "score",
         stage,
         room,
@@ -122,6 +123,7 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Valu
         trees.outputs,
         counter,
       );
+      stages.reverse();
       all.set(out, from * trees.outputs);
     }
     return all;
@@ -151,82 +153,4 @@ function fits({ threshold, output }: TreeEnsemble): boolean {
   if (output.length === 0) return false;
   for (const value of threshold) if (!Number.isNaN(value) && Math.fround(value) !== value) return false;
   return true;
-}
-
-interface Packed {
-  nodes: number;
-  values: number;
-  tops: number;
-  heads: number;
-}
-
-/** Lays trees out for the kernel: siblings side by side, parents before them. */
-function pack(kernel: SharedKernel, trees: TreeEnsemble, columns: number): Packed {
-  const count = trees.feature.length;
-  const nodes = kernel.alloc(count * nodeBytes);
-  const values = kernel.alloc(count * 8);
-  const noSet = kernel.alloc(8);
-  kernel.u32(noSet, 2).fill(0);
-  const sets = kernel.alloc(trees.catCount.reduce((sum, words) => sum + (words + 2) * 4, 8));
-  const heads = kernel.alloc(treeCount(trees) * 16);
-  const thresholds = kernel.f32(nodes, count * 4);
-  const about = kernel.u32(nodes, count * 4);
-  const leafValues = kernel.f64(values, count);
-  const head = kernel.u32(heads, treeCount(trees) * 4);
-  let set = sets;
-  for (let t = 0; t < treeCount(trees); t++) {
-    const first = trees.starts[t];
-    const order = [{ node: first, level: 0 }];
-    let depth = 0;
-    let mixed = 0;
-    for (let i = 0; i < order.length; i++) {
-      const { node, level } = order[i];
-      const at = first + i;
-      leafValues[at] = trees.value[node];
-      if (trees.feature[node] < 0) {
-        thresholds[4 * at] = Infinity;
-        about[4 * at + 1] = 2 * columns * block * 4;
-        about[4 * at + 2] = nodes + at * nodeBytes;
-        about[4 * at + 3] = noSet;
-        continue;
-      }
-      depth = Math.max(depth, level + 1);
-      thresholds[4 * at] = trees.threshold[node];
-      const slot = trees.missingLeft[node] ? trees.feature[node] : columns + trees.feature[node];
-      about[4 * at + 1] = slot * block * 4;
-      about[4 * at + 2] = nodes + (first + order.length) * nodeBytes;
-      about[4 * at + 3] = noSet;
-      const start = trees.catStart[node];
-      if (start >= 0) {
-        mixed = 1;
-        about[4 * at + 3] = set;
-        const words = trees.catCount[node];
-        kernel.u32(set, words + 2).set([words, ...trees.catWords.subarray(start, start + words), 0]);
-        set += (words + 2) * 4;
-      }
-      order.push({ node: trees.left[node], level: level + 1 }, { node: trees.right[node], level: level + 1 });
-    }
-    head.set([nodes + first * nodeBytes, depth, trees.output[t], mixed], t * 4);
-  }
-  return { nodes, values, tops: packTops(kernel, heads, treeCount(trees)), heads };
-}
-
-/** The first three levels of every tree, as if it were complete there, and the nodes that follow. */
-function packTops(kernel: SharedKernel, heads: number, count: number): number {
-  const tops = kernel.alloc(count * topBytes);
-  const words = new MemoryViews(kernel.memory).now().u32;
-  for (let t = 0; t < count; t++) {
-    const level = [words[heads / 4 + t * 4]];
-    const top = (tops + t * topBytes) / 4;
-    for (let i = 0; i < 7; i++) {
-      const node = level[i] / 4;
-      words[top + 2 * i] = words[node + 1];
-      words[top + 2 * i + 1] = words[node];
-      // A leaf stands for both of its children; nothing is at or above its threshold.
-      const left = words[node + 2];
-      level.push(left, left === level[i] ? left : left + nodeBytes);
-    }
-    words.set(level.slice(7), top + 14);
-  }
-  return tops;
 }

@@ -4,7 +4,7 @@ import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
-import type { Relation } from "../../table/relation.js";
+import { kindOf, type Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
 import {
@@ -29,12 +29,15 @@ import {
   type Statistic,
 } from "./columns.js";
 import { queriesOf, type Queries } from "./lambdarank.js";
-import { Encoder, edgesOfSamples, Stage } from "./encoding.js";
-import { inOrder, pieceRows, type Expression, type Numbers, type Taker } from "./streaming.js";
+import { Encoder, edgesOfSamples, manyCells, Stage } from "./encoding.js";
+import { inOrder, pieceRows, type Expression, type Numbers, type Pieces, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
 /** Values that are held at once, so that one pass over the table does; of larger tables a sample comes first. */
 const heldBytes = 1 << 25;
+
+/** Values that are encoded at once. */
+const encodedValues = 1 << 16;
 
 export interface ReadAsk {
   /** Bins of a numeric column, 2 or more. */
@@ -84,6 +87,7 @@ export interface Reading {
 export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Promise<Reading> {
   const { features } = data;
   const kernel = (await run.pool.kernel("gbdt")) ?? plainGbdt();
+  if (manyCells(data.rows * features.length)) kernel.wake();
   const { columns, statistics } = await columnsOf(data, ask, run);
   run.progress.stage("gbdt: reading");
   const plan: FirstPlan = {
@@ -228,20 +232,34 @@ function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
 }
 
 /** What the engine is to give of every row: roles by their names, column f as `f<f>`. */
-function expressionsOf({ data, columns, narrow, given }: Plan): Map<string, Expression> {
-  const expressions = roleSql(data);
+function expressionsOf({ data, columns, narrow, given }: Plan, relation: Relation): Map<string, Expression> {
+  const expressions = roleSql(data, relation);
   columns.forEach((column, f) => {
     if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column, narrow[f]), narrow: narrow[f] });
   });
   return expressions;
 }
 
-/** Lays pieces down in a stage: each at its place in the table, or each from the first row on. */
-function lay({ columns, given }: Plan, stage: Stage, where: "in place" | "anew"): Taker {
-  return (found, from, count) =>
+/** Where pieces lie in a stage: each at its place in the table, or each from the first row on. */
+type Where = "in place" | "anew";
+
+/** Has the engine's values laid down in a stage. */
+function layRead({ columns, given }: Plan, stage: Stage, where: Where): NonNullable<Pieces["room"]> {
+  const rooms = new Map(
+    columns.flatMap((column, f): [string, (from: number) => Numbers][] => {
+      const all = stage.columns[f];
+      return given(column) ? [] : [[`f${f}`, (from) => (where === "in place" ? all.subarray(from) : all)]];
+    }),
+  );
+  return (name) => rooms.get(name);
+}
+
+/** Lays values down that are not read. */
+function layGiven({ columns, given }: Plan, stage: Stage, where: Where): Taker {
+  return (_, from, count) =>
     columns.forEach((column, f) => {
-      const values = given(column)?.subarray(from, from + count) ?? found.get(`f${f}`)!;
-      stage.columns[f].set(values, where === "in place" ? from : 0);
+      const values = given(column)?.subarray(from, from + count);
+      if (values) stage.columns[f].set(values, where === "in place" ? from : 0);
     });
 }
 
@@ -294,8 +312,17 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const rows = roomFor(plan, data.rows, strideOf(most));
   const after = kernel.mark();
   const stage = new Stage(kernel, narrow, most, data.rows);
-  const take = [lay(plan, stage, "in place"), keepRoles(kernel, rows)];
-  await inOrder(data.relation, expressionsOf(plan), run, (...piece) => take.forEach((own) => own(...piece)));
+  const take = [layGiven(plan, stage, "in place"), keepRoles(kernel, rows)];
+  const room = layRead(plan, stage, "in place");
+  await inOrder(
+    data.relation,
+    expressionsOf(plan, data.relation),
+    run,
+    (...piece) => take.forEach((own) => own(...piece)),
+    {
+      room,
+    },
+  );
   const chosen = chosenRows(data.rows, tellingRows(columns.length));
   const all = columns.flatMap((column, f) => (column.kind === "category" ? [] : [stage.columns[f]]));
   const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
@@ -391,14 +418,16 @@ async function encoded(
   const { stride } = layout;
   const rows = roomFor(plan, count, stride);
   const after = kernel.mark();
-  const expressions = expressionsOf(plan);
-  const most = Math.min(count, pieceRows(expressions.size));
+  const expressions = expressionsOf(plan, relation);
+  // While a piece is encoded the engine works on one chunk ahead: pieces are small.
+  const most = pieceRows(expressions.size, encodedValues);
   const stage = new Stage(kernel, plan.narrow, layout.columns.length, most);
-  const take = [lay(plan, stage, "anew"), keepRoles(kernel, rows)];
-  await inOrder(relation, expressions, run, (found, from, size) => {
+  const take = [layGiven(plan, stage, "anew"), keepRoles(kernel, rows)];
+  const encode: Taker = (found, from, size) => {
     for (const own of take) own(found, from, size);
     encoder.encode(stage, size, rows.at + from * stride);
-  });
+  };
+  await inOrder(relation, expressions, run, encode, { rows: most, room: layRead(plan, stage, "anew") });
   kernel.release(after);
   return withQueries(plan, relation, { ...rows, layout });
 }
@@ -414,7 +443,7 @@ export async function labelsOf(
 ): Promise<{ labels: Float32Array; weights?: Float32Array }> {
   const labels = new Float32Array(data.rows);
   const weights = data.roles.weight === undefined ? undefined : new Float32Array(data.rows);
-  await inOrder(data.relation, roleSql(data), run, (columns, from) => {
+  await inOrder(data.relation, roleSql(data, data.relation), run, (columns, from) => {
     labels.set(columns.get("target")!, from);
     weights?.set(columns.get("weight")!, from);
   });
@@ -422,19 +451,30 @@ export async function labelsOf(
 }
 
 /** Target and weight as numbers, by the names `target` and `weight`. */
-function roleSql({ target, classes, positive, roles }: TrainingData): Map<string, Expression> {
+function roleSql(
+  { target, classes, positive, roles }: TrainingData,
+  { schema }: Relation,
+): Map<string, Expression> {
   const named = new Map<string, Expression>();
   if (target) {
     const name = ident(target.name);
+    const field = schema.find((own) => own.name === target.name) ?? target;
     if (!classes) named.set("target", { sql: `${name}::DOUBLE` });
     else if (positive === undefined) named.set("target", { sql: codeSql(name, classes) });
-    else
-      named.set("target", {
-        sql: `CASE WHEN ${codeSql(name, classes)} IS NULL THEN NULL ELSE (${codeSql(name, classes)} = ${classes.indexOf(positive)})::INTEGER END`,
-      });
+    else named.set("target", { sql: positiveSql(field, classes, positive) });
   }
   if (roles.weight !== undefined) named.set("weight", { sql: `${ident(roles.weight)}::DOUBLE` });
   return named;
+}
+
+/** SQL for 1 where a row is of the positive class, 0 for another, NULL for what is missing or no class. */
+function positiveSql({ name, type }: Field, classes: readonly string[], positive: string): string {
+  const isOf = (level: string): string => String(Number(level === positive));
+  // Numbers are compared as such: their text is made row by row.
+  if (kindOf(type) === "integer" && classes.every((level) => /^-?\d+$/.test(level)))
+    return `CASE ${ident(name)} ${classes.map((level) => `WHEN ${level} THEN ${isOf(level)}`).join(" ")} END`;
+  const code = codeSql(ident(name), classes);
+  return `CASE ${code} ${classes.map((level, i) => `WHEN ${i} THEN ${isOf(level)}`).join(" ")} END`;
 }
 
 /** The rows of every query. @throws ShopaiError "data" for rows without one */

@@ -8,8 +8,8 @@ import { breathe } from "../breathe.js";
 const pieceValues = 1 << 21;
 
 /** Rows of a piece of so many columns: as many as one chunk of the engine or more. */
-export const pieceRows = (columns: number): number =>
-  Math.max(1 << 11, Math.min(1 << 15, Math.floor(pieceValues / Math.max(1, columns))));
+export const pieceRows = (columns: number, values = pieceValues): number =>
+  Math.max(1 << 11, Math.min(1 << 15, Math.floor(values / Math.max(1, columns))));
 
 export type Numbers = Float32Array | Float64Array;
 
@@ -23,6 +23,14 @@ export interface Expression {
 /** Takes a piece: a column per expression, NaN for missing, overwritten by the next piece; its first row, its rows. */
 export type Taker = (columns: Map<string, Numbers>, from: number, count: number) => void;
 
+/** How pieces are read. */
+export interface Pieces {
+  /** Most rows of one; `pieceRows` by default. */
+  rows?: number;
+  /** Where an expression's values are to lie, of a piece from that row on; undefined: anywhere. */
+  room?(name: string): ((from: number) => Numbers) | undefined;
+}
+
 /**
  * Streams expressions over a relation in the order of its key. Tables that come from files are in that order
  * already, so the engine is not asked to sort; the keys are watched, and should they be out of order after
@@ -33,10 +41,11 @@ export async function inOrder(
   expressions: ReadonlyMap<string, Expression>,
   run: Run,
   take: Taker,
+  pieces: Pieces = {},
 ): Promise<void> {
   const numeric = await keyIsNumeric(relation);
-  if (numeric && (await streamed(relation, expressions, run, take, false))) return;
-  await streamed(relation, expressions, run, take, true);
+  if (numeric && (await streamed(relation, expressions, run, take, pieces, false))) return;
+  await streamed(relation, expressions, run, take, pieces, true);
 }
 
 async function keyIsNumeric({ engine, sql, key }: Relation): Promise<boolean> {
@@ -50,6 +59,7 @@ async function streamed(
   expressions: ReadonlyMap<string, Expression>,
   run: Run,
   take: Taker,
+  { rows = pieceRows(expressions.size), room }: Pieces,
   sorted: boolean,
 ): Promise<boolean> {
   const keys = sorted ? [] : relation.key;
@@ -63,6 +73,7 @@ async function streamed(
     ...names.map((name, i): NumberAsk => ({
       name: `c${i}`,
       as: expressions.get(name)!.narrow ? "f32" : "f64",
+      into: room?.(name),
     })),
     ...keys.map((_, i): NumberAsk => ({ name: `k${i}`, as: "f64" })),
   ];
@@ -71,7 +82,7 @@ async function streamed(
   for await (const frame of relation.engine.frames(
     `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
     asks,
-    pieceRows(expressions.size),
+    rows,
   )) {
     const values = (name: string): Numbers => frame.columns.get(name)!.values as Numbers;
     if (
