@@ -117,7 +117,7 @@ def models(kind, categories):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     one = kind == "class"
-    cat = dict(verbose=0, thread_count=1, random_seed=0, cat_features=categories)
+    cat = dict(verbose=0, thread_count=1, random_seed=0, cat_features=categories, allow_writing_files=False)
     found = {"sklearn": (HistGradientBoostingClassifier if one else HistGradientBoostingRegressor)(random_state=0)}
     for tool, of, words in [
         ("xgboost", "XGB", dict(n_jobs=1, enable_categorical=True)),

@@ -23,14 +23,20 @@ export const mostArguments = 24;
 const [EPOCH, FUNCTION, ARITY, DONE, FAILED] = [0, 1, 2, 3, 4];
 export const controlWords = 5;
 
-/** Looks at a word that often before sleeping on it: a phase of a kernel follows the last in microseconds. */
-const spins = 2000;
+/** Looks at a word before sleeping on it: a phase of a kernel follows the last in microseconds, and to be woken takes as long as several phases. */
+const [fewestLooks, mostLooks] = [2_000, 32_000];
+
+/** Fewer after it was in vain, as where others want this core; more after it was not. */
+let looks = mostLooks;
 
 function awaitChange(control: Int32Array, word: number, from: number): number {
-  for (let i = 0; i < spins; i++) {
+  for (let i = 0; i < looks; i++) {
     const now = Atomics.load(control, word);
-    if (now !== from) return now;
+    if (now === from) continue;
+    looks = Math.min(mostLooks, looks * 2);
+    return now;
   }
+  looks = Math.max(fewestLooks, looks / 2);
   for (;;) {
     Atomics.wait(control, word, from);
     const now = Atomics.load(control, word);

@@ -89,11 +89,12 @@ const params: BoostParams = {
   depth: 5,
   leaves: Infinity,
   grow: "depth",
-  rules: { lambda: 1, alpha: 0, childWeight: 0.5, catLambda: 1, catSmooth: 2, maxStep: 0, extraSeed: 0 },
+  rules: { lambda: 1, alpha: 0, childWeight: 0.5, catLambda: 1, catSmooth: 2, maxStep: 0 },
   gamma: 0,
   rowShare: 1,
   treeColumns: 1,
   nodeColumns: 1,
+  drawn: 0,
   patience: 0,
   seed: 3,
 };
@@ -129,7 +130,7 @@ test.each<[string, Partial<BoostParams>]>([
   ],
   ["of sampled rows and columns", { rowShare: 0.6, treeColumns: 0.5, nodeColumns: 0.8 }],
   ["with L1", { rules: { ...params.rules, alpha: 0.5 } }],
-  ["by random thresholds", { rules: { ...params.rules, extraSeed: 5 } }],
+  ["by drawn thresholds", { drawn: 1 }],
 ])("columns that share bytes give the trees of columns that do not: %s", async (_, changed) => {
   const data = drawn(3000, 9);
   const layout = layoutFrom(data, data.rows);

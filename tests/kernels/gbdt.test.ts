@@ -75,11 +75,12 @@ const plainParams: BoostParams = {
   depth: 4,
   leaves: Infinity,
   grow: "depth",
-  rules: { lambda: 1, alpha: 0, childWeight: 0.5, catLambda: 1, catSmooth: 2, maxStep: 0, extraSeed: 0 },
+  rules: { lambda: 1, alpha: 0, childWeight: 0.5, catLambda: 1, catSmooth: 2, maxStep: 0 },
   gamma: 0,
   rowShare: 1,
   treeColumns: 1,
   nodeColumns: 1,
+  drawn: 0,
   patience: 0,
   seed: 3,
 };
@@ -126,7 +127,8 @@ const ways: Record<string, Partial<BoostParams>> = {
       [3, 4],
     ],
   },
-  "random thresholds": { rules: { ...plainParams.rules, extraSeed: 9 } },
+  "drawn thresholds": { drawn: 1 },
+  "thresholds drawn in half of the trees, leaf by leaf": { drawn: 0.5, grow: "leaf", leaves: 12, depth: 64 },
   "deeper than levels go": { depth: 10 },
 };
 

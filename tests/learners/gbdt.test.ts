@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
+import { unlikeModels } from "../../src/learners/gbdt/members.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import type { Learner, Model } from "../../src/learners/learner.js";
@@ -61,6 +62,39 @@ test("with the defaults two columns that only say something together are learned
   const found = await scores(await trainModel(gbdt, table, ask, run), table);
   const right = found.filter((score, r) => score > 0.5 === (y[r] === "yes")).length;
   expect(right / rows).toBeGreaterThan(0.9);
+});
+
+test("models of few rows are unlike each other, but for what drawn thresholds learn worse", async () => {
+  const roundsOf = async (thresholds: string): Promise<unknown> =>
+    (await trained({ x, y: yes }, { params: { trees: 0, stop: 10, thresholds } })).model.card.about.rounds;
+  expect(await roundsOf("auto")).toHaveLength(6);
+  expect(await roundsOf("drawn")).toHaveLength(5);
+  const drawnOf = async (loss: number): Promise<number[]> => {
+    const asked: number[] = [];
+    const { trees } = (await trained({ x, y: yes })).model.trees!;
+    await unlikeModels(
+      async (_, style) => {
+        asked.push(style!.drawn);
+        return { trees, best: 1, history: [style!.drawn > 0 ? loss : 1] };
+      },
+      0.5,
+      100,
+    );
+    return asked;
+  };
+  expect(await drawnOf(1.09)).toEqual([0, 0.75, 0.75, 0.5, 0.75, 0.75]);
+  expect(await drawnOf(1.11)).toEqual([0, 0.75, 0, 0, 0, 0]);
+});
+
+test("drawn thresholds are others in every tree, of forests too", async () => {
+  const forest = await learnerNamed("forest");
+  const table = await relationFrom(engine, { x, y: yes });
+  const extra = { roles: { target: "y" }, params: { kind: "extra", trees: 20 } };
+  const { model } = await trained({ x, y: yes }, { params: { thresholds: "drawn" } });
+  for (const { trees } of [model.trees!, (await trainModel(forest, table, extra, run)).trees!]) {
+    const roots = trees.starts.subarray(0, -1);
+    expect(new Set(Array.from(roots, (root) => trees.threshold[root])).size).toBeGreaterThan(15);
+  }
 });
 
 test("infinite values are below or above all others", async () => {

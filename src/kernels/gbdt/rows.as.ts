@@ -31,7 +31,7 @@ export function routeLevel(
   }
 }
 
-/** Lists of the rows of a tile, one for every slot: the ends of all, after one of rows without a slot, then the lists. */
+/** Lists of the rows of a tile: the ends of all, that of rows without a slot before those of the slots, then the lists, theirs last. */
 const LISTS: u32 = 1024;
 
 function listOf(slot: u32): u32 {
@@ -39,7 +39,6 @@ function listOf(slot: u32): u32 {
 }
 
 function startLists(count: u32): void {
-  // Rows without a slot are written after the last list.
   for (let slot: u32 = 0; slot <= count; slot++)
     store<u32>(scratch + ((slot < count ? slot + 1 : 0) << 2), listOf(slot));
 }
@@ -68,7 +67,7 @@ export function routeTile(
     const end = load<u32>(ends + slot * 4);
     store<u32>(end, row);
     store<i64>(end, ((<i64>(q >> 16)) << 32) | (<i64>(q & 0xffff)), 8);
-    store<u32>(ends + slot * 4, end + (((<u32>(slot != 0xffffffff)) & (<u32>(q != 0))) << 4));
+    store<u32>(ends + slot * 4, end + ((<u32>(q != 0)) << 4));
     row += step;
     p += 4;
   }

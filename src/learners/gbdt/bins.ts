@@ -275,8 +275,8 @@ function quantileEdges(sorted: Float64Array, most: number): Float64Array {
 
 /** A number above `low` and not above `high`: the middle as a float32, if float32 can tell them apart. */
 function between(low: number, high: number): number {
-  if (high === Infinity) return low < above ? above : Number.MAX_VALUE;
-  if (low === -Infinity) return Math.max(-above, -Math.abs(high) * 2 - 1);
+  if (high === Infinity) return low < above ? above : low < Number.MAX_VALUE ? Number.MAX_VALUE : high;
+  if (low === -Infinity) return Math.min(high, Math.max(-above, -Math.abs(high) * 2 - 1));
   const middle = Math.fround(low / 2 + high / 2);
   if (middle > low && middle <= high) return middle;
   const rounded = Math.fround(high);

@@ -1,3 +1,4 @@
+import { mix } from "../../core/rng.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import { ColumnChoice } from "./column-choice.js";
 import type { BinLayout } from "./bins.js";
@@ -27,7 +28,7 @@ export interface BoostParams {
   depth: number;
   leaves: number;
   grow: "depth" | "leaf";
-  rules: SplitRules;
+  rules: Omit<SplitRules, "extraSeed">;
   gamma: number;
   /** Share of the rows that each tree sees, drawn anew. */
   rowShare: number;
@@ -36,6 +37,8 @@ export interface BoostParams {
   /** Share of the columns that each tree, and each node, may use. */
   treeColumns: number;
   nodeColumns: number;
+  /** Share of the trees whose thresholds are drawn, not searched. */
+  drawn: number;
   /** By feature: +1, -1, 0. */
   signs?: readonly number[];
   /** Features that may stand on one path. */
@@ -125,7 +128,7 @@ export async function boost(
   const nodes = levels ? kernel.alloc(padded) : 0;
   const ask: GrowAsk = {
     workspace,
-    rules: params.rules,
+    rules: { ...params.rules, extraSeed: 0 },
     gamma: params.gamma,
     eta: params.eta,
     depth: params.depth,
@@ -160,6 +163,8 @@ export async function boost(
         { tree: params.treeColumns, node: params.nodeColumns },
         params.groups,
       );
+      const isDrawn = mix(seed ^ 0x6a09e667) >>> 0 < params.drawn * 4294967296;
+      ask.rules.extraSeed = isDrawn ? (seed | 1) >>> 0 : 0;
       const pack = { workspace, k, score: scores[k], g, h, partials, sums, seed, keep, nodes, histogram };
       const scales =
         objective.pack && !goss

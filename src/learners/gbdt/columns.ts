@@ -141,8 +141,11 @@ export function treeValues(columns: readonly TreeColumn[], frame: Frame): Float6
     }
     const { values, levels } = codes(frame, column.name);
     const known = new Map(column.levels.map((level, i) => [level, i]));
-    const of = Float64Array.from(levels, (level) => seen(known.get(level)));
-    return Float64Array.from(values, (code) => (code < 0 ? NaN : of[code]));
+    // By code and one: missing is -1.
+    const of = Float64Array.from([NaN, ...levels.map((level) => seen(known.get(level)))]);
+    const found = new Float64Array(values.length);
+    for (let r = 0; r < found.length; r++) found[r] = of[values[r] + 1];
+    return found;
   });
 }
 

@@ -73,6 +73,11 @@ export const params = {
     max: 1,
     help: "share of those columns that each split may use",
   }),
+  thresholds: choice({
+    default: "auto",
+    choices: ["auto", "searched", "mixed", "drawn"],
+    help: "searched: the best of a column; drawn: one at random; mixed: drawn in half of the trees; auto: searched, and where several models are averaged mixed otherwise in each",
+  }),
   bins: int({
     default: 255,
     min: 2,

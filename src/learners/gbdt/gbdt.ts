@@ -12,11 +12,12 @@ import {
   type Task,
   type TrainingData,
 } from "../learner.js";
-import { boost, rowFloats, type Boosted, type BoostParams, type Start, type Watch } from "./boost.js";
+import { boost, type Boosted, type BoostParams, type Start, type Watch } from "./boost.js";
 import { interactionGroups, monotoneSigns, namedColumns } from "./constraints.js";
 import { fittedTrees } from "./fitted-trees.js";
 import { params, type Params } from "./gbdt-params.js";
-import { checkLabels, dealt, labelled } from "./labels.js";
+import { checkLabels, labelled } from "./labels.js";
+import { alikeModels, lossOf, unlikeModels, withoutParts, type Style, type Without } from "./members.js";
 import { linkOf, objectiveOf, type Chosen, type Labelled, type Objective } from "./objectives.js";
 import { scoresInOrder } from "./predict.js";
 import { statisticsOf, type ReadAsk, type Reading } from "./reading.js";
@@ -169,6 +170,8 @@ const shallowRows = 5000;
 const fewestColumns = 8;
 /** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
 const fewRows = 50_000;
+/** Up to so many, these models are unlike each other; of more rows single trees err less than the mean of unlike ones. */
+const fewerRows = 20_000;
 /** Folds of few rows; of many, one of twice as many tells the number of rounds. */
 const folds = 5;
 
@@ -198,9 +201,14 @@ async function grown(
     trees: treeCount(before.trees),
   };
   const after = (trees: TreeEnsemble): TreeEnsemble => (before ? joined([before.trees, trees]) : trees);
-  const boosted = (weights: Labelled, rounds: number, watch?: (of: Objective) => Watch): Promise<Boosted> => {
+  const boosted = (
+    weights: Labelled,
+    rounds: number,
+    watch?: (of: Objective) => Watch,
+    style?: Style,
+  ): Promise<Boosted> => {
     const of = objectiveOf(objective, weights, classes, params);
-    const ask = { ...plan, trees: rounds, patience: watch && !plan.dropout ? params.stop : 0 };
+    const ask = { ...plan, ...style, trees: rounds, patience: watch && !plan.dropout ? params.stop : 0 };
     const tick = async (round: number): Promise<void> => {
       run.progress.update(round, rounds, "rounds");
       if (round % 8 === 0) await breathe(run);
@@ -227,15 +235,23 @@ async function grown(
       about: { rounds: best, valid_loss: history[best - 1] },
     };
   }
+  const judged = <T>(parts: number, work: (without: Without) => Promise<T>): Promise<T> => {
+    const one = (data: Labelled, watch: (of: Objective) => Watch, style?: Style): Promise<Boosted> =>
+      boosted(data, mostRounds, watch, style);
+    return withoutParts(reading, whole, parts, one, work, run);
+  };
   if (params.trees === 0 && rows.rows <= fewRows) {
-    const found = await boostedFolds(reading, whole, folds, folds, boosted, run);
+    const unlike = rows.rows <= fewerRows && params.thresholds === "auto" && usualColumns(params);
+    const found = await judged(folds, (without) =>
+      unlike ? unlikeModels(without, plan.treeColumns, rows.rows / folds) : alikeModels(without, folds),
+    );
     const trees = meanOf(found.map(({ trees, best }) => firstTrees(trees, best * trees.outputs)));
     return {
       trees,
       about: { rounds: found.map(({ best }) => best), held_out_loss: mean(found.map(lossOf)) },
     };
   }
-  const found = params.trees > 0 ? [] : await boostedFolds(reading, whole, 2 * folds, 1, boosted, run);
+  const found = params.trees > 0 ? [] : await judged(2 * folds, async (without) => [await without(0)]);
   const rounds = found.length > 0 ? found[0].best : params.trees;
   run.progress.stage("gbdt: boosting");
   const { trees } = await boosted(whole, rounds);
@@ -246,8 +262,10 @@ async function grown(
   };
 }
 
-const lossOf = ({ history, best }: Boosted): number => history[best - 1];
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Whether the share of columns is the default. */
+const usualColumns = ({ columns, node_columns: node }: Params): boolean => columns === 0 && node === 1;
 
 /** Rows whose class was seen in training. */
 function knownClasses(valid: Relation, { classes, target }: TrainingData): Relation {
@@ -257,40 +275,6 @@ function knownClasses(valid: Relation, { classes, target }: TrainingData): Relat
     ...valid,
     sql: `SELECT * FROM (${valid.sql}) WHERE ${ident(target!.name)}::VARCHAR IN (${among})`,
   };
-}
-
-/** Models of all rows but one part, which stop when they do best on that; its rows bear no weight. */
-async function boostedFolds(
-  { kernel }: Reading,
-  whole: Labelled,
-  parts: number,
-  wanted: number,
-  boosted: (data: Labelled, rounds: number, watch: (of: Objective) => Watch) => Promise<Boosted>,
-  run: Run,
-): Promise<Boosted[]> {
-  const { rows } = whole;
-  const partOf = dealt(whole, parts, run);
-  const mark = kernel.mark();
-  const weightsAt = rowFloats(kernel, rows);
-  const weights = kernel.f32(weightsAt, rows);
-  const found: Boosted[] = [];
-  for (let part = 0; part < wanted; part++) {
-    run.progress.stage(`gbdt: boosting, part ${part + 1} of ${wanted}`);
-    const held = new Float32Array(rows);
-    for (let r = 0; r < rows; r++) {
-      const weight = whole.weights ? whole.weights[r] : 1;
-      weights[r] = partOf[r] === part ? 0 : weight;
-      held[r] = partOf[r] === part ? weight : 0;
-    }
-    found.push(
-      await boosted({ ...whole, weights, weightsAt }, mostRounds, (of) => ({
-        loss: (scores) => of.loss(scores, { ...whole, weights: held }),
-      })),
-    );
-    run.progress.done(`${found[part].best} rounds`);
-  }
-  kernel.release(mark);
-  return found;
 }
 
 function boostParams(
@@ -313,13 +297,13 @@ function boostParams(
       catLambda: params.cat_lambda,
       catSmooth: params.cat_smooth,
       maxStep: params.max_step,
-      extraSeed: 0,
     },
     gamma: params.gamma,
     rowShare: params.rows,
     goss: params.goss > 0 ? { top: params.goss, rest: params.goss_rest } : undefined,
     treeColumns: params.columns || Math.min(1, Math.max(0.5, fewestColumns / names.length)),
     nodeColumns: params.node_columns,
+    drawn: { auto: 0, searched: 0, mixed: 0.5, drawn: 1 }[params.thresholds],
     signs: monotoneSigns(params.monotone, names, data.features),
     groups: interactionGroups(params.interactions, names),
     dropout: params.boosting === "dart" ? { rate: params.drop, skip: params.skip } : undefined,

@@ -10,22 +10,10 @@ import lightgbm as lgb
 import numpy as np
 import xgboost as xgb
 
+from mulberry import stream
+
 out = pathlib.Path(__file__).parent.parent / "fixtures" / "fine-bins.json"
 ROWS, STEPS = 6000, 600
-
-
-def stream(seed):
-    """mulberry32, as the test has it."""
-    state = seed
-
-    def draw():
-        nonlocal state
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = ((state ^ (state >> 15)) * (1 | state)) & 0xFFFFFFFF
-        t = ((t + (((t ^ (t >> 7)) * (61 | t)) & 0xFFFFFFFF)) & 0xFFFFFFFF) ^ t
-        return ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
-
-    return draw
 
 
 def table(seed):

@@ -13,22 +13,10 @@ import sklearn
 import xgboost as xgb
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from mulberry import stream
+
 out = pathlib.Path(__file__).parent.parent / "fixtures" / "regression-peers.json"
 ROWS = 1500
-
-
-def stream(seed):
-    """mulberry32, as the test has it."""
-    state = seed
-
-    def draw():
-        nonlocal state
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = ((state ^ (state >> 15)) * (1 | state)) & 0xFFFFFFFF
-        t = ((t + (((t ^ (t >> 7)) * (61 | t)) & 0xFFFFFFFF)) & 0xFFFFFFFF) ^ t
-        return ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
-
-    return draw
 
 
 def table(seed):

@@ -11,23 +11,10 @@ import pathlib
 import numpy as np
 from optbinning import OptimalBinning
 
+from mulberry import stream
+
 out = pathlib.Path(__file__).parent.parent / "fixtures" / "scorecard-optbinning.json"
 ROWS = 3000
-
-
-def stream(seed):
-    """mulberry32, as the test has it."""
-    state = seed
-
-    def draw():
-        nonlocal state
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = ((state ^ (state >> 15)) * (1 | state)) & 0xFFFFFFFF
-        t = ((t + (((t ^ (t >> 7)) * (61 | t)) & 0xFFFFFFFF)) & 0xFFFFFFFF) ^ t
-        return ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
-
-    return draw
-
 
 draw = stream(11)
 rows = []
