@@ -255,7 +255,10 @@ function dense(
 }
 
 /** The same with variances alone, by conjugate gradients scaled by the diagonal (Hestenes & Stiefel 1952): memory as the sums have parts. */
-function sparse(sums: readonly Sum[], variances: Float64Array): Reconciler {
+function sparse(sums: readonly Sum[], given: Float64Array): Reconciler {
+  // Only their ratios count: the smallest numbers have no reciprocal.
+  const most = given.reduce((largest, value) => Math.max(largest, value), 0);
+  const variances = given.map((value) => value / most);
   const diagonalOf = ({ node, parts }: Sum): number => variances[node] + totalOf(variances, parts);
   const scale = Float64Array.from(sums, diagonalOf);
   /** W C' x. */
@@ -277,7 +280,9 @@ function sparse(sums: readonly Sum[], variances: Float64Array): Reconciler {
     const enough = 1e-26 * size;
     for (let pass = 0; pass < 2 * sums.length && size > enough; pass++) {
       const image = gapsOf(sums, spreadOut(along));
-      const step = size / dot(along, image);
+      const curve = dot(along, image);
+      if (!(curve > 0)) break;
+      const step = size / curve;
       for (let s = 0; s < found.length; s++) {
         found[s] += step * along[s];
         rest[s] -= step * image[s];
