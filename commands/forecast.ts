@@ -103,9 +103,10 @@ const forecast = defineCommand({
       .optional(),
     transform: option.choice("scale that models see values on", transformNames).default("none"),
     hierarchy: option
-      .text("columns from the top to the bottom whose sums are forecast too and add up: region/store/sku", {
-        arg: "<a/b/c>",
-      })
+      .text(
+        "columns from the top to the bottom whose sums are forecast too and add up: region/store/sku; paths that cross each other by commas: state/region,purpose",
+        { arg: "<a/b,c>" },
+      )
       .optional(),
     reconcile: option
       .choice(
@@ -142,7 +143,15 @@ const forecast = defineCommand({
         levels,
         quantiles: [...new Set(o.quantiles)].sort((a, b) => a - b),
         paths: o.pathsOut ? o.paths : 0,
-        hierarchy: o.hierarchy?.split("/").filter((name) => name !== ""),
+        hierarchy: o.hierarchy
+          ?.split(",")
+          .map((path) =>
+            path
+              .split("/")
+              .map((name) => name.trim())
+              .filter((name) => name !== ""),
+          )
+          .filter((path) => path.length > 0),
         origins: o.backtest,
         looks: o.seriesOut !== undefined || o.eventsOut !== undefined,
       },

@@ -4,7 +4,7 @@ import { ScoreTotals } from "../metrics/forecast.js";
 import { longestEtsSeason } from "./ets.js";
 import { demandClass } from "./intermittent/demands.js";
 import type { ForecastFit } from "./model.js";
-import type { Projections, SeriesWork } from "./series-work.js";
+import type { Projected, Projections, SeriesWork } from "./series-work.js";
 
 /** One voice of `auto`. */
 export interface Member {
@@ -173,7 +173,7 @@ export function autoForecast(
     ),
   );
   const final = weights(-1);
-  const voices = members.map((member, m): (Projections & { fit?: ForecastFit }) | undefined => {
+  const voices = members.map((member, m): Voiced | undefined => {
     if (final[m] === 0) return undefined;
     if (member.model === undefined) return made[member.label].ahead;
     // In a long history the earliest window knows the form or order as well, and finding it anew takes as long as all windows.
@@ -183,8 +183,14 @@ export function autoForecast(
   const ahead = blend(voices, final, plan.horizon);
   let leader = 0;
   final.forEach((weight, m) => (leader = weight > final[leader] ? m : leader));
-  return { windows, ahead, chosen: members[leader].label, lead: voices[leader]?.fit, rare: squared };
+  const lead = voices[leader];
+  // A member that the series is too short for makes way for a simpler one.
+  const chosen = lead?.reason ? lead.used! : members[leader].label;
+  return { windows, ahead, chosen, lead: lead?.fit, rare: squared };
 }
+
+/** What a member says, and the model that said it where it was not the member. */
+type Voiced = Projections & Partial<Pick<Projected, "fit" | "used" | "reason">>;
 
 /** A member, or one whose forecasts were made elsewhere. */
 type Voice = Omit<Member, "model"> & { model?: string };
@@ -259,13 +265,15 @@ function blend(
   weights: Float64Array,
   horizon: number,
 ): Projections {
-  const mean = new Float64Array(horizon);
+  const first = projections.find((projection, m) => projection && weights[m] > 0)!;
+  const mean = first.mean.slice();
   const spread = new Float64Array(horizon);
   const counted = new Float64Array(horizon);
   projections.forEach((projection, m) => {
     if (!projection || weights[m] === 0) return;
     for (let h = 0; h < horizon; h++) {
-      mean[h] += weights[m] * projection.mean[h];
+      // By differences, so that voices that agree are not rounded.
+      mean[h] += weights[m] * (projection.mean[h] - first.mean[h]);
       if (!(projection.spread[h] >= 0)) continue;
       spread[h] += weights[m] * projection.spread[h];
       counted[h] += weights[m];

@@ -7,19 +7,19 @@ import { overallWeightedAverage, type ErrorScales } from "../metrics/forecast.js
 import type { Relation } from "../table/relation.js";
 import {
   backtestMetrics,
-  calibrations,
   metricsOf,
   rollingWindows,
   windowScales,
   type ForecastMetrics,
   type Windows,
 } from "./backtest.js";
+import { calibrations, type CalibrationFor } from "./calibrations.js";
 import { frequencies } from "./frequency.js";
-import { reconcileForecasts, treeOf, withLevels } from "./hierarchy.js";
-import type { Calibration, IntervalBasis } from "./intervals.js";
+import { hierarchyOf, reconcileForecasts, withLevels, type HierarchyPaths } from "./hierarchy.js";
+import { intervalBases, type IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
 import type { PanelAsk } from "./model.js";
-import type { ReconcileRule, Tree } from "./reconcile.js";
+import type { Hierarchy, ReconcileRule } from "./reconcile.js";
 import { checkModels, lastResort, modelAbouts, panelModels, settledParams } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
 import {
@@ -63,8 +63,8 @@ export interface ForecastAsk extends SeriesAsk {
   paths?: number;
   /** Origins of the backtest; 0 for none. */
   origins: number;
-  /** Columns from the top level to the bottom, whose sums are forecast too and made to add up; `series` is empty then. */
-  hierarchy?: readonly string[];
+  /** Columns whose sums are forecast too and made to add up; `series` is empty then. */
+  hierarchy?: HierarchyPaths;
   reconcile?: ReconcileRule;
   /** A series column (or "level" of a hierarchy) to give metrics by. */
   by?: string;
@@ -158,10 +158,10 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   worked.fallbacks.push(...panel.fallbacks);
   const scales = windowScales(set, season, windows);
   if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
-  const tree = ask.hierarchy && (await treeOf(relation, set));
-  if (tree)
+  const hierarchy = ask.hierarchy && (await hierarchyOf(relation, set, ask.hierarchy));
+  if (hierarchy)
     for (const name of plan.models)
-      reconcileForecasts(set, tree, windows, worked.forecasts[name], ask.reconcile ?? "mint");
+      reconcileForecasts(set, hierarchy, windows, worked.forecasts[name], ask.reconcile ?? "mint");
   const { metrics, scaled, judge } = judged(set, windows, scales, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
   const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));
@@ -183,7 +183,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
       seriesTable(relation, set, { names, levels: ask.levels, worked, windows, fallbacks, judge }),
     events: () => eventsTable(relation, set, worked.events),
     metrics,
-    slices: ask.by === undefined ? undefined : await sliced(relation, set, tree, ask.by, judge),
+    slices: ask.by === undefined ? undefined : await sliced(relation, set, hierarchy, ask.by, judge),
     backtest: {
       origins: windows.origins,
       windows: windows.series.length,
@@ -191,10 +191,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
     },
     chosen: auto ? countsOf(worked.chosen) : undefined,
     intervals: Object.fromEntries(
-      names.map((name) => [
-        name,
-        Object.fromEntries(ask.levels.map((level) => [level, scaled.get(name)!.whole.basis(level)])),
-      ]),
+      names.map((name) => [name, basesOf(set, scaled.get(name)!.whole, ask.levels)]),
     ),
     fallbacks: await summarised(relation, set, fallbacks),
   };
@@ -213,17 +210,23 @@ async function levelled(
     });
   if (ask.aggregate === "mean")
     throw new ShopaiError("usage", "means do not add up over a hierarchy", { try: "--aggregate sum" });
+  const columns = ask.hierarchy.flat();
+  const twice = columns.find((name, i) => columns.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ShopaiError("usage", `--hierarchy names ${twice} twice`, {
+      try: "--hierarchy state/region,purpose",
+    });
   const relation = await withLevels(table, ask.hierarchy, [
     ...new Set([ask.time, ask.value, ...(ask.regressors ?? []), ...(ask.censoredBy ? [ask.censoredBy] : [])]),
   ]);
-  return { relation, ask: { ...ask, series: ask.hierarchy, together: true } };
+  return { relation, ask: { ...ask, series: columns, together: true } };
 }
 
 /** Metrics by value of a series column, or by level of the hierarchy. */
 async function sliced(
   relation: Relation,
   set: SeriesSet,
-  tree: Tree | undefined,
+  hierarchy: Hierarchy | undefined,
   by: string,
   judge: (among: readonly number[]) => Record<string, ForecastMetrics>,
 ): Promise<Record<string, Record<string, ForecastMetrics>>> {
@@ -233,7 +236,8 @@ async function sliced(
     groups.set(name, group);
     group.push(sid);
   };
-  if (tree && by === "level") tree.order.forEach((sid) => put(tree.levels[tree.level[sid]], sid));
+  if (hierarchy && by === "level")
+    hierarchy.levels.forEach((name, l) => hierarchy.level.forEach((own, sid) => own === l && put(name, sid)));
   else {
     const column = set.columns.find(({ name }) => name === by);
     if (!column)
@@ -288,9 +292,9 @@ async function panelForecasts(
 
 interface Scaled {
   /** Calibrated by all windows. */
-  whole: Calibration;
+  whole: CalibrationFor;
   /** By the windows of all origins but one. */
-  without: readonly Calibration[];
+  without: readonly CalibrationFor[];
 }
 
 /** Metrics of every model in the backtest, and what its errors say of its intervals. */
@@ -359,10 +363,27 @@ function columnsOf(
       const spread = ahead.spread.subarray(s * horizon, (s + 1) * horizon);
       const width = widthOf(spread[0]);
       if (width) fallbacks.push({ series: s, model: name, used: name, reason: width });
-      output.add(s, m, { mean, spread, floor }, scaled.get(name)!.whole);
+      output.add(s, m, { mean, spread, floor }, scaled.get(name)!.whole(set.starts[s + 1] - set.starts[s]));
     });
   }
   return { output, fallbacks };
+}
+
+/** Where the intervals of a model come from, by level; of the series that least is known of where they differ. */
+function basesOf(
+  set: SeriesSet,
+  whole: CalibrationFor,
+  levels: readonly number[],
+): Record<string, IntervalBasis> {
+  const lengths = [
+    ...new Set(Array.from({ length: set.count }, (_, s) => set.starts[s + 1] - set.starts[s])),
+  ];
+  return Object.fromEntries(
+    levels.map((level) => {
+      const own = lengths.map((length) => whole(length).basis(level));
+      return [level, intervalBases.findLast((basis) => own.includes(basis))!];
+    }),
+  );
 }
 
 /** Why intervals of a series are of no use, if they are. */

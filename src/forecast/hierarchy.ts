@@ -3,23 +3,42 @@ import { integers } from "../engine/frame.js";
 import { ident } from "../engine/sql.js";
 import { columnNamed, relationOf, type Relation } from "../table/relation.js";
 import { truthOf, type Windows } from "./backtest.js";
-import { reconciler, type ReconcileRule, type Tree } from "./reconcile.js";
+import { reconciler, type Crossing, type Hierarchy, type ReconcileRule, type Tree } from "./reconcile.js";
 import { floorOf, type MadeForecasts } from "./series-work.js";
 import type { SeriesSet } from "./series.js";
+
+/** Columns from the top level to the bottom; several such paths cross each other (state/region and purpose). */
+export type HierarchyPaths = readonly (readonly string[])[];
+
+/** How many columns of every path a level has, from none to all, the sum of all first. */
+function levelsOf(paths: HierarchyPaths): number[][] {
+  return paths.reduce<number[][]>(
+    (known, path) =>
+      known.flatMap((depths) => [...Array(path.length + 1).keys()].map((depth) => [...depths, depth])),
+    [[]],
+  );
+}
+
+/** Whether a level keeps each of the columns of all paths. */
+const keptAt = (paths: HierarchyPaths, depths: readonly number[]): boolean[] =>
+  paths.flatMap((path, p) => path.map((_, i) => i < depths[p]));
+
+/** "total", or the lowest columns that a level keeps: "region*purpose". */
+const levelName = (paths: HierarchyPaths, depths: readonly number[]): string =>
+  paths.flatMap((path, p) => path.slice(0, depths[p]).slice(-1)).join("*") || "total";
 
 /**
  * The rows of a table once for every level of a hierarchy: as they are, and with the columns below a level empty, up
  * to all rows together. Adding up per series then gives every node's history.
  *
- * @param columns from the top level to the bottom
  * @throws ShopaiError "data" where a column holds nulls, which stand for "all" here
  */
 export async function withLevels(
   relation: Relation,
-  columns: readonly string[],
+  paths: HierarchyPaths,
   others: readonly string[],
 ): Promise<Relation> {
-  const fields = columns.map((name) => columnNamed(relation, name, "--hierarchy"));
+  const fields = paths.flat().map((name) => columnNamed(relation, name, "--hierarchy"));
   const kept = others.map((name) => ident(columnNamed(relation, name).name));
   const nulls = fields.map((field) => `count(*) - count(${ident(field.name)}) AS ${ident(field.name)}`);
   const [empty] = await relation.engine.rows<Record<string, bigint>>(
@@ -32,9 +51,10 @@ export async function withLevels(
       `${holed.map((field) => field.name).join(", ")} of the hierarchy has empty values, which stand for "all" in the output`,
       { where: relation.name, try: "--where with IS NOT NULL, or shopai clean with a rule that fills them" },
     );
-  const parts = Array.from({ length: fields.length + 1 }, (_, depth) => {
+  const parts = levelsOf(paths).map((depths) => {
+    const at = keptAt(paths, depths);
     const list = fields.map((field, i) =>
-      i < depth ? ident(field.name) : `NULL::${field.type} AS ${ident(field.name)}`,
+      at[i] ? ident(field.name) : `NULL::${field.type} AS ${ident(field.name)}`,
     );
     return `SELECT ${[...list, ...kept].join(", ")} FROM (${relation.sql})`;
   });
@@ -45,8 +65,51 @@ export async function withLevels(
   });
 }
 
-/** The tree of the series of a set that was read from `withLevels`. */
-export async function treeOf(relation: Relation, set: SeriesSet): Promise<Tree> {
+/** What adds up to what among the series of a set that was read from `withLevels`. */
+export function hierarchyOf(relation: Relation, set: SeriesSet, paths: HierarchyPaths): Promise<Hierarchy> {
+  return paths.length === 1 ? treeOf(relation, set) : crossingOf(relation, set, paths);
+}
+
+async function crossingOf(relation: Relation, set: SeriesSet, paths: HierarchyPaths): Promise<Crossing> {
+  const names = set.columns.map((column) => ident(column.name));
+  const codes = names.map(
+    (name, i) =>
+      `(CASE WHEN ${name} IS NULL THEN 0 ELSE dense_rank() OVER (ORDER BY ${name}) END)::INTEGER AS c${i}`,
+  );
+  const frame = await relation.engine.frame(
+    `SELECT ${codes.join(", ")} FROM ${ident(set.table)} ORDER BY _sid`,
+    names.map((_, i) => ({ name: `c${i}`, as: "i32" as const })),
+  );
+  const columns = names.map((_, i) => integers(frame, `c${i}`));
+  /** The columns of a series that a level keeps. */
+  const keyAt = (sid: number, at: readonly boolean[]): string =>
+    columns.map((column, i) => (at[i] ? column[sid] : 0)).join();
+  const levels = levelsOf(paths);
+  const kept = levels.map((depths) => keptAt(paths, depths));
+  const level = Int32Array.from({ length: set.count }, (_, sid) =>
+    kept.findIndex((at) => columns.every((column, i) => column[sid] > 0 === at[i])),
+  );
+  const everything = names.map(() => true);
+  const sidOf = new Map(Array.from(level, (_, sid) => [keyAt(sid, everything), sid]));
+  const parts = new Map<number, number[]>();
+  const bottom = levels.length - 1;
+  level.forEach((at, leaf) => {
+    if (at !== bottom) return;
+    for (const at of kept.slice(0, bottom)) {
+      const node = sidOf.get(keyAt(leaf, at))!;
+      const own = parts.get(node);
+      if (own) own.push(leaf);
+      else parts.set(node, [leaf]);
+    }
+  });
+  return {
+    sums: [...parts].map(([node, own]) => ({ node, parts: Int32Array.from(own) })),
+    level,
+    levels: levels.map((depths) => levelName(paths, depths)),
+  };
+}
+
+async function treeOf(relation: Relation, set: SeriesSet): Promise<Tree> {
   const names = set.columns.map((column) => ident(column.name));
   const level = names.map((name) => `(${name} IS NOT NULL)::INTEGER`).join(" + ");
   const joins = names.map((name, i) => {
@@ -73,17 +136,19 @@ export async function treeOf(relation: Relation, set: SeriesSet): Promise<Tree> 
 }
 
 /**
- * Makes the forecasts of a model add up over the tree, ahead and in every window of the backtest, in place.
+ * Makes the forecasts of a model add up, ahead and in every window of the backtest, in place.
  *
- * @throws ShopaiError "usage" where series end at different times
+ * @throws ShopaiError "usage" where series end at different times, and for "top-down" of crossed sums
  */
 export function reconcileForecasts(
   set: SeriesSet,
-  tree: Tree,
+  hierarchy: Hierarchy,
   windows: Windows,
   forecasts: MadeForecasts,
   rule: ReconcileRule,
 ): void {
+  if (rule === "top-down" && !("parent" in hierarchy))
+    throw new ShopaiError("usage", "crossed sums have no one way down", { try: "--reconcile mint" });
   if (set.last.some((last) => last !== set.last[0]))
     throw new ShopaiError("usage", "series of a hierarchy must end together to add up", {
       try: "--fill zero",
@@ -104,7 +169,7 @@ export function reconcileForecasts(
   windowAt.forEach((at, origin) => {
     // Windows are made to add up by what the other origins tell.
     const others = errors.flatMap((rows, o) => (o === origin ? [] : rows));
-    const adjust = reconciler(tree, rule, others.length > 0 ? others : errors[origin], floor);
+    const adjust = reconciler(hierarchy, rule, others.length > 0 ? others : errors[origin], floor);
     for (let h = 0; h < horizon; h++) {
       // A series that had not begun by then is forecast to be nothing.
       at.forEach((w, s) => (row[s] = w < 0 ? 0 : forecasts.windows.mean[w * horizon + h]));
@@ -114,7 +179,7 @@ export function reconcileForecasts(
       });
     }
   });
-  const adjust = reconciler(tree, rule, errors.flat(), floor);
+  const adjust = reconciler(hierarchy, rule, errors.flat(), floor);
   for (let h = 0; h < horizon; h++) {
     for (let s = 0; s < nodes; s++) row[s] = forecasts.ahead.mean[s * horizon + h];
     adjust(row);

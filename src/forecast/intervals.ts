@@ -5,7 +5,7 @@
  * the series times growth with the step) and pooled; the interval is the mean plus that deviation times
  * order statistics of the pool. This is split conformal prediction with normalised scores, each
  * tail on its own (Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World, 2.2; Lei et al. 2018, JASA
- * 113:1094-1111): with exchangeable errors the coverage is at least the level.
+ * 113:1094-1111); order statistics are interpolated, so that few errors widen no interval.
  */
 export interface Calibration {
   /** Lower and upper multiple of the deviation at a step (from 1) for a level in percent. A wider level never lies inside a narrower one. */
@@ -21,49 +21,167 @@ interface Multiples {
   high: number;
 }
 
-export type IntervalBasis =
-  "backtest errors per step" | "backtest errors of all steps" | "normal distribution";
+/** From what tells most to what tells least. */
+export const intervalBases = [
+  "backtest errors per step",
+  "backtest errors of all steps",
+  "normal distribution",
+] as const;
+export type IntervalBasis = (typeof intervalBases)[number];
 
-/** Errors of one step: several arrays, each in order. */
+/** Several arrays, each in order, that stand for one. */
 export type SortedParts = readonly Float64Array[];
 
+/** Standardised errors (truth - mean) / deviation by origin. */
+type ByOrigin = readonly SortedParts[];
+
+/** Errors of every step, and of all steps together. */
+export interface ErrorPool {
+  steps: readonly MirroredErrors[];
+  all: MirroredErrors;
+  /** How many errors the step has that has fewest. */
+  fewest: number;
+}
+
+/** Errors of some origins, beside the same errors with the opposite shock. */
+interface MirroredErrors {
+  errors: ByOrigin;
+  /** By origin. */
+  shocks: Float64Array;
+}
+
 /**
- * @param errors standardised errors (truth - mean) / deviation of every step
+ * Errors of one origin go together: all series grew faster than anybody thought. That a shock went up says nothing of the next one, so
+ * that every error counts twice, as it came and with the shock of its origin turned round, and a few shocks say little of how large they
+ * may be, so that they are enlarged as Student's t is against the normal distribution. What all origins have in common, as far as it
+ * is more than twice its standard error, is no shock but a bias of the model, which stays (James & Stein 1961, 4th Berkeley
+ * Symposium 1:361-379, positive part). How errors are spread within an origin, skewed or not, stays as well.
+ *
+ * @param steps errors of every step by the same origins; none of them is empty at any step
+ */
+export function errorPool(steps: readonly ByOrigin[]): ErrorPool {
+  const all = (steps[0] ?? []).map((_, o) => steps.flatMap((errors) => errors[o]));
+  const shocks = shocksOf(steps, true);
+  return {
+    steps: steps.map((errors, h) => ({ errors, shocks: shocks[h] })),
+    all: { errors: all, shocks: shocksOf([all], false)[0] },
+    fewest: Math.min(...steps.map((errors) => countOf(errors.flat()))),
+  };
+}
+
+/** Standard errors that a bias of all origins must exceed. */
+const certainAbove = 2;
+/** A shock of less than so much of the deviation of errors makes no difference, but where many errors are alike (months without a sale). */
+const slight = 0.1;
+
+/**
+ * By step and origin, how far the errors of an origin lie from the bias of all origins.
+ *
+ * @param apart whether errors of a step and origin are of different series: what their mean owes to chance is no shock then
+ */
+function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
+  const centres = steps.map((errors) => errors.map(centreOf));
+  let biases = 0;
+  let doubts = 0;
+  const means = centres.map((own) => {
+    const mean = own.reduce((sum, { mean }) => sum + mean, 0) / own.length;
+    const squares = own.reduce((sum, one) => sum + (one.mean - mean) ** 2, 0);
+    biases += mean * mean;
+    doubts += own.length > 1 ? squares / (own.length - 1) / own.length : Infinity;
+    return mean;
+  });
+  const bias = keptOf(biases, certainAbove * certainAbove * doubts);
+  const shocks = centres.map((own, h) => Float64Array.from(own, ({ mean }) => mean - bias * means[h]));
+  if (!apart) return shocks;
+  const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  const squares = sumOf(shocks.flatMap((own) => [...own].map((shock) => shock * shock)));
+  const noise = sumOf(
+    centres.flatMap((own) => own.map(({ variance, count }) => variance / count + slight * slight * variance)),
+  );
+  const real = Math.sqrt(keptOf(squares, noise));
+  return shocks.map((own) => own.map((shock) => real * shock));
+}
+
+/** The share of squares that noise does not explain. */
+const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 - noise / squares : 0);
+
+/** From so many values on, one in 200 of them, and one at least, is moved in on either side: a deviation near zero makes a quotient of any size. */
+const fewestMoved = 20;
+
+/** The mean and the variance (0 for a single one) of values of which the outermost are moved in. */
+function centreOf(parts: SortedParts): { count: number; mean: number; variance: number } {
+  const count = countOf(parts);
+  const outside = count < fewestMoved ? 0 : Math.max(1, Math.floor(count / 200));
+  const low = orderStatistic(parts, 1 + outside);
+  const high = orderStatistic(parts, count - outside);
+  let sum = 0;
+  let squares = 0;
+  for (const part of parts)
+    for (const value of part) {
+      const bounded = Math.min(high, Math.max(low, value)) - low;
+      sum += bounded;
+      squares += bounded * bounded;
+    }
+  const mean = sum / count;
+  const variance = count > 1 ? Math.max(0, squares - count * mean * mean) / (count - 1) : 0;
+  return { count, mean: low + mean, variance };
+}
+
+/** Every error twice, the second time with the opposite shock, and shocks as large as so few of them leave possible at a share outside. */
+function mirrored({ errors, shocks }: MirroredErrors, outside: number): SortedParts {
+  const larger = studentRatio(normalQuantile(outside), Math.max(2, shocks.length));
+  return errors.flatMap((parts, o) =>
+    [larger - 1, -larger - 1].flatMap((times) =>
+      parts.map((part) => part.map((value) => value + times * shocks[o])),
+    ),
+  );
+}
+
+/** Student's t over the normal deviate z that as much lies beyond of. Abramowitz & Stegun (1964), 26.7.5: to 3 % at 95 % and two degrees, better from three on. */
+function studentRatio(z: number, degrees: number): number {
+  const y = z * z;
+  return (
+    1 +
+    polynomial([1, 1], y) / (4 * degrees) +
+    polynomial([3, 16, 5], y) / (96 * degrees * degrees) +
+    polynomial([-15, 17, 19, 3], y) / (384 * degrees * degrees * degrees)
+  );
+}
+
+/** An order statistic of a single step must have so many values at or beyond it; those of all steps need one. */
+const fewestBeyond = 4;
+
+/**
  * @param levels in percent
- * @param factor what the multiples at a level are widened or narrowed by
+ * @param factor what the multiples at a level are widened by
  */
 export function calibrate(
-  errors: readonly SortedParts[],
+  pool: ErrorPool,
   levels: readonly number[],
   factor: (level: number) => number = () => 1,
 ): Calibration {
-  const counts = errors.map(countOf);
-  const fewest = Math.min(...counts);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const basisOf = (level: number): IntervalBasis => {
-    const needed = Math.ceil(200 / (100 - level)) - 1;
-    if (fewest >= needed) return "backtest errors per step";
-    return total >= needed ? "backtest errors of all steps" : "normal distribution";
+  const total = countOf(pool.all.errors.flat());
+  /** By the share of errors that lie beyond. */
+  const basisOf = (outside: number): IntervalBasis => {
+    if (outside * (2 * pool.fewest + 1) >= fewestBeyond) return "backtest errors per step";
+    return outside * (2 * total + 1) >= 1 ? "backtest errors of all steps" : "normal distribution";
   };
-  const bases = new Map(levels.map((level) => [level, basisOf(level)]));
-  const all = errors.flat();
-  const pooled = new Map<number, Multiples>();
-  const pooledTails = (level: number): Multiples => {
-    const found = pooled.get(level) ?? tails(all, level);
-    pooled.set(level, found);
+  const outsideOf = (level: number): number => (100 - level) / 200;
+  const ofAllSteps = new Map<number, Multiples>();
+  const multiplesOf = (h: number, level: number): Multiples => {
+    const outside = outsideOf(level);
+    const basis = basisOf(outside);
+    if (basis === "normal distribution") return normalTails(outside);
+    if (basis === "backtest errors per step") return tails(mirrored(pool.steps[h], outside), outside);
+    const found = ofAllSteps.get(level) ?? tails(mirrored(pool.all, outside), outside);
+    ofAllSteps.set(level, found);
     return found;
   };
-  const byStep = errors.map((own) => {
+  const byStep = pool.steps.map((_, h) => {
     const found = new Map<number, Multiples>();
     let narrower: Multiples = { low: 0, high: 0 };
     for (const level of [...levels].sort((a, b) => a - b)) {
-      const basis = bases.get(level)!;
-      const tight =
-        basis === "normal distribution"
-          ? normalTails(level)
-          : basis === "backtest errors per step"
-            ? tails(own, level)
-            : pooledTails(level);
+      const tight = multiplesOf(h, level);
       const by = factor(level);
       const fresh = { low: by * tight.low, high: by * tight.high };
       // The mean belongs to every interval, and a level that rests on more errors may come out narrower.
@@ -72,27 +190,22 @@ export function calibrate(
     }
     return found;
   });
-  const quantileOf = (parts: SortedParts, p: number): number | undefined => {
-    const count = countOf(parts);
-    const exact = p * (count + 1);
-    // Outward, as the intervals: rounding first, for 0.9 * 10 is a little more than 9.
-    const rank = p < 0.5 ? Math.floor(exact + 1e-9) : Math.ceil(exact - 1e-9);
-    return rank < 1 || rank > count ? undefined : orderStatistic(parts, rank);
+  const quantileOf = (step: number, p: number): number => {
+    const outside = Math.min(p, 1 - p);
+    const basis = basisOf(outside);
+    if (basis === "normal distribution") return normalQuantile(p);
+    const parts = mirrored(basis === "backtest errors per step" ? pool.steps[step - 1] : pool.all, outside);
+    return orderBetween(parts, p * (countOf(parts) + 1));
   };
   const quantiles = new Map<string, number>();
   return {
     quantile(step, p) {
       const key = `${step} ${p}`;
-      let found = quantiles.get(key);
-      if (found === undefined) {
-        found =
-          (quantileOf(errors[step - 1], p) ?? quantileOf(all, p) ?? normalQuantile(p)) *
-          factor(100 * Math.abs(2 * p - 1));
-        quantiles.set(key, found);
-      }
+      const found = quantiles.get(key) ?? quantileOf(step, p) * factor(100 * Math.abs(2 * p - 1));
+      quantiles.set(key, found);
       return found;
     },
-    basis: (level) => bases.get(level)!,
+    basis: (level) => basisOf(outsideOf(level)),
     multiples: (step, level) => byStep[step - 1].get(level)!,
   };
 }
@@ -145,15 +258,26 @@ export function orderStatistic(parts: SortedParts, rank: number): number {
   return low;
 }
 
-/** The order statistics that leave (1 - level) / 2 of n + 1 outside on either side. */
-function tails(parts: SortedParts, level: number): Multiples {
-  const count = countOf(parts);
-  const outside = Math.floor(((count + 1) * (100 - level)) / 200);
-  return { low: orderStatistic(parts, outside), high: orderStatistic(parts, count + 1 - outside) };
+/** The value of a rank (from 1) that may lie between two values. */
+function orderBetween(parts: SortedParts, rank: number): number {
+  const whole = Math.min(Math.floor(rank), countOf(parts));
+  const value = orderStatistic(parts, whole);
+  return rank <= whole || whole === countOf(parts)
+    ? value
+    : value + (rank - whole) * (orderStatistic(parts, whole + 1) - value);
 }
 
-function normalTails(level: number): Multiples {
-  const z = normalQuantile((1 + level / 100) / 2);
+/** The order statistics that a share of errors like those lies outside of on either side. */
+function tails(parts: SortedParts, outside: number): Multiples {
+  const ranks = countOf(parts) + 1;
+  return {
+    low: orderBetween(parts, outside * ranks),
+    high: orderBetween(parts, ranks - outside * ranks),
+  };
+}
+
+function normalTails(outside: number): Multiples {
+  const z = normalQuantile(1 - outside);
   return { low: -z, high: z };
 }
 

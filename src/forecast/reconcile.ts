@@ -12,6 +12,39 @@ export interface Tree {
   level: Int32Array;
 }
 
+/** Series of which leaves are parts of several sums at once: by region and by purpose. */
+export interface Crossing {
+  /** Every sum with the leaves that it is the sum of. */
+  sums: readonly Sum[];
+  levels: string[];
+  level: Int32Array;
+}
+
+/** A node that is the sum of others. */
+export interface Sum {
+  node: number;
+  parts: Int32Array;
+}
+
+export type Hierarchy = Tree | Crossing;
+
+const isTree = (hierarchy: Hierarchy): hierarchy is Tree => "parent" in hierarchy;
+
+/** All sums, each after those that are part of it. */
+function sumsOf(hierarchy: Hierarchy): readonly Sum[] {
+  if (!isTree(hierarchy)) return hierarchy.sums;
+  const { order, parent } = hierarchy;
+  const children = new Map<number, number[]>();
+  for (const node of order) {
+    const siblings = children.get(parent[node]);
+    if (siblings) siblings.push(node);
+    else children.set(parent[node], [node]);
+  }
+  return [...order]
+    .reverse()
+    .flatMap((node) => (children.has(node) ? [{ node, parts: Int32Array.from(children.get(node)!) }] : []));
+}
+
 export const reconcileRules = ["mint", "wls-var", "wls-struct", "ols", "bottom-up", "top-down"] as const;
 export type ReconcileRule = (typeof reconcileRules)[number];
 
@@ -22,14 +55,15 @@ const mostDense = 600;
 export type Reconciler = (forecasts: Float64Array) => void;
 
 /**
- * A way to make forecasts add up to 1e-9: what comes out for a parent is the sum of its children.
+ * A way to make forecasts add up to 1e-9: what comes out for a parent is the sum of its children. Where leaves are parts of several sums
+ * (Hyndman, Lee & Wang 2016, Computational Statistics & Data Analysis 97:16-32) there is no top-down.
  *
  * - bottom-up: leaves as they are
  * - top-down: the root as it is, shared out by the forecasts of the children (Athanasopoulos, Ahmed & Hyndman 2009, Int. J.
  *   Forecasting 25:146-166)
  * - mint: the adjustment of least total variance, W the covariance of the backtest's errors (Wickramasuriya,
  *   Athanasopoulos & Hyndman 2019, JASA 114:804-819), shrunk towards its diagonal (Schäfer & Strimmer 2005); only the diagonal for large
- *   trees and too few errors, where two passes over the tree give the exact answer
+ *   hierarchies and too few errors, where two passes over a tree give the exact answer, conjugate gradients that of crossed sums
  * - wls-var, wls-struct, ols: the same adjustment with variances alone: those of the backtest, the number of leaves below a node
  *   (Athanasopoulos et al. 2017, European J. Operational Research 262:60-74), all alike
  *
@@ -37,51 +71,64 @@ export type Reconciler = (forecasts: Float64Array) => void;
  * @param floor     0 where no forecast may be below it, else -Infinity
  */
 export function reconciler(
-  tree: Tree,
+  hierarchy: Hierarchy,
   rule: ReconcileRule,
   errors: readonly Float64Array[],
   floor: number,
 ): Reconciler {
-  const adjust = adjustment(tree, rule, errors);
+  const sums = sumsOf(hierarchy);
+  const adjust = adjustment(hierarchy, sums, rule, errors);
+  const isSum = new Uint8Array(hierarchy.level.length);
+  for (const { node } of sums) isSum[node] = 1;
   return (forecasts) => {
     adjust(forecasts);
-    const { order, parent } = tree;
-    const isParent = new Uint8Array(order.length);
-    for (const node of order) if (parent[node] >= 0) isParent[parent[node]] = 1;
-    for (const node of order) forecasts[node] = isParent[node] ? 0 : Math.max(floor, forecasts[node]);
-    for (let i = order.length - 1; i >= 0; i--) {
-      const node = order[i];
-      if (parent[node] >= 0) forecasts[parent[node]] += forecasts[node];
-    }
+    for (let node = 0; node < isSum.length; node++)
+      if (!isSum[node]) forecasts[node] = Math.max(floor, forecasts[node]);
+    for (const { node, parts } of sums) forecasts[node] = totalOf(forecasts, parts);
   };
 }
 
-function adjustment(tree: Tree, rule: ReconcileRule, errors: readonly Float64Array[]): Reconciler {
+function totalOf(values: Float64Array, parts: Int32Array): number {
+  let total = 0;
+  for (const part of parts) total += values[part];
+  return total;
+}
+
+function adjustment(
+  hierarchy: Hierarchy,
+  sums: readonly Sum[],
+  rule: ReconcileRule,
+  errors: readonly Float64Array[],
+): Reconciler {
+  const alone = (variances: Float64Array): Reconciler =>
+    isTree(hierarchy) ? diagonal(hierarchy, variances) : sparse(sums, variances);
+  const nodes = hierarchy.level.length;
   switch (rule) {
     case "bottom-up":
       return () => undefined;
     case "top-down":
-      return topDown(tree);
-    case "mint":
-      return mint(tree, errors);
+      if (!isTree(hierarchy)) throw new Error("crossed sums have no one way down");
+      return topDown(hierarchy);
+    case "mint": {
+      const variances = variancesOf(nodes, errors);
+      const whole = errors.filter((row) => row.every((error) => !Number.isNaN(error)));
+      return nodes <= mostDense && whole.length >= 8
+        ? dense(sums, whole, variances, alone(variances))
+        : alone(variances);
+    }
     case "wls-var":
-      return diagonal(tree, variancesOf(tree, errors));
+      return alone(variancesOf(nodes, errors));
     case "wls-struct":
-      return diagonal(tree, leavesBelow(tree));
+      return alone(leavesBelow(nodes, sums));
     case "ols":
-      return diagonal(tree, new Float64Array(tree.order.length).fill(1));
+      return alone(new Float64Array(nodes).fill(1));
   }
 }
 
 /** How many leaves every node is the sum of. */
-function leavesBelow({ order, parent }: Tree): Float64Array {
-  const leaves = new Float64Array(order.length);
-  for (let i = order.length - 1; i >= 0; i--) {
-    const node = order[i];
-    // What no child has added to is a leaf.
-    if (leaves[node] === 0) leaves[node] = 1;
-    if (parent[node] >= 0) leaves[parent[node]] += leaves[node];
-  }
+function leavesBelow(nodes: number, sums: readonly Sum[]): Float64Array {
+  const leaves = new Float64Array(nodes).fill(1);
+  for (const { node, parts } of sums) leaves[node] = totalOf(leaves, parts);
   return leaves;
 }
 
@@ -109,17 +156,8 @@ function topDown({ order, parent }: Tree): Reconciler {
   };
 }
 
-function mint(tree: Tree, errors: readonly Float64Array[]): Reconciler {
-  const variances = variancesOf(tree, errors);
-  const whole = errors.filter((row) => row.every((error) => !Number.isNaN(error)));
-  return tree.order.length <= mostDense && whole.length >= 8
-    ? dense(tree, whole, variances)
-    : diagonal(tree, variances);
-}
-
 /** Mean squared errors of every node. */
-function variancesOf(tree: Tree, errors: readonly Float64Array[]): Float64Array {
-  const n = tree.order.length;
+function variancesOf(n: number, errors: readonly Float64Array[]): Float64Array {
   const variances = new Float64Array(n);
   const known = new Int32Array(n);
   for (const row of errors)
@@ -179,45 +217,85 @@ function diagonal({ order, parent }: Tree, variances: Float64Array): Reconciler 
   };
 }
 
-/** y - W C'(C W C')^-1 C y, where C y = 0 says that parents are the sums of their children. */
-function dense(tree: Tree, errors: readonly Float64Array[], variances: Float64Array): Reconciler {
-  const { order, parent } = tree;
-  const n = order.length;
+/** How far every sum lies from its parts: C y. */
+function gapsOf(sums: readonly Sum[], forecasts: Float64Array): Float64Array {
+  return Float64Array.from(sums, ({ node, parts }) => forecasts[node] - totalOf(forecasts, parts));
+}
+
+/** y - W C'(C W C')^-1 C y, where C y = 0 says that sums are those of their parts. */
+function dense(
+  sums: readonly Sum[],
+  errors: readonly Float64Array[],
+  variances: Float64Array,
+  fallback: Reconciler,
+): Reconciler {
+  const n = variances.length;
   const w = shrunkCovariance(errors, variances);
-  const constraint = new Int32Array(n).fill(-1);
-  let count = 0;
-  for (const node of order)
-    if (parent[node] >= 0 && constraint[parent[node]] < 0) constraint[parent[node]] = count++;
-  // wc = W C', one column per parent.
+  const count = sums.length;
+  // wc = W C', one column per sum.
   const wc = new Float64Array(n * count);
-  for (let node = 0; node < n; node++) {
-    const own = constraint[node];
-    const above = parent[node] >= 0 ? constraint[parent[node]] : -1;
-    for (let row = 0; row < n; row++) {
-      if (own >= 0) wc[row * count + own] += w[row * n + node];
-      if (above >= 0) wc[row * count + above] -= w[row * n + node];
-    }
+  for (let row = 0; row < n; row++) {
+    const gaps = gapsOf(sums, w.subarray(row * n, (row + 1) * n));
+    wc.set(gaps, row * count);
   }
   const cwc = new Float64Array(count * count);
-  const gap = new Float64Array(count);
-  for (let node = 0; node < n; node++) {
-    const own = constraint[node];
-    const above = parent[node] >= 0 ? constraint[parent[node]] : -1;
+  sums.forEach(({ node, parts }, s) => {
     for (let c = 0; c < count; c++) {
-      if (own >= 0) cwc[own * count + c] += wc[node * count + c];
-      if (above >= 0) cwc[above * count + c] -= wc[node * count + c];
+      let sum = wc[node * count + c];
+      for (const part of parts) sum -= wc[part * count + c];
+      cwc[s * count + c] = sum;
     }
-  }
-  const fallback = diagonal(tree, variances);
+  });
   return (forecasts) => {
-    gap.fill(0);
-    for (let node = 0; node < n; node++) {
-      if (constraint[node] >= 0) gap[constraint[node]] += forecasts[node];
-      if (parent[node] >= 0) gap[constraint[parent[node]]] -= forecasts[node];
-    }
+    const gap = gapsOf(sums, forecasts);
     if (!solve(cwc.slice(), gap, count)) return fallback(forecasts);
     for (let node = 0; node < n; node++)
       for (let c = 0; c < count; c++) forecasts[node] -= wc[node * count + c] * gap[c];
+  };
+}
+
+/** The same with variances alone, by conjugate gradients scaled by the diagonal (Hestenes & Stiefel 1952): memory as the sums have parts. */
+function sparse(sums: readonly Sum[], given: Float64Array): Reconciler {
+  // Only their ratios count: the smallest numbers have no reciprocal.
+  const most = given.reduce((largest, value) => Math.max(largest, value), 0);
+  const variances = given.map((value) => value / most);
+  const diagonalOf = ({ node, parts }: Sum): number => variances[node] + totalOf(variances, parts);
+  const scale = Float64Array.from(sums, diagonalOf);
+  /** W C' x. */
+  const spreadOut = (x: Float64Array): Float64Array => {
+    const out = new Float64Array(variances.length);
+    sums.forEach(({ node, parts }, s) => {
+      out[node] += x[s];
+      for (const part of parts) out[part] -= x[s];
+    });
+    return out.map((value, node) => value * variances[node]);
+  };
+  const dot = (a: Float64Array, b: Float64Array): number =>
+    a.reduce((sum, value, i) => sum + value * b[i], 0);
+  return (forecasts) => {
+    const rest = gapsOf(sums, forecasts);
+    const found = new Float64Array(sums.length);
+    let along = rest.map((value, s) => value / scale[s]);
+    let size = dot(rest, along);
+    const enough = 1e-26 * size;
+    for (let pass = 0; pass < 2 * sums.length && size > enough; pass++) {
+      const image = gapsOf(sums, spreadOut(along));
+      const curve = dot(along, image);
+      if (!(curve > 0)) break;
+      const step = size / curve;
+      for (let s = 0; s < found.length; s++) {
+        found[s] += step * along[s];
+        rest[s] -= step * image[s];
+      }
+      const next = dot(
+        rest,
+        rest.map((value, s) => value / scale[s]),
+      );
+      along = along.map((value, s) => rest[s] / scale[s] + (next / size) * value);
+      size = next;
+    }
+    const moved = spreadOut(found);
+    for (let node = 0; node < moved.length; node++) forecasts[node] -= moved[node];
   };
 }
 

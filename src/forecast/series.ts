@@ -75,13 +75,9 @@ export async function readSeries(
   const time = columnNamed(relation, ask.time, "--time");
   const value = columnNamed(relation, ask.value, "--value");
   const columns = ask.series.map((name) => columnNamed(relation, name, "--series"));
-  if (!isNumeric(value.type) && kindOf(value.type) !== "boolean")
-    throw new ShopaiError("data", `the values in ${value.name} are ${value.type}, not numbers`, {
-      where: relation.name,
-      try: "--value with a column of numbers",
-    });
   const rows = `SELECT * FROM (${relation.sql}) WHERE ${ident(time.name)} IS NOT NULL`;
   await countUsable(relation, rows, time.name, run);
+  if (!isNumeric(value.type) && kindOf(value.type) !== "boolean") await refuseValues(relation, value);
   const names = columns.map((column) => column.name);
   const axis = await timeAxis(engine, rows, time, names, ask.freq, relation.name);
   const table = await seriesTable(relation, rows, names);
@@ -222,6 +218,34 @@ async function countUsable(relation: Relation, rows: string, time: string, run: 
       where: relation.name,
     });
   if (timed < all) run.warn(`${grouped(all - timed)} rows without a time in ${time} are left out`);
+}
+
+/** Says what keeps values from being numbers. */
+async function refuseValues(
+  relation: Relation,
+  { name, type }: { name: string; type: string },
+): Promise<never> {
+  const odd = `TRY_CAST(${ident(name)}::VARCHAR AS DOUBLE) IS NULL AND ${ident(name)} IS NOT NULL`;
+  const [{ all, none, example }] = await relation.engine.rows<{
+    all: bigint;
+    none: bigint;
+    example: string | null;
+  }>(
+    `SELECT count(*) AS "all", count(*) FILTER (${odd}) AS none, min(${ident(name)}::VARCHAR) FILTER (${odd}) AS example FROM (${relation.sql})`,
+  );
+  const some = none < all;
+  throw new ShopaiError(
+    "data",
+    some
+      ? `the values in ${name} are text, and ${grouped(none)} of ${grouped(all)} are no numbers (such as "${example}")`
+      : `the values in ${name} are ${type}, not numbers`,
+    {
+      where: relation.name,
+      try: some
+        ? "shopai clean with a contract (shopai inspect --contract writes one), which makes numbers of texts"
+        : "--value with a column of numbers",
+    },
+  );
 }
 
 /** Numbers the series in the order of their columns. */

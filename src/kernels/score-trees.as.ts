@@ -159,6 +159,7 @@ export function walk(
     let g = load<u32>(under + i32x4.extract_lane(second, 2));
     let h = load<u32>(under + i32x4.extract_lane(second, 3));
     for (let level: u32 = 0; level < below; level++) {
+      const before = a + b + c + d + e + f + g + h;
       a = load<u32>(a, 8) + ((<u32>(load<f32>(row + load<u32>(a, 4)) >= load<f32>(a))) << 4);
       b = load<u32>(b, 8) + ((<u32>(load<f32>(row + load<u32>(b, 4), 4) >= load<f32>(b))) << 4);
       c = load<u32>(c, 8) + ((<u32>(load<f32>(row + load<u32>(c, 4), 8) >= load<f32>(c))) << 4);
@@ -167,6 +168,7 @@ export function walk(
       f = load<u32>(f, 8) + ((<u32>(load<f32>(row + load<u32>(f, 4), 20) >= load<f32>(f))) << 4);
       g = load<u32>(g, 8) + ((<u32>(load<f32>(row + load<u32>(g, 4), 24) >= load<f32>(g))) << 4);
       h = load<u32>(h, 8) + ((<u32>(load<f32>(row + load<u32>(h, 4), 28) >= load<f32>(h))) << 4);
+      if (a + b + c + d + e + f + g + h == before) break;
     }
     to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
     if (i + 1 == count) return;

@@ -173,6 +173,27 @@ test("a million values: models see the last ones, which is listed", async () => 
   });
 }, 30_000);
 
+test("values that are text, and a table without rows, are told of as what they are", async () => {
+  const text = "SELECT i AS t, CASE WHEN i = 4 THEN 'many' ELSE i::VARCHAR END AS v FROM range(10) _(i)";
+  await expect(forecast(text)).rejects.toMatchObject({
+    kind: "data",
+    message: 'the values in v are text, and 1 of 10 are no numbers (such as "many")',
+  });
+  await expect(forecast("SELECT i AS t, 'a' || i AS v FROM range(10) _(i)")).rejects.toMatchObject({
+    message: "the values in v are VARCHAR, not numbers",
+  });
+  await expect(forecast("SELECT 'x' AS t, 'y' AS v WHERE false")).rejects.toMatchObject({
+    message: "the table has no rows",
+  });
+});
+
+test("of one value, auto says who spoke", async () => {
+  expect(await forecast("SELECT 1 AS t, 5 AS v", { models: ["auto"] })).toMatchObject({
+    chosen: { naive: 1 },
+    rows: [{ mean: 5 }, { mean: 5 }, { mean: 5 }],
+  });
+});
+
 test.each([
   ["dates in two formats", ["--horizon", "3"], 3, /1 of 3 are no dates \(such as "31\/01\/2024"\)/],
   ["a horizon of 0", ["--horizon", "0"], 2, /horizon/],

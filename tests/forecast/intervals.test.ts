@@ -1,42 +1,79 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
-import { calibrate, normalQuantile, orderStatistic } from "../../src/forecast/intervals.js";
-import { calibrations, rollingWindows } from "../../src/forecast/backtest.js";
+import { rollingWindows } from "../../src/forecast/backtest.js";
+import { calibrations } from "../../src/forecast/calibrations.js";
+import { calibrate, errorPool, normalQuantile, orderStatistic } from "../../src/forecast/intervals.js";
 import type { SeriesSet } from "../../src/forecast/series.js";
 import { errorScales, ScoreTotals, overallWeightedAverage } from "../../src/metrics/forecast.js";
 
 describe("calibration", () => {
-  test("covers at least the level for errors like those it has seen", () => {
+  /** Lopsided errors: a log-normal less its mean. */
+  const lopsided = (rng: ReturnType<typeof seededRng>, n: number): Float64Array =>
+    Float64Array.from({ length: n }, () => Math.exp(rng.normal() / 2) - Math.exp(1 / 8)).sort();
+
+  test("covers the level for errors like those it has seen, and is as lopsided", () => {
     const rng = seededRng(1, "errors");
-    // Lopsided errors: a squared normal less its mean.
-    const draw = (n: number): Float64Array =>
-      Float64Array.from({ length: n }, () => rng.normal() ** 2 - 1).sort();
-    // Steps of one and of several origins.
-    const calibration = calibrate([[draw(400)], [draw(100), draw(300)]], [80, 95]);
-    for (const level of [80, 95]) {
-      const { low, high } = calibration.multiples(1, level);
-      const inside = draw(20_000).filter((error) => error >= low && error <= high).length / 20_000;
-      expect(Math.abs(inside - level / 100)).toBeLessThan(0.03);
-      expect(high).toBeGreaterThan(-low);
+    // One step has an origin in two parts.
+    const calibration = calibrate(
+      errorPool([
+        [[lopsided(rng, 400)], [lopsided(rng, 400)], [lopsided(rng, 400)]],
+        [[lopsided(rng, 100), lopsided(rng, 300)], [lopsided(rng, 400)], [lopsided(rng, 400)]],
+      ]),
+      [80, 95],
+    );
+    for (const step of [1, 2])
+      for (const level of [80, 95]) {
+        const { low, high } = calibration.multiples(step, level);
+        const inside = lopsided(rng, 20_000).filter((error) => error >= low && error <= high).length / 20_000;
+        expect(Math.abs(inside - level / 100)).toBeLessThan(0.04);
+        expect(high).toBeGreaterThan(-1.1 * low);
+      }
+    expect(calibration.quantile(1, 0.975)).toBeCloseTo(calibration.multiples(1, 95).high, 12);
+    expect(calibration.quantile(1, 0.1)).toBeCloseTo(calibration.multiples(1, 80).low, 12);
+  });
+
+  test("covers the level on the mean of many small samples", () => {
+    const rng = seededRng(2, "errors");
+    let inside = 0;
+    for (let sample = 0; sample < 400; sample++) {
+      const { low, high } = calibrate(
+        errorPool([[[lopsided(rng, 20)], [lopsided(rng, 20)]]]),
+        [80],
+      ).multiples(1, 80);
+      inside += lopsided(rng, 100).filter((error) => error >= low && error <= high).length / 40_000;
     }
+    expect(Math.abs(inside - 0.8)).toBeLessThan(0.02);
+  });
+
+  test("a shock of one origin may go the other way, what all origins have in common stays", () => {
+    const spread = Float64Array.from({ length: 200 }, (_, i) => (i - 99.5) / 100);
+    const moved = (by: number): Float64Array[] => [spread.map((error) => error + by)];
+    const shocked = calibrate(errorPool([[moved(3), moved(-2.9), moved(0.1)]]), [95]).multiples(1, 95);
+    expect(shocked.high).toBeCloseTo(-shocked.low, 0);
+    expect(shocked.high).toBeGreaterThan(3);
+    const biased = calibrate(errorPool([[moved(3), moved(3.01), moved(2.99)]]), [95]);
+    expect(biased.quantile(1, 0.025)).toBeGreaterThan(2);
+    expect(biased.quantile(1, 0.975)).toBeLessThan(4);
+    // One origin alone tells no bias.
+    const lonely = calibrate(errorPool([[moved(3)]]), [95]).multiples(1, 95);
+    expect(lonely.low).toBeCloseTo(-lonely.high, 0);
   });
 
   test("uses steps of their own, then all steps, then the normal distribution, by the errors that there are", () => {
-    const few = Float64Array.from({ length: 9 }, (_, i) => i - 4);
-    const calibration = calibrate([[few], [few], [few], [few], [few]], [50, 80, 95, 99]);
-    expect([50, 80, 95, 99].map((level) => calibration.basis(level))).toEqual([
-      "backtest errors per step",
+    const few = Float64Array.from({ length: 21 }, (_, i) => i - 10);
+    const calibration = calibrate(errorPool([[[few]], [[few]]]), [80, 95, 99]);
+    expect([80, 95, 99].map((level) => calibration.basis(level))).toEqual([
       "backtest errors per step",
       "backtest errors of all steps",
       "normal distribution",
     ]);
-    expect(calibration.multiples(1, 80)).toEqual({ low: -4, high: 4 });
-    // The normal quantile, 2.58, would lie inside the 80 % interval of the errors seen.
-    expect(calibration.multiples(1, 99)).toEqual({ low: -4, high: 4 });
-    const none = calibrate([[]], [99]);
+    // The normal quantile, 2.58, would lie inside the 95 % interval of the errors seen.
+    expect(calibration.multiples(1, 99)).toEqual(calibration.multiples(1, 95));
+    const none = calibrate(errorPool([[]]), [99]);
     expect(none.multiples(1, 99).high).toBeCloseTo(2.5758293035489004, 12);
-    expect(calibrate([[new Float64Array()]], [50]).basis(50)).toBe("normal distribution");
+    expect(none.basis(99)).toBe("normal distribution");
+    expect(none.quantile(1, 0.9)).toBeCloseTo(1.2815515655446004, 12);
   });
 
   test("finds the value of a rank among arrays in order as if they were one", () => {
@@ -53,7 +90,8 @@ describe("calibration", () => {
 
   test("always holds the mean", () => {
     const early = Float64Array.from({ length: 50 }, (_, i) => i + 1);
-    expect(calibrate([[early]], [80]).multiples(1, 80).low).toBe(0);
+    // One of two origins that agree: a bias.
+    expect(calibrate(errorPool([[[early], [early]]]), [80]).multiples(1, 80).low).toBe(0);
   });
 });
 
@@ -71,7 +109,7 @@ test("where all series err alike at an origin, intervals are widened for one tha
       const values = Float64Array.from({ length: series * length }, (_, i) => error(i % length));
       const set = { count: series, starts, values } as SeriesSet;
       const { whole } = calibrations(set, rollingWindows(set, 1, 1, 4), forecasts, [80]);
-      const { low, high } = whole.multiples(1, 80);
+      const { low, high } = whole(length).multiples(1, 80);
       width += (high - low) / 150;
       const fresh = Array.from({ length: series }, () => error(length));
       inside += fresh.filter((one) => one >= low && one <= high).length / series / 150;
@@ -84,6 +122,28 @@ test("where all series err alike at an origin, intervals are widened for one tha
   const alone = covered(0);
   expect(Math.abs(alone.share - 0.8)).toBeLessThan(0.05);
   expect(alone.width).toBeLessThan(1.15 * 2.563);
+});
+
+test("a history is told of by windows with histories of like length", () => {
+  const rng = seededRng(5, "lengths");
+  // Short histories err by three of the deviations that their model expects, long ones by one.
+  const [short, long] = [14, 200];
+  const lengths = Array.from({ length: 600 }, (_, s) => (s % 2 ? short : long));
+  const starts = Int32Array.from({ length: 601 }, (_, s) => lengths.slice(0, s).reduce((a, b) => a + b, 0));
+  const size = (s: number): number => (lengths[s] === short ? 3 : 1);
+  const values = Float64Array.from(
+    lengths.flatMap((n, s) => Array.from({ length: n }, () => size(s) * rng.normal())),
+  );
+  const set = { count: 600, starts, values } as SeriesSet;
+  const windows = rollingWindows(set, 1, 2, 3);
+  const places = 2 * windows.series.length;
+  const forecasts = { mean: new Float64Array(places), spread: new Float64Array(places).fill(1) };
+  const { whole, without } = calibrations(set, windows, forecasts, [80]);
+  const widthOf = ({ low, high }: { low: number; high: number }): number => high - low;
+  expect(widthOf(whole(short).multiples(1, 80))).toBeGreaterThan(2.6 * widthOf(whole(long).multiples(1, 80)));
+  expect(widthOf(without[0](long - 2).multiples(2, 80))).toBeCloseTo(2.563, 0);
+  // Lengths that no window is near to hear the nearest.
+  expect(whole(5000).multiples(1, 80)).toEqual(whole(3000).multiples(1, 80));
 });
 
 test.each([

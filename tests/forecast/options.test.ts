@@ -133,6 +133,32 @@ test("a hierarchy adds up, with metrics by level, and refuses holes", async () =
       1e-9,
     );
   }
+  const crossed = ["--hierarchy", "region,store", "--horizon", "4", "--model", "ses", "--by", "level"];
+  const twoWays = rows.map((line) => line.replace(/,[ns]/, ",all"));
+  const both = await forecast(csv("region,store,day,units", twoWays), ...crossed);
+  expect(both.done.json()).toMatchObject({ series: 9 });
+  expect(Object.keys(both.done.json<{ slices: object }>().slices)).toEqual([
+    "total",
+    "store",
+    "region",
+    "region*store",
+  ]);
+  const [first] = both.rows;
+  const ofDay = both.rows.filter((row) => row.day === first.day);
+  const total = (among: (row: Record<string, string>) => boolean) =>
+    ofDay.filter(among).reduce((all, row) => all + Number(row.mean), 0);
+  const everything = total((row) => row.region === "" && row.store === "");
+  for (const part of [
+    total((row) => row.region !== "" && row.store === ""),
+    total((row) => row.region === "" && row.store !== ""),
+    total((row) => row.region !== "" && row.store !== ""),
+  ])
+    expect(Math.abs(part - everything)).toBeLessThan(1e-9 * everything);
+  const down = await forecast(csv("region,store,day,units", twoWays), ...crossed, "--reconcile", "top-down");
+  expect([down.done.code, down.done.stderr]).toEqual([
+    2,
+    expect.stringMatching(/no one way down[\s\S]*mint/),
+  ]);
   const holed = await forecast(csv("region,store,day,units", [...rows, `,x,${dayText(0)},1`]), ...options);
   expect(holed.done.code).toBe(3);
   expect(holed.done.stderr).toMatch(/region of the hierarchy has empty values/);

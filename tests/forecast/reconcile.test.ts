@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { reconciler, reconcileRules, type Tree } from "../../src/forecast/reconcile.js";
+import { reconciler, reconcileRules, type Crossing, type Tree } from "../../src/forecast/reconcile.js";
 
 /** A root with two children, which have two and three: leaves are 3..7. */
 const tree: Tree = {
@@ -13,6 +13,24 @@ const tree: Tree = {
 const leaves = [3, 4, 5, 6, 7];
 /** Which leaves every node is the sum of. */
 const under = [leaves, [3, 4], [5, 6, 7], [3], [4], [5], [6], [7]];
+
+/** Two regions crossed with three purposes: the total, regions, purposes, leaves 6..11. */
+const crossing: Crossing = {
+  sums: [
+    [6, 7, 8, 9, 10, 11],
+    [6, 7, 8],
+    [9, 10, 11],
+    [6, 9],
+    [7, 10],
+    [8, 11],
+  ].map((parts, node) => ({
+    node,
+    parts: Int32Array.from(parts),
+  })),
+  levels: ["total", "purpose", "region", "region*purpose"],
+  level: Int32Array.of(0, 2, 2, 1, 1, 1, 3, 3, 3, 3, 3, 3),
+};
+const crossedRules = reconcileRules.filter((rule) => rule !== "top-down");
 
 const number = fc.double({ min: -100, max: 100, noNaN: true });
 const forecasts = fc.array(number, { minLength: 8, maxLength: 8 });
@@ -52,16 +70,52 @@ interface Reconciled {
   errors: number[][];
   forecasts: number[];
   reconciled: Record<string, number[]>;
+  crossed: Omit<Reconciled, "crossed">;
 }
+const fixture = new URL("../parity/fixtures/hierarchical.json", import.meta.url);
+const peer = JSON.parse(readFileSync(fixture, "utf8")) as Reconciled;
 
 test.each(reconcileRules)("%s is that of hierarchicalforecast", (rule) => {
-  const fixture = new URL("../parity/fixtures/hierarchical.json", import.meta.url);
-  const { errors, forecasts: given, reconciled } = JSON.parse(readFileSync(fixture, "utf8")) as Reconciled;
+  const { errors, forecasts: given, reconciled } = peer;
   const y = Float64Array.from(given);
   const rows = errors.map((row) => Float64Array.from(row));
   reconciler(tree, rule, rows, -Infinity)(y);
   // There a ridge of 2e-8 is added to variances, and errors are centred.
   y.forEach((value, node) => expect(value).toBeCloseTo(reconciled[rule][node], 5));
+});
+
+test.each(crossedRules)("%s of crossed sums is that of hierarchicalforecast", (rule) => {
+  const { errors, forecasts: given, reconciled } = peer.crossed;
+  const y = Float64Array.from(given);
+  reconciler(
+    crossing,
+    rule,
+    errors.map((row) => Float64Array.from(row)),
+    -Infinity,
+  )(y);
+  y.forEach((value, node) => expect(value).toBeCloseTo(reconciled[rule][node], 5));
+});
+
+test.each(crossedRules)("%s: a tree told of by the leaves of its sums has the answer of the tree", (rule) => {
+  const asSums: Crossing = {
+    sums: [0, 1, 2].map((node) => ({ node, parts: Int32Array.from(under[node]) })),
+    levels: tree.levels,
+    level: tree.level,
+  };
+  fc.assert(
+    fc.property(forecasts, errorRows, (list, rows) => {
+      const errors = rows.map((row) => Float64Array.from(row));
+      const [one, other] = [tree, asSums].map((hierarchy) => {
+        const y = Float64Array.from(list);
+        reconciler(hierarchy, rule, errors, -Infinity)(y);
+        return y;
+      });
+      const size = Math.max(...list.map(Math.abs));
+      one.forEach((value, node) => expect(Math.abs(value - other[node])).toBeLessThan(1e-6 * (1 + size)));
+      const sum = leaves.reduce((total, leaf) => total + other[leaf], 0);
+      expect(Math.abs(other[0] - sum)).toBeLessThan(1e-9 * (1 + Math.abs(sum)));
+    }),
+  );
 });
 
 test("top-down shares alike among children that cancel out", () => {

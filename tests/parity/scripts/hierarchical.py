@@ -20,25 +20,48 @@ errors = (0.6 * shared + 0.8 * rng.normal(size=(40, 8))) * scale
 errors -= errors.mean(axis=0) - 1e-4
 forecasts = np.array([100, 38, 66, 15, 22, 10, 19, 36.0])
 
-insample = np.zeros((8, 40))
-made = {}
-for name, method in {
-    "mint": MinTrace("mint_shrink"),
-    "wls-var": MinTrace("wls_var"),
-    "wls-struct": MinTrace("wls_struct"),
-    "ols": MinTrace("ols"),
-}.items():
-    P, W = method._get_PW_matrices(S=S, y_hat=forecasts[:, None], y_insample=errors.T, y_hat_insample=insample)
-    made[name] = (S @ (P @ forecasts)).tolist()
-    if name == "mint":
-        covariance = W.tolist()
-made["bottom-up"] = (S @ forecasts[3:]).tolist()
+
+def reconciled(S, errors, forecasts):
+    made = {}
+    for name, method in {
+        "mint": MinTrace("mint_shrink"),
+        "wls-var": MinTrace("wls_var"),
+        "wls-struct": MinTrace("wls_struct"),
+        "ols": MinTrace("ols"),
+    }.items():
+        P, W = method._get_PW_matrices(
+            S=S, y_hat=forecasts[:, None], y_insample=errors.T, y_hat_insample=np.zeros(errors.T.shape)
+        )
+        made[name] = (S @ (P @ forecasts)).tolist()
+        if name == "mint":
+            covariance = W.tolist()
+    made["bottom-up"] = (S @ forecasts[-S.shape[1] :]).tolist()
+    return made, covariance
+
+
+made, covariance = reconciled(S, errors, forecasts)
 # Forecast proportions: the children of a node share it by their own forecasts.
 top = np.array([forecasts[0]])
 regions = forecasts[1:3] / forecasts[1:3].sum() * top
 first = forecasts[3:5] / forecasts[3:5].sum() * regions[0]
 second = forecasts[5:] / forecasts[5:].sum() * regions[1]
 made["top-down"] = np.concatenate([top, regions, first, second]).tolist()
+# Two regions crossed with three purposes: the total, regions, purposes, leaves by region and then purpose.
+crossed = np.array(
+    [
+        [1] * 6,
+        [1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 1, 1, 1],
+        [1, 0, 0, 1, 0, 0],
+        [0, 1, 0, 0, 1, 0],
+        [0, 0, 1, 0, 0, 1],
+        *np.eye(6).tolist(),
+    ],
+    dtype=float,
+)
+crossed_errors = 0.5 * rng.normal(size=(30, 1)) + rng.normal(size=(30, 12)) * np.arange(12, 0, -1)
+crossed_errors -= crossed_errors.mean(axis=0) - 1e-4
+crossed_forecasts = np.array([100, 40, 55, 30, 36, 40, 11, 14, 18, 20, 17, 21.0])
 print(
     json.dumps(
         {
@@ -47,6 +70,11 @@ print(
             "forecasts": forecasts.tolist(),
             "covariance": covariance,
             "reconciled": made,
+            "crossed": {
+                "errors": crossed_errors.tolist(),
+                "forecasts": crossed_forecasts.tolist(),
+                "reconciled": reconciled(crossed, crossed_errors, crossed_forecasts)[0],
+            },
         }
     )
 )
