@@ -10,9 +10,20 @@ const BLOCK: u32 = 128;
 /** Bytes of a block's values of one column. */
 const SLOT: u32 = BLOCK * 4;
 
-/** Kinds of trees: some splits are by sets of levels; few levels, laid out as if they were complete; others. */
+/**
+ * Kinds of trees: some splits are by sets of levels; few levels, laid out as if they were complete, without and with sets of up to 62
+ * levels; such sets, but more levels; others.
+ */
 const MIXED: u32 = 1;
 const COMPLETE: u32 = 2;
+const COMPLETE_SETS: u32 = 3;
+const MIXED_WORDS: u32 = 4;
+
+/** What is added to a level: its number stands in the lowest bits of the sum. */
+const LEVELS: f32 = 8388608;
+/** A missing level, below and above all others; 62 and 63 stand in its lowest bits. */
+const MISSING_LOW: f32 = -8388670;
+const MISSING_HIGH: f32 = 12582975;
 
 let columns: u32 = 0;
 let scratch: u32 = 0;
@@ -24,18 +35,22 @@ export function setup(thread: u32, threads: u32, columnCount: u32, scratchAt: u3
 
 /**
  * @param values   columns of float64, `room` each
+ * @param levels   per column 1 where its values are numbers of levels
  * @param trees    per tree 16 bytes: address of its root, depth, output, kind
  * @param tops     per tree 88 bytes: the nodes of its first three levels, the addresses of those of the fourth; of a complete tree
  *                 those of its nodes from the fourth level on and of its leaves
+ * @param words    per node 64 bits, in the order of `nodes`, of trees of kind MIXED_WORDS
  * @param leafValues float64 per node, in the order of `nodes`
  */
 export function score(
   thread: u32,
   threads: u32,
   values: u32,
+  levels: u32,
   room: u32,
   rows: u32,
   nodes: u32,
+  words: u32,
   leafValues: u32,
   tops: u32,
   trees: u32,
@@ -48,13 +63,24 @@ export function score(
     const from = atomic.add<u32>(counter, BLOCK);
     if (from >= rows) return;
     const count = min(BLOCK, rows - from);
-    gather(values + from * 8, room, count);
+    gather(values + from * 8, levels, room, count);
     for (let t: u32 = 0; t < treeCount; t++) {
       const tree = trees + t * 16;
       const to = scores + (from * outputs + load<u32>(tree, 8)) * 8;
       const depth = load<u32>(tree, 4);
       const kind = load<u32>(tree, 12);
-      if (kind == MIXED) walkMixed(load<u32>(tree), depth, count, nodes, leafValues, to, outputs * 8);
+      if (kind == MIXED || kind == MIXED_WORDS)
+        walkMixed(
+          load<u32>(tree),
+          depth,
+          count,
+          nodes,
+          kind == MIXED ? 0 : words,
+          leafValues,
+          to,
+          outputs * 8,
+        );
+      else if (kind == COMPLETE_SETS) walkSets(tops + t * 88, depth, count, to, outputs * 8);
       else if (kind == COMPLETE) walkComplete(tops + t * 88, depth, count, to, outputs * 8);
       else walk(tops + t * 88, depth, count, nodes, leafValues, to, outputs * 8);
     }
@@ -62,11 +88,15 @@ export function score(
 }
 
 /** Values as float32, rounded down, so that comparisons with float32 thresholds stay; missing as lowest, then as highest. */
-export function gather(values: u32, room: u32, count: u32): void {
+export function gather(values: u32, levels: u32, room: u32, count: u32): void {
   const high = columns * SLOT;
   for (let f: u32 = 0; f < columns; f++) {
     const column = values + f * room * 8;
     const to = scratch + f * SLOT;
+    if (load<u8>(levels + f)) {
+      gatherLevels(column, to, high, count);
+      continue;
+    }
     for (let i: u32 = 0; i < count; i++) {
       const x = load<f64>(column + i * 8);
       if (x == x) {
@@ -81,6 +111,16 @@ export function gather(values: u32, room: u32, count: u32): void {
     }
   }
   for (let i: u32 = 0; i < SLOT; i += 4) store<f32>(scratch + 2 * high + i, -Infinity);
+}
+
+/** The same of levels, each with what is added to it; those beyond all sets as the highest. */
+function gatherLevels(column: u32, to: u32, high: u32, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const x = load<f64>(column + i * 8);
+    const level = x < 4194304 ? <f32>trunc(x) + LEVELS : MISSING_HIGH;
+    store<f32>(to + i * 4, x >= 0 ? level : MISSING_LOW);
+    store<f32>(to + i * 4 + high, x == x ? level : MISSING_HIGH);
+  }
 }
 
 /** The next float32 down. */
@@ -119,6 +159,7 @@ export function walk(
     let g = load<u32>(under + i32x4.extract_lane(second, 2));
     let h = load<u32>(under + i32x4.extract_lane(second, 3));
     for (let level: u32 = 0; level < below; level++) {
+      const before = a + b + c + d + e + f + g + h;
       a = load<u32>(a, 8) + ((<u32>(load<f32>(row + load<u32>(a, 4)) >= load<f32>(a))) << 4);
       b = load<u32>(b, 8) + ((<u32>(load<f32>(row + load<u32>(b, 4), 4) >= load<f32>(b))) << 4);
       c = load<u32>(c, 8) + ((<u32>(load<f32>(row + load<u32>(c, 4), 8) >= load<f32>(c))) << 4);
@@ -127,6 +168,7 @@ export function walk(
       f = load<u32>(f, 8) + ((<u32>(load<f32>(row + load<u32>(f, 4), 20) >= load<f32>(f))) << 4);
       g = load<u32>(g, 8) + ((<u32>(load<f32>(row + load<u32>(g, 4), 24) >= load<f32>(g))) << 4);
       h = load<u32>(h, 8) + ((<u32>(load<f32>(row + load<u32>(h, 4), 28) >= load<f32>(h))) << 4);
+      if (a + b + c + d + e + f + g + h == before) break;
     }
     to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
     if (i + 1 == count) return;
@@ -255,32 +297,89 @@ function compared(node: u32, row: u32): v128 {
   return f32x4.ge(v128.load(row + load<u32>(node)), v128.load32_splat(node, 4));
 }
 
+/**
+ * As `walkComplete` from the root on, for trees some of whose nodes send rows by their level: those to the right whose bit is set in
+ * the 64 after the threshold, which is NaN. Bits of other nodes are zero, so that there is nothing to be told apart.
+ */
+export function walkSets(top: u32, depth: u32, count: u32, to: u32, stepBytes: u32): void {
+  let row = scratch;
+  const root = load<u32>(top, 56);
+  const leaves = load<u32>(top, 60);
+  for (let i: u32 = 0; i < count; i += 4) {
+    let a: u32 = 0;
+    let b: u32 = 0;
+    let c: u32 = 0;
+    let d: u32 = 0;
+    let nodes = root;
+    for (let bytes: u32 = 16; bytes < (<u32>16) << depth; bytes <<= 1) {
+      a = childBySet(nodes, a, row);
+      b = childBySet(nodes, b, row + 4);
+      c = childBySet(nodes, c, row + 8);
+      d = childBySet(nodes, d, row + 12);
+      nodes += bytes;
+    }
+    to = add(to, stepBytes, leaves + (a >> 1));
+    if (i + 1 == count) return;
+    to = add(to, stepBytes, leaves + (b >> 1));
+    if (i + 2 == count) return;
+    to = add(to, stepBytes, leaves + (c >> 1));
+    if (i + 3 == count) return;
+    to = add(to, stepBytes, leaves + (d >> 1));
+    row += 16;
+  }
+}
+
+/** Where the child lies in its level, in bytes, of a node that does in its own. */
+function childBySet(nodes: u32, at: u32, row: u32): u32 {
+  const node = nodes + at;
+  const bits = load<u32>(row + load<u32>(node, 4));
+  const over = <u32>(reinterpret<f32>(bits) >= load<f32>(node));
+  return (at << 1) + ((over | ((<u32>(load<u64>(node, 8) >> bits)) & 1)) << 4);
+}
+
 function add(to: u32, stepBytes: u32, value: u32): u32 {
   store<f64>(to, load<f64>(to) + load<f64>(value));
   return to + stepBytes;
 }
 
-/** As `walk`, four rows at a time, for trees in which the threshold of some nodes is NaN: theirs is a set of levels. */
+/**
+ * As `walk`, four rows at a time, for trees with nodes whose threshold is NaN: theirs is a set of levels. They can be deep for a few rows'
+ * sake: when all four are at leaves, which are their own children, the others need not be walked down to.
+ *
+ * @param words per node 64 bits as in `walkSets`, eight bytes each; 0: its set may have more levels
+ */
 export function walkMixed(
   root: u32,
   depth: u32,
   count: u32,
   nodes: u32,
+  words: u32,
   leafValues: u32,
   to: u32,
   stepBytes: u32,
 ): void {
   let row = scratch;
+  const wordOf = words - (nodes >> 1);
   for (let i: u32 = 0; i < count; i += 4) {
     let a = root;
     let b = root;
     let c = root;
     let d = root;
     for (let level: u32 = 0; level < depth; level++) {
-      a = childOf(a, load<f32>(row + load<u32>(a, 4)));
-      b = childOf(b, load<f32>(row + load<u32>(b, 4), 4));
-      c = childOf(c, load<f32>(row + load<u32>(c, 4), 8));
-      d = childOf(d, load<f32>(row + load<u32>(d, 4), 12));
+      const before = a + b + c + d;
+      if (words) {
+        a = childByWord(a, wordOf, row);
+        b = childByWord(b, wordOf, row + 4);
+        c = childByWord(c, wordOf, row + 8);
+        d = childByWord(d, wordOf, row + 12);
+      } else {
+        a = childOf(a, load<f32>(row + load<u32>(a, 4)));
+        b = childOf(b, load<f32>(row + load<u32>(b, 4), 4));
+        c = childOf(c, load<f32>(row + load<u32>(c, 4), 8));
+        d = childOf(d, load<f32>(row + load<u32>(d, 4), 12));
+      }
+      // Children lie after their parents.
+      if (a + b + c + d == before) break;
     }
     to = add(to, stepBytes, leafValues + ((a - nodes) >> 1));
     if (i + 1 == count) return;
@@ -293,6 +392,12 @@ export function walkMixed(
   }
 }
 
+function childByWord(node: u32, wordOf: u32, row: u32): u32 {
+  const bits = load<u32>(row + load<u32>(node, 4));
+  const over = <u32>(reinterpret<f32>(bits) >= load<f32>(node));
+  return load<u32>(node, 8) + ((over | ((<u32>(load<u64>(wordOf + (node >> 1)) >> bits)) & 1)) << 4);
+}
+
 /**
  * Without a branch, for which of the two kinds a node is cannot be foreseen: nothing is at or above NaN, and only where
  * the threshold is NaN the set counts. Levels beyond its words are in none; a missing value is below or above all.
@@ -300,7 +405,7 @@ export function walkMixed(
 function childOf(node: u32, x: f32): u32 {
   const threshold = load<f32>(node);
   const set = load<u32>(node, 12);
-  const level = <u32>x;
+  const level = <u32>(x - LEVELS);
   const word = load<u32>(set + (min<u32>(level >>> 5, load<u32>(set)) << 2), 4);
   const outside = (<u32>(threshold != threshold)) & (<u32>(x >= 0)) & ~(word >>> (level & 31));
   return load<u32>(node, 8) + (((<u32>(x >= threshold)) | outside) << 4);

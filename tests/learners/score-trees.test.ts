@@ -7,26 +7,26 @@ import type { TreeColumn, TreeModel } from "../../src/learners/gbdt/trees.js";
 import { testRun } from "../support/test-run.js";
 
 const run = testRun({ threads: 3 });
-const levels = Array.from({ length: 70 }, (_, i) => `l${i}`);
-const columns: TreeColumn[] = [
+const levelsOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `l${i}`);
+const columnsOf = (levels: number): TreeColumn[] => [
   { kind: "number", name: "a" },
-  { kind: "category", name: "b", levels },
+  { kind: "category", name: "b", levels: levelsOf(levels) },
   { kind: "statistic", name: "c", levels: ["x", "y"], values: [0.25, 0.75], other: 0.5 },
 ];
 
 /** Trees of random shape, thresholds among the values that are met, sets of levels, two outputs. */
-function anyModel(seed: number): TreeModel {
+function anyModel(seed: number, levelCount: number, deepest: number): TreeModel {
   const rng = seededRng(seed, "any trees");
   const builder = new TreeBuilder({ columns: [], featureOf: new Int32Array(0) });
   for (let t = 0; t < 12; t++) {
     const open = [{ node: builder.leaf(rng.normal(), 1), depth: 0 }];
     while (open.length > 0) {
       const { node, depth } = open.pop()!;
-      if (depth > 6 || rng.uniform() < 0.2) continue;
+      if (depth >= deepest || rng.uniform() < 0.2) continue;
       const left = builder.leaf(rng.normal(), 1);
       const right = builder.leaf(rng.normal(), 1);
       const feature = rng.integer(3);
-      const some = levels.flatMap((_, i) => (rng.uniform() < 0.4 ? [i] : []));
+      const some = levelsOf(levelCount).flatMap((_, i) => (rng.uniform() < 0.4 ? [i] : []));
       builder.branch(node, {
         feature,
         missingLeft: rng.uniform() < 0.5,
@@ -35,7 +35,7 @@ function anyModel(seed: number): TreeModel {
         right,
         // A set may know fewer levels than the column has.
         ...(feature === 1
-          ? { levels: some.filter((level) => level < 40), levelCount: 40 }
+          ? { levels: some.filter((level) => level < 40), levelCount: Math.min(40, levelCount) }
           : { threshold: Math.fround(rng.normal()) }),
       });
       open.push({ node: left, depth: depth + 1 }, { node: right, depth: depth + 1 });
@@ -43,12 +43,19 @@ function anyModel(seed: number): TreeModel {
     builder.endTree(t % 2);
   }
   const trees = builder.ensemble(Float64Array.of(0.5, -0.5));
-  return { columns, trees, link: "identity", objective: "squared" };
+  return { columns: columnsOf(levelCount), trees, link: "identity", objective: "squared" };
 }
 
 test("the kernel scores every row as the plain walk does, to the last bit", async () => {
-  for (const seed of [1, 2, 3]) {
-    const model = anyModel(seed);
+  // Sets of levels within a word of 64 bits and beyond, trees of few levels and of many.
+  for (const [seed, levelCount, deepest] of [
+    [1, 70, 7],
+    [2, 62, 7],
+    [3, 41, 2],
+    [4, 62, 12],
+    [5, 9, 8],
+  ]) {
+    const model = anyModel(seed, levelCount, deepest);
     const rng = seededRng(seed, "rows");
     const rows = 1777;
     const odd = [NaN, Infinity, -Infinity, 0, -0, 1e300, -1e300, 5e-324, ...model.trees.threshold];
@@ -64,7 +71,7 @@ test("the kernel scores every row as the plain walk does, to the last bit", asyn
           {
             kind: "code",
             values: Int32Array.from(a, () => rng.integer(73) - 1),
-            levels: [...levels, "new", "newer"],
+            levels: [...levelsOf(70), "new", "newer"],
           },
         ],
         [

@@ -4,8 +4,8 @@ import type { Run } from "../../engine/run.js";
 import type { Relation } from "../../table/relation.js";
 import { columnSql, treeValues } from "./columns.js";
 import { inOrder, type Expression } from "./streaming.js";
-import { block, packTrees } from "./packed-trees.js";
-import { rawScore, treeCount, type TreeColumn, type TreeEnsemble, type TreeModel } from "./trees.js";
+import { block, fitsKernel, packTrees } from "./packed-trees.js";
+import { rawScore, treeCount, type TreeColumn, type TreeModel } from "./trees.js";
 
 /** Raw scores of the rows of a frame, rows x outputs. */
 export type Scorer = (frame: Frame) => Float64Array;
@@ -32,7 +32,7 @@ export async function scoringValues<T>(
   work: (score: ValuesScorer) => Promise<T>,
 ): Promise<T> {
   const plain: ValuesScorer = (values, count) => plainScores(model, values, count);
-  if ((rows !== undefined && rows < manyRows) || !fits(model.trees)) return work(plain);
+  if ((rows !== undefined && rows < manyRows) || !fitsKernel(model.trees)) return work(plain);
   const kernel = await run.pool.kernel("score-trees");
   if (!kernel) return work(plain);
   try {
@@ -84,8 +84,9 @@ export function scoresInOrder(
   });
 }
 
-function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): ValuesScorer {
-  const packed = packTrees(kernel, trees, columns.length);
+function kernelScorer(kernel: SharedKernel, model: TreeModel): ValuesScorer {
+  const { trees, columns } = model;
+  const packed = packTrees(kernel, model);
   const room = Math.max(1024, Math.floor(stageBytes / (8 * columns.length)));
   // One piece is laid down while the threads work on the one before.
   const stages = [0, 1].map(() => kernel.alloc(columns.length * room * 8));
@@ -112,9 +113,11 @@ function kernelScorer(kernel: SharedKernel, { trees, columns }: TreeModel): Valu
         () => layDown(values, from + rows, Math.min(room, total - from - rows), other),
         "score",
         stage,
+        packed.levels,
         room,
         rows,
         packed.nodes,
+        packed.words,
         packed.values,
         packed.tops,
         packed.heads,
@@ -147,10 +150,4 @@ function plainScores(
     rawScore(trees, row, 0, scores.subarray(r * trees.outputs, (r + 1) * trees.outputs));
   }
   return scores;
-}
-
-function fits({ threshold, output }: TreeEnsemble): boolean {
-  if (output.length === 0) return false;
-  for (const value of threshold) if (!Number.isNaN(value) && Math.fround(value) !== value) return false;
-  return true;
 }
