@@ -18,7 +18,7 @@ export type CalibrationFor = (length: number) => Calibration;
 type ErrorCells = Map<number, Float64Array[][]>;
 
 /** Half octaves: lengths of one are within a factor of 1.42. In whole numbers, which no machine rounds. */
-function cellOf(length: number): number {
+export function cellOf(length: number): number {
   const seen = Math.min(length, mostSeen);
   const octave = 31 - Math.clz32(seen);
   return 2 * octave + (seen * seen >= 2 << (2 * octave) ? 1 : 0);
@@ -122,16 +122,25 @@ function remembered<T>(
   };
 }
 
+/**
+ * The cells whose windows tell of a length: those in reach, or so many more that there are enough windows.
+ *
+ * @param windows how many windows there are, by cell
+ */
+export function cellsNear(cell: number, windows: ReadonlyMap<number, number>): Set<number> {
+  const known = [...windows].filter(([, count]) => count > 0);
+  const furthest = known.reduce((most, [one]) => Math.max(most, Math.abs(one - cell)), usualReach);
+  for (let reach = usualReach; ; reach++) {
+    const near = known.filter(([one]) => Math.abs(one - cell) <= reach);
+    const count = near.reduce((sum, [, own]) => sum + own, 0);
+    if (count >= enoughWindows || reach >= furthest) return new Set(near.map(([one]) => one));
+  }
+}
+
 /** Errors of some origins with histories of about the length of a cell. */
 function poolNear(cells: ErrorCells, cell: number, among: readonly number[], horizon: number): ErrorPool {
-  const known = [...cells].filter(([, byOrigin]) => among.some((o) => byOrigin[o][0].length > 0));
-  const distances = known.map(([one]) => Math.abs(one - cell));
-  const within = (reach: number): Float64Array[][][] =>
-    known.filter((_, i) => distances[i] <= reach).map(([, byOrigin]) => byOrigin);
-  const furthest = Math.max(usualReach, ...distances);
-  let reach = usualReach;
-  while (reach < furthest && windowsOf(within(reach), among) < enoughWindows) reach++;
-  const near = within(reach);
+  const counts = new Map([...cells].map(([one, byOrigin]) => [one, windowsOf([byOrigin], among)]));
+  const near = [...cellsNear(cell, counts)].map((one) => cells.get(one)!);
   const heard = among.filter((o) => near.some((byOrigin) => byOrigin[o].every(({ length }) => length > 0)));
   return errorPool(
     Array.from({ length: horizon }, (_, h) => heard.map((o) => near.map((byOrigin) => byOrigin[o][h]))),

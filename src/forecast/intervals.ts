@@ -127,14 +127,20 @@ function centreOf(parts: SortedParts): { count: number; mean: number; variance: 
   return { count, mean: low + mean, variance };
 }
 
+/** Arrays in order, each moved as a whole, that stand for one. */
+interface MovedParts {
+  parts: SortedParts;
+  by: readonly number[];
+}
+
 /** Every error twice, the second time with the opposite shock, and shocks as large as so few of them leave possible at a share outside. */
-function mirrored({ errors, shocks }: MirroredErrors, outside: number): SortedParts {
+function mirrored({ errors, shocks }: MirroredErrors, outside: number): MovedParts {
   const larger = studentRatio(normalQuantile(outside), Math.max(2, shocks.length));
-  return errors.flatMap((parts, o) =>
-    [larger - 1, -larger - 1].flatMap((times) =>
-      parts.map((part) => part.map((value) => value + times * shocks[o])),
-    ),
-  );
+  const both = [larger - 1, -larger - 1];
+  return {
+    parts: errors.flatMap((parts) => both.flatMap(() => parts)),
+    by: errors.flatMap((parts, o) => both.flatMap((times) => parts.map(() => times * shocks[o]))),
+  };
 }
 
 /** Student's t over the normal deviate z that as much lies beyond of. Abramowitz & Stegun (1964), 26.7.5: to 3 % at 95 % and two degrees, better from three on. */
@@ -194,8 +200,8 @@ export function calibrate(
     const outside = Math.min(p, 1 - p);
     const basis = basisOf(outside);
     if (basis === "normal distribution") return normalQuantile(p);
-    const parts = mirrored(basis === "backtest errors per step" ? pool.steps[step - 1] : pool.all, outside);
-    return orderBetween(parts, p * (countOf(parts) + 1));
+    const moved = mirrored(basis === "backtest errors per step" ? pool.steps[step - 1] : pool.all, outside);
+    return orderBetween(moved, p * (countOf(moved.parts) + 1));
   };
   const quantiles = new Map<string, number>();
   return {
@@ -213,15 +219,15 @@ export function calibrate(
 const countOf = (parts: SortedParts): number => parts.reduce((sum, { length }) => sum + length, 0);
 
 /** How many values of an array in order are x or less. */
-export const countUpTo = (sorted: Float64Array, x: number): number => placeIn(sorted, x, true);
+export const countUpTo = (sorted: Float64Array, x: number): number => placeIn(sorted, x, true, 0);
 /** How many values of an array in order are less than x. */
-export const countBelow = (sorted: Float64Array, x: number): number => placeIn(sorted, x, false);
+export const countBelow = (sorted: Float64Array, x: number): number => placeIn(sorted, x, false, 0);
 
-function placeIn(sorted: Float64Array, x: number, after: boolean): number {
+function placeIn(sorted: Float64Array, x: number, after: boolean, by: number): number {
   let low = 0;
   for (let high = sorted.length; low < high;) {
     const middle = (low + high) >> 1;
-    const value = sorted[middle];
+    const value = sorted[middle] + by;
     if (value < x || (after && value === x)) low = middle + 1;
     else high = middle;
   }
@@ -231,26 +237,30 @@ function placeIn(sorted: Float64Array, x: number, after: boolean): number {
 /**
  * The value of a rank (from 1) among arrays that are each in order, without putting them together: the range that holds it is halved
  * from value to value.
+ *
+ * @param by what the values of every array are moved by; nothing by default
  */
-export function orderStatistic(parts: SortedParts, rank: number): number {
+export function orderStatistic(parts: SortedParts, rank: number, by?: readonly number[]): number {
   let low = Infinity;
   let high = -Infinity;
-  for (const part of parts)
-    if (part.length > 0) {
-      low = Math.min(low, part[0]);
-      high = Math.max(high, part[part.length - 1]);
-    }
+  parts.forEach((part, i) => {
+    if (part.length === 0) return;
+    low = Math.min(low, part[0] + (by?.[i] ?? 0));
+    high = Math.max(high, part[part.length - 1] + (by?.[i] ?? 0));
+  });
   while (low < high) {
     const half = low / 2 + high / 2;
     const middle = half < high ? half : low;
     let count = 0;
     let below = -Infinity;
     let above = Infinity;
-    for (const part of parts) {
-      const upTo = countUpTo(part, middle);
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      const moved = by?.[i] ?? 0;
+      const upTo = placeIn(part, middle, true, moved);
       count += upTo;
-      if (upTo > 0) below = Math.max(below, part[upTo - 1]);
-      if (upTo < part.length) above = Math.min(above, part[upTo]);
+      if (upTo > 0) below = Math.max(below, part[upTo - 1] + moved);
+      if (upTo < part.length) above = Math.min(above, part[upTo] + moved);
     }
     if (count >= rank) high = below;
     else low = above;
@@ -259,20 +269,21 @@ export function orderStatistic(parts: SortedParts, rank: number): number {
 }
 
 /** The value of a rank (from 1) that may lie between two values. */
-function orderBetween(parts: SortedParts, rank: number): number {
-  const whole = Math.min(Math.floor(rank), countOf(parts));
-  const value = orderStatistic(parts, whole);
-  return rank <= whole || whole === countOf(parts)
+function orderBetween({ parts, by }: MovedParts, rank: number): number {
+  const count = countOf(parts);
+  const whole = Math.min(Math.floor(rank), count);
+  const value = orderStatistic(parts, whole, by);
+  return rank <= whole || whole === count
     ? value
-    : value + (rank - whole) * (orderStatistic(parts, whole + 1) - value);
+    : value + (rank - whole) * (orderStatistic(parts, whole + 1, by) - value);
 }
 
 /** The order statistics that a share of errors like those lies outside of on either side. */
-function tails(parts: SortedParts, outside: number): Multiples {
-  const ranks = countOf(parts) + 1;
+function tails(moved: MovedParts, outside: number): Multiples {
+  const ranks = countOf(moved.parts) + 1;
   return {
-    low: orderBetween(parts, outside * ranks),
-    high: orderBetween(parts, ranks - outside * ranks),
+    low: orderBetween(moved, outside * ranks),
+    high: orderBetween(moved, ranks - outside * ranks),
   };
 }
 

@@ -2,6 +2,7 @@ import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Rng } from "../core/rng.js";
 import { truthOf, type Windows } from "./backtest.js";
+import { cellOf, cellsNear } from "./calibrations.js";
 import { floorOf, type MadeForecasts } from "./series-work.js";
 import type { SeriesSet } from "./series.js";
 
@@ -22,7 +23,7 @@ const mostValues = 100_000_000;
 
 /**
  * Possible futures of every series: the forecast plus whole strings of errors as they came in the backtest, each error
- * in units of the deviation that its model expected there. A string keeps how errors of neighbouring
+ * in units of the deviation that its model expected there, and of a window with a history of like length. A string keeps how errors of neighbouring
  * steps go together, which intervals step by step do not tell and which sums over a lead time need.
  *
  * Without a backtest errors are sums of independent normal steps, scaled to the expected deviation.
@@ -54,10 +55,11 @@ export function samplePaths(
   const strings = models.map((name) => errorStrings(set, windows, forecasts.get(name)!));
   let row = 0;
   for (let s = 0; s < set.count; s++) {
+    const cell = cellOf(set.starts[s + 1] - set.starts[s]);
     const floor = floorOf(set.values.subarray(set.starts[s], set.starts[s + 1]));
     models.forEach((name, m) => {
       const { mean, spread } = forecasts.get(name)!.ahead;
-      const errors = strings[m];
+      const errors = strings[m](cell);
       for (let path = 1; path <= paths; path++) {
         const from = errors.length > 0 ? rng.integer(errors.length / horizon) * horizon : 0;
         let walk = 0;
@@ -78,21 +80,35 @@ export function samplePaths(
   return result;
 }
 
-/** Errors of whole windows over the expected deviations, one window after the other. */
-function errorStrings(set: SeriesSet, windows: Windows, forecasts: MadeForecasts): Float64Array {
+/** Errors of whole windows over the expected deviations, one window after the other: those that tell of a length (`cellOf`). */
+function errorStrings(
+  set: SeriesSet,
+  windows: Windows,
+  forecasts: MadeForecasts,
+): (cell: number) => Float64Array {
   const { horizon } = windows;
   const { mean, spread } = forecasts.windows;
-  const strings = new Float64Array(windows.series.length * horizon);
-  let filled = 0;
+  const whole: number[] = [];
+  const counts = new Map<number, number>();
   for (let w = 0; w < windows.series.length; w++) {
-    const truth = truthOf(set, windows, w);
-    let whole = true;
-    for (let h = 0; h < horizon; h++) {
-      const deviation = spread[w * horizon + h];
-      whole &&= deviation > 0;
-      strings[filled + h] = (truth[h] - mean[w * horizon + h]) / deviation;
-    }
-    if (whole) filled += horizon;
+    if (!spread.subarray(w * horizon, (w + 1) * horizon).every((deviation) => deviation > 0)) continue;
+    whole.push(w);
+    const cell = cellOf(windows.cut[w]);
+    counts.set(cell, (counts.get(cell) ?? 0) + 1);
   }
-  return strings.subarray(0, filled);
+  const known = new Map<number, Float64Array>();
+  return (cell) => {
+    const found = known.get(cell);
+    if (found) return found;
+    const near = cellsNear(cell, counts);
+    const heard = whole.filter((w) => near.has(cellOf(windows.cut[w])));
+    const strings = new Float64Array(heard.length * horizon);
+    heard.forEach((w, i) => {
+      const truth = truthOf(set, windows, w);
+      for (let h = 0; h < horizon; h++)
+        strings[i * horizon + h] = (truth[h] - mean[w * horizon + h]) / spread[w * horizon + h];
+    });
+    known.set(cell, strings);
+    return strings;
+  };
 }

@@ -1,11 +1,12 @@
 import { ShopaiError } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
+import type { Engine } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { exactSum, ident, numeric } from "../engine/sql.js";
 import { backFill, endWhereRowsEnd, filling, laidOut, shared, type Laid } from "./fill-series.js";
 import { holidayColumns } from "./calendar.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
-import { stagedRows, type Periods } from "./staged-rows.js";
+import { stagedRows, type Periods, type StagedRows } from "./staged-rows.js";
 import { timeAxis, type Frequency, type TimeAxis } from "./frequency.js";
 
 /** What a period without a row is taken for. */
@@ -103,6 +104,7 @@ export async function readSeries(
       where: relation.name,
       try: "--freq with a longer period, or --where without the stray times",
     });
+  await warnOfStray(engine, staged, axis, time.name, run);
   const laid = laidOut(staged, rule, relation.name);
   const known = regressors.map(({ name }) => ({
     name,
@@ -218,6 +220,29 @@ async function countUsable(relation: Relation, rows: string, time: string, run: 
       where: relation.name,
     });
   if (timed < all) run.warn(`${grouped(all - timed)} rows without a time in ${time} are left out`);
+}
+
+/** A gap that no series has a row in is odd from so many periods on, where it is longer than all that have one. */
+const oddGap = 100;
+
+/** A year that was mistyped makes centuries of zeros, or of one value. */
+async function warnOfStray(
+  engine: Engine,
+  staged: StagedRows,
+  axis: TimeAxis,
+  time: string,
+  run: Run,
+): Promise<void> {
+  const longest = staged.rows.reduce((most, rows) => Math.max(most, rows), 0);
+  if (staged.span <= oddGap || staged.span < 2 * longest) return;
+  const { after, gap, periods } = await staged.widestGap();
+  if (gap < oddGap || gap < periods) return;
+  const [{ from, to }] = await engine.rows<{ from: string; to: string }>(
+    `SELECT ${axis.fromPeriod(`${after}`)}::VARCHAR AS "from", ${axis.fromPeriod(`${after + gap + 1}`)}::VARCHAR AS "to"`,
+  );
+  run.warn(
+    `no series has a row between ${from} and ${to} (${grouped(gap)} ${axis.word}): if a ${time} is mistyped, leave it out by --where`,
+  );
 }
 
 /** Says what keeps values from being numbers. */

@@ -35,6 +35,8 @@ export interface StagedRows {
    * @param select expressions named value, x0, x1, ...
    */
   periods(select: readonly string[], regressors: number): AsyncIterable<Periods>;
+  /** The longest time without a row of any series, by the period before it, and how many periods have one. */
+  widestGap(): Promise<{ after: number; gap: number; periods: number }>;
   drop(): void;
 }
 
@@ -96,6 +98,14 @@ export async function stagedRows(engine: Engine, select: string, future: boolean
         };
         begin = to;
       }
+    },
+    async widestGap() {
+      const [widest] = await engine.rows<{ after: number; gap: number; periods: number }>(
+        `SELECT after::DOUBLE AS after, gap::DOUBLE AS gap, (count(*) OVER ())::DOUBLE AS periods
+           FROM (SELECT period AS after, lead(period, 1, period + 1) OVER (ORDER BY period) - period - 1 AS gap FROM (SELECT DISTINCT period FROM ${from}))
+          ORDER BY gap DESC, after LIMIT 1`,
+      );
+      return widest;
     },
     drop: () => rmSync(file, { force: true }),
   };

@@ -54,6 +54,8 @@ const candidates: readonly Candidate[] = [
 const fitting = 0.98;
 /** Texts of fewer different values stay categories, whatever they hold. */
 const fewest = { number: 50, timestamp: 10 } as const;
+/** Digits that such a value has at least: to try candidates takes the engine longer than to count these. */
+const digits = { number: 1, timestamp: 3 } as const;
 /** Rows that are looked at, and those that rule most candidates out before. */
 const lookedAt = 50_000;
 const lookedAtFirst = 500;
@@ -153,16 +155,32 @@ async function textReading(
   sample: string,
   name: string,
 ): Promise<FeatureReading | "unlike" | undefined> {
-  const [{ coded, ...counts }] = await engine.rows<{
-    present: bigint;
+  const seen = `SELECT ${ident(name)}, count(*) AS n FROM ${ident(sample)} GROUP BY ALL`;
+  const [found] = await engine.rows<{
+    present: bigint | null;
     levels: bigint;
     coded: boolean | null;
+    number: bigint | null;
+    timestamp: bigint | null;
   }>(
-    `SELECT count(t) AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded FROM (SELECT ${asText(name)} AS t FROM ${ident(sample)})`,
+    `SELECT sum(n)::BIGINT AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded, ${Object.entries(
+      digits,
+    )
+      .map(
+        ([type, least]) =>
+          `sum(CASE WHEN regexp_matches(t, '(\\d.*?){${least}}') THEN n END)::BIGINT AS ${type}`,
+      )
+      .join(", ")} FROM (SELECT ${asText(name)} AS t, n FROM (${seen})) WHERE t IS NOT NULL`,
   );
-  const levels = Number(counts.levels);
+  const levels = Number(found.levels);
+  const present = Number(found.present ?? 0);
   // Digits that begin with a zero are codes: nobody adds up postcodes.
-  const possible = candidates.filter(({ type }) => levels >= fewest[type] && !(type === "number" && coded));
+  const possible = candidates.filter(
+    ({ type }) =>
+      levels >= fewest[type] &&
+      Number(found[type] ?? 0) >= fitting * present &&
+      !(type === "number" && found.coded),
+  );
   const few = `SELECT * FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL LIMIT ${lookedAtFirst}`;
   const likely = await sharesOf(engine, few, name, possible);
   const fits = await sharesOf(
@@ -173,7 +191,7 @@ async function textReading(
   );
   const best = fits.filter(({ share }) => share >= fitting).sort((a, b) => b.share - a.share)[0]?.candidate;
   if (best) return { column: name, type: best.type, formats: best.formats };
-  return levels >= Math.max(fewest.number, unlike * Number(counts.present)) ? "unlike" : undefined;
+  return levels >= Math.max(fewest.number, unlike * present) ? "unlike" : undefined;
 }
 
 /** Shares of a column's texts that are what each candidate says. */

@@ -187,6 +187,19 @@ test("values that are text, and a table without rows, are told of as what they a
   });
 });
 
+test("a time that lies far from all others is warned of", async () => {
+  const warned = async (sql: string): Promise<string[]> => {
+    const before = run.warnings.length;
+    await forecast(sql, { freq: "D" });
+    return run.warnings.slice(before);
+  };
+  const days = "SELECT DATE '2024-01-01' + i::INTEGER AS t, i AS v FROM range(60) _(i)";
+  expect(await warned(`${days} UNION ALL SELECT DATE '2034-02-01', 4`)).toEqual([
+    "no series has a row between 2024-02-29 and 2034-02-01 (3,624 days): if a t is mistyped, leave it out by --where",
+  ]);
+  expect(await warned(`${days} WHERE i % 9 = 0`)).toEqual([]);
+});
+
 test("of one value, auto says who spoke", async () => {
   expect(await forecast("SELECT 1 AS t, 5 AS v", { models: ["auto"] })).toMatchObject({
     chosen: { naive: 1 },
