@@ -3,7 +3,7 @@ import os
 import sys
 import time
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads would inflate its time on a busy machine
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads would inflate its time on a busy machine
 import numpy as np
 import xgboost as xgb
 

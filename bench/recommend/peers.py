@@ -9,7 +9,7 @@ import sys
 import time
 
 what, folder, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # implicit asks for one thread of BLAS beside its own.
 os.environ["OPENBLAS_NUM_THREADS"] = sys.argv[3] if what == "inverse" else "1"
 import numpy as np
