@@ -15,7 +15,13 @@ import {
 } from "./backtest.js";
 import { calibrations, type CalibrationFor } from "./calibrations.js";
 import { frequencies } from "./frequency.js";
-import { hierarchyOf, reconcileForecasts, withLevels, type HierarchyPaths } from "./hierarchy.js";
+import {
+  checkHierarchy,
+  hierarchyOf,
+  reconcileForecasts,
+  withLevels,
+  type HierarchyPaths,
+} from "./hierarchy.js";
 import { intervalBases, type IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
 import type { PanelAsk } from "./model.js";
@@ -130,6 +136,8 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   const set = await readSeries(relation, ask, run);
   run.progress.done(`${grouped(set.count)} series, ${grouped(set.values.length)} values`);
   refuseTakenNames(set, ask, relation);
+  const rule = ask.reconcile ?? "mint";
+  if (ask.hierarchy) checkHierarchy(set, ask.hierarchy, rule);
   const seasons = seasonsOf(ask, set);
   const season = seasons[0];
   const windows = rollingWindows(set, season, ask.horizon, ask.origins);
@@ -160,8 +168,7 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
   const hierarchy = ask.hierarchy && (await hierarchyOf(relation, set, ask.hierarchy));
   if (hierarchy)
-    for (const name of plan.models)
-      reconcileForecasts(set, hierarchy, windows, worked.forecasts[name], ask.reconcile ?? "mint");
+    for (const name of plan.models) reconcileForecasts(set, hierarchy, windows, worked.forecasts[name], rule);
   const { metrics, scaled, judge } = judged(set, windows, scales, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
   const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));

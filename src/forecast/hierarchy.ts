@@ -65,6 +65,20 @@ export async function withLevels(
   });
 }
 
+/**
+ * Refuses what cannot be made to add up, before models are fitted.
+ *
+ * @throws ShopaiError "usage" where series end at different times, and for "top-down" of crossed sums
+ */
+export function checkHierarchy(set: SeriesSet, paths: HierarchyPaths, rule: ReconcileRule): void {
+  if (rule === "top-down" && paths.length > 1)
+    throw new ShopaiError("usage", "crossed sums have no one way down", { try: "--reconcile mint" });
+  if (set.last.some((last) => last !== set.last[0]))
+    throw new ShopaiError("usage", "series of a hierarchy must end together to add up", {
+      try: "--fill zero",
+    });
+}
+
 /** What adds up to what among the series of a set that was read from `withLevels`. */
 export function hierarchyOf(relation: Relation, set: SeriesSet, paths: HierarchyPaths): Promise<Hierarchy> {
   return paths.length === 1 ? treeOf(relation, set) : crossingOf(relation, set, paths);
@@ -135,11 +149,7 @@ async function treeOf(relation: Relation, set: SeriesSet): Promise<Tree> {
   };
 }
 
-/**
- * Makes the forecasts of a model add up, ahead and in every window of the backtest, in place.
- *
- * @throws ShopaiError "usage" where series end at different times, and for "top-down" of crossed sums
- */
+/** Makes the forecasts of a model add up, ahead and in every window of the backtest, in place. */
 export function reconcileForecasts(
   set: SeriesSet,
   hierarchy: Hierarchy,
@@ -147,12 +157,6 @@ export function reconcileForecasts(
   forecasts: MadeForecasts,
   rule: ReconcileRule,
 ): void {
-  if (rule === "top-down" && !("parent" in hierarchy))
-    throw new ShopaiError("usage", "crossed sums have no one way down", { try: "--reconcile mint" });
-  if (set.last.some((last) => last !== set.last[0]))
-    throw new ShopaiError("usage", "series of a hierarchy must end together to add up", {
-      try: "--fill zero",
-    });
   const { horizon } = windows;
   const nodes = set.count;
   const floor = floorOf(set.values);
