@@ -8,6 +8,7 @@ import {
   VARCHAR,
   type DuckDBType,
 } from "@duckdb/node-api";
+import { LetGo } from "./let-go.js";
 import { ident } from "./sql.js";
 import type { Column, ColumnAsk, ColumnKind, Frame, NumberAsk } from "./frame.js";
 
@@ -28,6 +29,9 @@ const loadTypeOf: Record<ColumnKind, DuckDBType> = {
   text: VARCHAR,
 };
 
+/** Bytes of a value in a chunk; what long texts hold beside is not counted. */
+const bytesOf: Record<ColumnKind, number> = { f64: 8, f32: 4, i32: 4, i64: 8, code: 16, text: 16 };
+
 /** Rows of one DuckDB chunk. */
 const chunkRows = 2048;
 
@@ -40,15 +44,21 @@ export async function readFrame(
   const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
   const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
   const sinks = asks.map((ask) => sinkFor(ask.as));
+  const letGo = new LetGo();
+  const rowBytes = rowBytesOf(asks);
   let rows = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
     if (!chunk || chunk.rowCount === 0) break;
     sinks.forEach((sink, i) => sink.take(chunk, i, rows));
     rows += chunk.rowCount;
+    letGo.chunk(chunk.rowCount * rowBytes);
   }
   return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
 }
+
+const rowBytesOf = (asks: readonly ColumnAsk[]): number =>
+  asks.reduce((sum, { as }) => sum + bytesOf[as], 0);
 
 /**
  * Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next.
@@ -68,6 +78,8 @@ export async function* readFrames(
     if (into) return undefined;
     return as === "f32" ? new Float32Array(rows) : new Float64Array(rows);
   });
+  const letGo = new LetGo();
+  const rowBytes = rowBytesOf(asks);
   let from = 0;
   let filled = 0;
   const roomOf = (): (Float64Array | Float32Array)[] => asks.map(({ into }, i) => own[i] ?? into!(from));
@@ -98,6 +110,7 @@ export async function* readFrames(
       }
       room.forEach((values, i) => take(chunk, i, values, filled));
       filled += chunk.rowCount;
+      letGo.chunk(chunk.rowCount * rowBytes);
       if (!ahead) next = fetched();
     }
   } finally {
