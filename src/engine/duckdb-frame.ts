@@ -63,17 +63,19 @@ const rowBytesOf = (asks: readonly ColumnAsk[]): number =>
 /**
  * Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next.
  *
- * @param ahead whether the engine may work on the next rows while the caller works on a piece
+ * @param how `ahead`: the engine may work on the next rows while the caller works on a piece; `held`: it works out all of
+ *   them first, with all threads, where it streams with one
  */
 export async function* readFrames(
   connection: DuckDBConnection,
   sql: string,
   asks: readonly NumberAsk[],
   rows: number,
-  ahead: boolean,
+  { ahead, held }: { ahead: boolean; held: boolean },
 ): AsyncGenerator<Frame> {
   const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
-  const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
+  const query = `SELECT ${list.join(", ")} FROM (${sql})`;
+  const result = await (held ? connection.run(query) : connection.stream(query));
   const own = asks.map(({ as, into }) => {
     if (into) return undefined;
     return as === "f32" ? new Float32Array(rows) : new Float64Array(rows);

@@ -29,6 +29,8 @@ export interface Pieces {
   rows?: number;
   /** Where an expression's values are to lie, of a piece from that row on; undefined: anywhere. */
   room?(name: string): ((from: number) => Numbers) | undefined;
+  /** Few values in all: the engine may hold them. */
+  held?: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ async function streamed(
   expressions: ReadonlyMap<string, Expression>,
   run: Run,
   take: Taker,
-  { rows = pieceRows(expressions.size), room }: Pieces,
+  { rows = pieceRows(expressions.size), room, held }: Pieces,
   sorted: boolean,
 ): Promise<boolean> {
   const keys = sorted ? [] : relation.key;
@@ -83,6 +85,7 @@ async function streamed(
     `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
     asks,
     rows,
+    held,
   )) {
     const values = (name: string): Numbers => frame.columns.get(name)!.values as Numbers;
     if (
