@@ -30,7 +30,15 @@ const loadTypeOf: Record<ColumnKind, DuckDBType> = {
 };
 
 /** Bytes of a value in a chunk; what long texts hold beside is not counted. */
-const bytesOf: Record<ColumnKind, number> = { f64: 8, f32: 4, i32: 4, i64: 8, code: 16, text: 16 };
+const bytesOf: Record<ColumnKind | "hash", number> = {
+  f64: 8,
+  f32: 4,
+  i32: 4,
+  i64: 8,
+  hash: 8,
+  code: 16,
+  text: 16,
+};
 
 /** Rows of one DuckDB chunk. */
 const chunkRows = 2048;
@@ -57,7 +65,7 @@ export async function readFrame(
   return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
 }
 
-const rowBytesOf = (asks: readonly ColumnAsk[]): number =>
+const rowBytesOf = (asks: readonly (ColumnAsk | NumberAsk)[]): number =>
   asks.reduce((sum, { as }) => sum + bytesOf[as], 0);
 
 /**
@@ -73,7 +81,9 @@ export async function* readFrames(
   rows: number,
   { ahead, held }: { ahead: boolean; held: boolean },
 ): AsyncGenerator<Frame> {
-  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
+  const list = asks.map(({ name, as }) =>
+    as === "hash" ? `hash(${ident(name)})` : `CAST(${ident(name)} AS ${sqlTypeOf[as]})`,
+  );
   const query = `SELECT ${list.join(", ")} FROM (${sql})`;
   const result = await (held ? connection.run(query) : connection.stream(query));
   const own = asks.map(({ as, into }) => {
@@ -89,7 +99,10 @@ export async function* readFrames(
   const frame = (): Frame => ({
     rows: filled,
     columns: new Map(
-      asks.map(({ name, as }, i) => [name, { kind: as, values: room[i].subarray(0, filled) } as Column]),
+      asks.map(({ name, as }, i) => [
+        name,
+        { kind: as === "f32" ? as : "f64", values: room[i].subarray(0, filled) } as Column,
+      ]),
     ),
   });
   const fetched = (): Promise<DuckDBDataChunk | null> => {
@@ -124,11 +137,17 @@ export async function* readFrames(
 
 /** Copies a column of numbers, NaN for null. */
 function take(chunk: DuckDBDataChunk, column: number, to: Float64Array | Float32Array, at: number): void {
-  const vector = chunk.getColumnVector(column) as DuckDBVector & { items: Float64Array | Float32Array };
-  to.set(vector.items.subarray(0, chunk.rowCount), at);
+  const { rowCount } = chunk;
+  const vector = chunk.getColumnVector(column) as DuckDBVector & {
+    items: Float64Array | Float32Array | BigUint64Array;
+  };
+  const { items } = vector;
+  // The bits of a hash stay as they are.
+  const values = items instanceof BigUint64Array ? new Float64Array(items.buffer, items.byteOffset) : items;
+  to.set(values.subarray(0, rowCount), at);
   const bits = validBits(vector);
   if (!bits) return;
-  for (let r = 0; r < chunk.rowCount; r++) if (!((bits[r >> 3] >> (r & 7)) & 1)) to[at + r] = NaN;
+  for (let r = 0; r < rowCount; r++) if (!((bits[r >> 3] >> (r & 7)) & 1)) to[at + r] = NaN;
 }
 
 interface Sink {

@@ -1,4 +1,4 @@
-import type { Field } from "../../engine/engine.js";
+import type { Engine, Field } from "../../engine/engine.js";
 import { codes, floats, type ColumnAsk, type Frame } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
 import { seededRng } from "../../core/rng.js";
@@ -37,6 +37,26 @@ export async function levelsOf(
     for (const { c, level } of rows) found.get(part[c])!.push(level);
   }
   return found;
+}
+
+/** The engine's hashes of the levels of categories. Two levels of a column have the same one in one of 10^14 columns. */
+export async function hashesOf(
+  engine: Engine,
+  columns: readonly TreeColumn[],
+): Promise<Map<TreeColumn, BigUint64Array>> {
+  const categories = columns.filter((column) => column.kind === "category");
+  const levels = categories.flatMap((column) => column.levels);
+  if (levels.length === 0) return new Map(categories.map((column) => [column, new BigUint64Array()]));
+  const rows = await engine.rows<{ hash: bigint }>(
+    `SELECT hash(level) AS hash FROM (SELECT unnest([${levels.map(literal).join(", ")}]) AS level)`,
+  );
+  let from = 0;
+  return new Map(
+    categories.map((column) => [
+      column,
+      BigUint64Array.from(rows.slice(from, (from += column.levels.length)), ({ hash }) => hash),
+    ]),
+  );
 }
 
 /** SQL for a column of the trees as a number: NULL for what is missing or unseen. */

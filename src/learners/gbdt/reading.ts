@@ -1,6 +1,7 @@
 import type { Field } from "../../engine/engine.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
+import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
 import type { Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
@@ -16,9 +17,9 @@ import {
 } from "./bins.js";
 import { bundlesOf, laidApart } from "./bundles.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
-import { columnSql, isNumber, levelsOf, manyLevels, statistic, type Statistic } from "./columns.js";
+import { columnSql, hashesOf, isNumber, levelsOf, manyLevels, statistic, type Statistic } from "./columns.js";
 import type { Queries } from "./lambdarank.js";
-import { Encoder, edgesOfSamples, manyCells, Stage } from "./encoding.js";
+import { Encoder, edgesOfSamples, manyCells, Stage, type LevelHashes } from "./encoding.js";
 import { labelsOf, queriesIn, roleSql } from "./roles.js";
 import { inOrder, pieceRows, type Expression, type Numbers, type Pieces, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
@@ -85,12 +86,15 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
     data,
     columns,
     narrow: columns.map((column) => isNarrow(column, features)),
+    hashes: await hashesOf(data.relation.engine, columns),
     bins: ask.bins,
     oneHot: ask.oneHot,
     apart: ask.apart ?? false,
     given: (column) => statistics.get(column),
   };
-  const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
+  // A text counts as 4 bytes, though its hash has 8: what is read once has other bins than what is read twice.
+  const few = columns.map(({ kind }, f) => plan.narrow[f] || kind === "category");
+  const small = Stage.bytes(few, data.rows) <= heldBytes;
   const rows = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
   return {
@@ -113,9 +117,11 @@ export async function readOther(
   const columns = layout.features;
   const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
   const texts = await statisticsOf(columns, table);
-  const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
+  const narrow = columns.map((column) => isNarrow(column, data.features));
+  const hashes = await hashesOf(table.engine, columns);
   const given = (column: TreeColumn): Float32Array | undefined => texts.get(column);
-  return encoded({ ...plan, given }, table, Number(n), new Encoder(kernel, apart(layout)), run);
+  const plan = { kernel, data, columns, narrow, hashes, given };
+  return encoded(plan, table, Number(n), new Encoder(kernel, apart(layout), hashes), run);
 }
 
 /** What the trees see of every feature, with the values of those that stand for texts of many levels. */
@@ -208,6 +214,7 @@ interface Plan {
   columns: readonly TreeColumn[];
   /** Columns whose values float32 holds. */
   narrow: readonly boolean[];
+  hashes: LevelHashes;
   /** Values of columns that are not read. */
   given(column: TreeColumn): Float32Array | undefined;
 }
@@ -219,9 +226,9 @@ interface FirstPlan extends Plan {
   apart: boolean;
 }
 
-/** Whether float32 holds every value: codes, statistics and numbers of few bits. */
+/** Whether float32 holds every value: statistics and numbers of few bits. */
 function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
-  if (column.kind !== "number") return true;
+  if (column.kind !== "number") return column.kind === "statistic";
   const { type } = features.find(({ name }) => name === column.name)!;
   return ["FLOAT", "BOOLEAN", "TINYINT", "UTINYINT", "SMALLINT", "USMALLINT"].includes(type);
 }
@@ -230,7 +237,10 @@ function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
 function expressionsOf({ data, columns, narrow, given }: Plan, relation: Relation): Map<string, Expression> {
   const expressions = roleSql(data, relation);
   columns.forEach((column, f) => {
-    if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column, narrow[f]), narrow: narrow[f] });
+    if (given(column)) return;
+    const hashed = column.kind === "category";
+    const sql = hashed ? `${ident(column.name)}::VARCHAR` : columnSql(column, narrow[f]);
+    expressions.set(`f${f}`, { sql, narrow: narrow[f], hashed });
   });
   return expressions;
 }
@@ -323,7 +333,7 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
   let layout = layoutFor(plan, edges, (f) => (chosen ? at(all[f], chosen) : all[f]));
   for (;;) {
-    const encoder = new Encoder(kernel, layout);
+    const encoder = new Encoder(kernel, layout, plan.hashes);
     encoder.encode(stage, data.rows, rows.at);
     const clashes = encoder.clashes();
     if (clashes?.length === 0) break;
@@ -392,13 +402,20 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const encoder = new Encoder(
     kernel,
     layoutFor(plan, edges, (f) => samples[f]),
+    plan.hashes,
   );
   const rows = await encoded(plan, data.relation, data.rows, encoder, run);
   const clashes = encoder.clashes();
   if (clashes?.length === 0) return rows;
   if (clashes) return { ...rows, ...laidApart(kernel, rows, clashes) };
   kernel.release(mark);
-  return encoded(plan, data.relation, data.rows, new Encoder(kernel, apart(encoder.layout)), run);
+  return encoded(
+    plan,
+    data.relation,
+    data.rows,
+    new Encoder(kernel, apart(encoder.layout), plan.hashes),
+    run,
+  );
 }
 
 /** Reads rows piece by piece into bins. */

@@ -16,6 +16,8 @@ export type Numbers = Float32Array | Float64Array;
 /** What is to be read of every row. */
 export interface Expression {
   sql: string;
+  /** Texts, of which the hashes are wanted. */
+  hashed?: boolean;
   /** Float32 holds its values exactly. */
   narrow?: boolean;
 }
@@ -72,11 +74,10 @@ async function streamed(
   ];
   const order = sorted ? ` ${orderSql(relation)}` : "";
   const asks: NumberAsk[] = [
-    ...names.map((name, i): NumberAsk => ({
-      name: `c${i}`,
-      as: expressions.get(name)!.narrow ? "f32" : "f64",
-      into: room?.(name),
-    })),
+    ...names.map((name, i): NumberAsk => {
+      const { narrow, hashed } = expressions.get(name)!;
+      return { name: `c${i}`, as: hashed ? "hash" : narrow ? "f32" : "f64", into: room?.(name) };
+    }),
     ...keys.map((_, i): NumberAsk => ({ name: `k${i}`, as: "f64" })),
   ];
   const last = new Float64Array(keys.length).fill(-Infinity);
