@@ -1,7 +1,7 @@
 import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal, numeric } from "../engine/sql.js";
-import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
+import { countRows, isNumeric, materialised, source, type Relation } from "../table/relation.js";
 import { spread } from "./draw.js";
 import type { Model } from "./learner.js";
 
@@ -49,7 +49,7 @@ export const answerRows = 20_000;
 const mostValues = 100;
 /** Columns of one query, and values in memory, so that it is bounded for wide tables. */
 const columnsAtOnce = 32;
-const valuesAtOnce = 1 << 20;
+const valuesAtOnce = 1 << 22;
 /** Different values up to which they are counted, not sorted. */
 const fewValues = 32;
 
@@ -128,12 +128,12 @@ async function numberSketches(
   for (let at = 0; at < columns.length; at += atOnce) {
     const part = columns.slice(at, at + atOnce);
     const frame = await rows.engine.frame(
-      rows.sql,
+      `SELECT ${part.map(({ name }) => ident(name)).join(", ")} FROM ${source(rows)}`,
       part.map(({ name }) => ({ name, as: "f64" })),
     );
     for (const { name, type } of part) {
       const all = floats(frame, name);
-      const values = sorted(all.filter(Number.isFinite));
+      const values = sorted(finite(all));
       const n = values.length;
       const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
       const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
@@ -151,16 +151,31 @@ async function numberSketches(
   return found;
 }
 
+function finite(values: Float64Array): Float64Array {
+  const found = new Float64Array(values.length);
+  let count = 0;
+  for (const value of values) if (value - value === 0) found[count++] = value;
+  return found.subarray(0, count);
+}
+
 /** Of few different values as many as there are of each are written; others are sorted. */
 function sorted(values: Float64Array): Float64Array {
-  const counts = new Map<number, number>();
+  const seen: number[] = [];
+  const counts = new Uint32Array(fewValues);
+  let last = 0;
   for (const value of values) {
-    counts.set(value, (counts.get(value) ?? 0) + 1);
-    if (counts.size > fewValues) return values.sort();
+    if (value !== seen[last]) {
+      last = seen.indexOf(value);
+      if (last < 0) {
+        if (seen.length === fewValues) return values.sort();
+        last = seen.push(value) - 1;
+      }
+    }
+    counts[last]++;
   }
   let at = 0;
-  for (const value of [...counts.keys()].sort((a, b) => a - b))
-    values.fill(value, at, (at += counts.get(value)!));
+  for (const i of Array.from(seen.keys()).sort((a, b) => seen[a] - seen[b]))
+    values.fill(seen[i], at, (at += counts[i]));
   return values;
 }
 
@@ -177,7 +192,7 @@ function countsUpTo(values: Float64Array, edges: readonly number[]): number[] {
 
 async function valuesOf(rows: Relation, name: string): Promise<string[]> {
   const found = await rows.engine.rows<{ value: string }>(
-    `SELECT ${ident(name)}::VARCHAR AS value FROM (${rows.sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${mostValues}`,
+    `SELECT ${ident(name)}::VARCHAR AS value FROM ${source(rows)} WHERE ${ident(name)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${mostValues}`,
   );
   return found.map(({ value }) => value).sort();
 }
@@ -192,7 +207,7 @@ export async function sketchesLike(rows: Relation, sketches: readonly Sketch[]):
       `to_json(${sketch.kind === "numbers" ? "map_values" : "map_entries"}(${histogramOf(sketch)} FILTER (${presentIn(sketch)})))::VARCHAR AS bins_${i}`,
     ]);
     const [found] = await rows.engine.rows<Record<string, bigint | string | null>>(
-      `SELECT count(*) AS total, ${asks.join(", ")} FROM (${rows.sql})`,
+      `SELECT count(*) AS total, ${asks.join(", ")} FROM ${source(rows)}`,
     );
     part.forEach((sketch, i) => {
       const present = Number(found[`present_${i}`]);
