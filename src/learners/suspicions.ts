@@ -1,20 +1,22 @@
 import { listed } from "../core/errors.js";
 import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
-import { floats, type ColumnAsk } from "../engine/frame.js";
 import { scoped } from "../engine/scope.js";
 import { ident, literal } from "../engine/sql.js";
 import {
   columnNamed,
+  countRows,
   findColumn,
   isNumeric,
   kindOf,
   materialised,
+  source,
   type Relation,
 } from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import { spread } from "./draw.js";
 import type { TrainingData } from "./learner.js";
+import { numberColumns } from "./number-columns.js";
 import { lookAt, type ClassCounts, type Look } from "./number-look.js";
 import { differs, holdsWords } from "./readings.js";
 
@@ -29,9 +31,8 @@ const binRows = 20;
 const mostLevels = 0.05;
 /** Share of the rows with one value from which on a feature says nothing. */
 const constant = 0.999;
-/** Columns of one query, and values in memory. */
+/** Columns of one query. */
 const columnsAtOnce = 64;
-const valuesAtOnce = 1 << 22;
 /** Fewer rows show nothing. */
 const fewest = 50;
 
@@ -45,8 +46,9 @@ export async function suspicions(data: TrainingData, readsWords = false): Promis
   const { relation, rows, features, target, task, positive } = data;
   if (rows < fewest || features.length === 0) return [];
   const { engine, drop } = scoped(relation.engine);
-  const drawn = spread(data.sample ?? relation, rows, sampled);
-  const looked = data.sample ? drawn : await materialised({ ...drawn, engine }, "looked_at");
+  const looked = data.sample
+    ? await atMost(data.sample, rows)
+    : await materialised({ ...spread(relation, rows, sampled), engine }, "looked_at");
   const hit =
     task === "classification" && positive !== undefined
       ? `(${ident(target!.name)}::VARCHAR = ${literal(positive)})::INTEGER`
@@ -89,35 +91,31 @@ export async function suspicions(data: TrainingData, readsWords = false): Promis
   return found;
 }
 
-/** Whether a float64 holds every value of a column apart from the others. */
-const isExact = ({ type }: Field, values: Float64Array): boolean =>
-  kindOf(type) !== "integer" || values.every((value) => !(Math.abs(value) > Number.MAX_SAFE_INTEGER));
+/** Some rows of a sample, where it has more than are looked at. */
+async function atMost(sample: Relation, total: number): Promise<Relation> {
+  return (await countRows(sample)) <= sampled ? sample : spread(sample, total, sampled);
+}
 
-/** Numbers are looked at in memory, so many values at a time; those that float64 tells not apart are left out. */
+/** Numbers are looked at in memory; whole ones that float64 does not tell apart are left out. */
 async function numberLooks(
-  { engine, sql }: Relation,
+  looked: Relation,
   features: readonly Field[],
   hit: string,
 ): Promise<Map<string, Look>> {
-  const numbers = features.filter(({ type }) => isNumberLike(type));
   const looks = new Map<string, Look>();
-  const [{ n }] = await engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${sql})`);
-  const atOnce = Math.max(1, Math.floor(valuesAtOnce / Math.max(1, Number(n))));
-  for (let at = 0; at < numbers.length; at += atOnce) {
-    const part = numbers.slice(at, at + atOnce);
-    const list = part.map(({ name }, i) => `${ident(name)} AS f${i}`);
-    const frame = await engine.frame(`SELECT ${[...list, `${hit} AS hit`].join(", ")} FROM (${sql})`, [
-      ...part.map((_, i): ColumnAsk => ({ name: `f${i}`, as: "f64" })),
-      { name: "hit", as: "f64" },
-    ]);
-    const bins = Math.min(mostBins, Math.max(2, Math.floor(frame.rows / binRows)));
-    for (const [i, field] of part.entries()) {
-      const values = floats(frame, `f${i}`);
-      if (isExact(field, values)) looks.set(field.name, lookAt(values, floats(frame, "hit"), bins));
-    }
+  const numbers = features.filter(({ type }) => isNumberLike(type));
+  if (numbers.length === 0) return looks;
+  const told = { ...looked, sql: `SELECT ${hit} AS hit FROM ${source(looked)}` };
+  let hits = new Uint8Array(0);
+  for await (const [, values] of numberColumns(told, [{ name: "hit" }])) hits = Uint8Array.from(values);
+  const bins = Math.min(mostBins, Math.max(2, Math.floor(hits.length / binRows)));
+  for await (const [{ name, type }, values] of numberColumns(looked, numbers)) {
+    const beyond = /^U?(BIG|HUGE)INT$/.test(type) && values.some((one) => Math.abs(one) > 2 ** 53);
+    if (!beyond) looks.set(name, lookAt(values, hits, bins));
   }
   return looks;
 }
+
 /** Columns of one type each, at most so many: what one query looks at, so that wide tables take few. */
 function* alike(columns: readonly Field[]): Generator<Field[]> {
   for (const type of new Set(columns.map((column) => column.type))) {
@@ -128,7 +126,7 @@ function* alike(columns: readonly Field[]): Generator<Field[]> {
 
 /** Texts, dates and whatever else are counted value by value by the engine. */
 async function valueLooks(
-  { engine, sql }: Relation,
+  looked: Relation,
   features: readonly Field[],
   hit: string,
 ): Promise<Map<string, Look>> {
@@ -136,8 +134,8 @@ async function valueLooks(
   for (const part of alike(features)) {
     const names = part.map((_, i) => `f${i}`).join(", ");
     const list = part.map(({ name }, i) => `${ident(name)} AS f${i}`).join(", ");
-    const long = `(SELECT ${list}, ${hit} AS hit FROM (${sql})) UNPIVOT INCLUDE NULLS (value FOR name IN (${names}))`;
-    const found = await engine.rows<
+    const long = `(SELECT ${list}, ${hit} AS hit FROM ${source(looked)}) UNPIVOT INCLUDE NULLS (value FOR name IN (${names}))`;
+    const found = await looked.engine.rows<
       { name: string; hits: bigint[] | null; misses: bigint[] | null } & Record<
         "rows" | "distinct" | "most" | "missing",
         bigint
