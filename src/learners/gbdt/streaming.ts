@@ -1,7 +1,7 @@
 import type { NumberAsk } from "../../engine/frame.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
-import { isNumeric, orderSql, type Relation } from "../../table/relation.js";
+import { isNumeric, orderSql, source, type Relation } from "../../table/relation.js";
 import { breathe } from "../breathe.js";
 
 /** Values of a piece, about. */
@@ -83,7 +83,7 @@ async function streamed(
   const last = new Float64Array(keys.length).fill(-Infinity);
   let from = 0;
   for await (const frame of relation.engine.frames(
-    `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
+    `SELECT ${list.join(", ")} FROM ${source(relation)}${order}`,
     asks,
     rows,
     held,
