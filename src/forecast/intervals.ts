@@ -69,8 +69,8 @@ export function errorPool(steps: readonly ByOrigin[]): ErrorPool {
   };
 }
 
-/** Standard errors that a bias of all origins must exceed. */
-const certainAbove = 2;
+/** Standard errors that what origins have in common must exceed. */
+export const certainAbove = 2;
 /** A shock of less than so much of the deviation of errors makes no difference, but where many errors are alike (months without a sale). */
 const slight = 0.1;
 
@@ -103,7 +103,7 @@ function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
 }
 
 /** The share of squares that noise does not explain. */
-const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 - noise / squares : 0);
+export const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 - noise / squares : 0);
 
 /** From so many values on, one in 200 of them, and one at least, is moved in on either side: a deviation near zero makes a quotient of any size. */
 const fewestMoved = 20;
