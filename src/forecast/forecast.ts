@@ -213,8 +213,9 @@ async function levelled(
   table: Relation,
   ask: ForecastAsk,
 ): Promise<{ relation: Relation; ask: ForecastAsk }> {
-  if (!ask.hierarchy || ask.hierarchy.length === 0)
-    return { relation: table, ask: { ...ask, hierarchy: undefined } };
+  if (!ask.hierarchy) return { relation: table, ask };
+  if (ask.hierarchy.length === 0)
+    throw new ShopaiError("usage", "--hierarchy names no column", { try: "--hierarchy region/store" });
   if (ask.series.length > 0)
     throw new ShopaiError("usage", "--hierarchy names the series columns itself, --series stands beside it", {
       try: "leaving --series out",

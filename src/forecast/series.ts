@@ -6,6 +6,7 @@ import { exactSum, ident, numeric } from "../engine/sql.js";
 import { backFill, endWhereRowsEnd, filling, laidOut, shared, type Laid } from "./fill-series.js";
 import { holidayColumns } from "./calendar.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { warnOfPart } from "./partial-period.js";
 import { stagedRows, type Periods, type StagedRows } from "./staged-rows.js";
 import { timeAxis, type Frequency, type TimeAxis } from "./frequency.js";
 
@@ -81,6 +82,7 @@ export async function readSeries(
   if (!isNumeric(value.type) && kindOf(value.type) !== "boolean") await refuseValues(relation, value);
   const names = columns.map((column) => column.name);
   const axis = await timeAxis(engine, rows, time, names, ask.freq, relation.name);
+  if (ask.aggregate === "sum") await warnOfPart(engine, rows, time, value.name, axis, run);
   const table = await seriesTable(relation, rows, names);
   const stock =
     ask.censoredBy === undefined ? undefined : columnNamed(relation, ask.censoredBy, "--censored-by");
