@@ -95,9 +95,10 @@ export function growLevels(
       const at = next.length;
       writeChildren(workspace.memory.u8, table, layout, leaf.split!, at, at + 1);
       next.push(left, right);
-      const [small, large] = left.H <= right.H ? [left, right] : [right, left];
-      const wanted = [small, large].map((child) => (growth.splittable(child) ? child : undefined));
-      if (!wanted[0] && !wanted[1]) return workspace.giveHist(leaf.hist);
+      const small = left.H <= right.H ? left : right;
+      const large = small === left ? right : left;
+      const [wantSmall, wantLarge] = [growth.splittable(small), growth.splittable(large)];
+      if (!wantSmall && !wantLarge) return workspace.giveHist(leaf.hist);
       small.hist = workspace.takeHist();
       large.hist = leaf.hist;
       slots[small === left ? at : at + 1] = jobs.length;
@@ -105,8 +106,8 @@ export function growLevels(
         hist: small.hist,
         parent: large.hist,
         slot: jobs.length,
-        small: wanted[0],
-        large: wanted[1],
+        small: wantSmall ? small : undefined,
+        large: wantLarge ? large : undefined,
       });
     });
     added = rows.scores !== 0 && level === ask.depth;

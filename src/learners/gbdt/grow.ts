@@ -55,7 +55,7 @@ export class Growth {
     totals: { G: number; H: number },
     rows: number,
   ) {
-    this.root = this.leafOf(totals, { low: -Infinity, high: Infinity }, 0, [], 1);
+    this.root = this.leafOf(totals, -Infinity, Infinity, 0, [], 1);
     this.root.count = rows;
     this.first = this.root.node;
   }
@@ -78,12 +78,28 @@ export class Growth {
     const path = leaf.path.includes(split.feature) ? leaf.path : [...leaf.path, split.feature];
     const sums = { G: split.leftG, H: split.leftH };
     const rest = { G: leaf.G - split.leftG, H: leaf.H - split.leftH };
-    const [boundsLeft, boundsRight] = this.bounds(leaf, split, sums, rest);
     // Where no row of the node lacks the value, missing values will follow the larger child.
     if (!split.sawMissing) split.missingLeft = sums.H >= rest.H;
-    const depth = leaf.depth + 1;
-    const left = this.leafOf(sums, boundsLeft, depth, path, leaf.salt * 2);
-    const right = this.leafOf(rest, boundsRight, depth, path, leaf.salt * 2 + 1);
+    const { low, high, depth, salt } = leaf;
+    // Monotone splits keep the values of their children on either side of the middle of the two.
+    const sign = this.ask.signs?.[split.feature] ?? 0;
+    const middle = sign === 0 ? NaN : this.middle(leaf, sums, rest);
+    const left = this.leafOf(
+      sums,
+      sign < 0 ? middle : low,
+      sign > 0 ? middle : high,
+      depth + 1,
+      path,
+      salt * 2,
+    );
+    const right = this.leafOf(
+      rest,
+      sign > 0 ? middle : low,
+      sign < 0 ? middle : high,
+      depth + 1,
+      path,
+      salt * 2 + 1,
+    );
     this.builder.split(leaf.node, split, left.node, right.node);
     this.branches.set(leaf.node, { split, left: left.node, right: right.node });
     return { left, right };
@@ -95,7 +111,8 @@ export class Growth {
 
   private leafOf(
     { G, H }: { G: number; H: number },
-    { low, high }: { low: number; high: number },
+    low: number,
+    high: number,
     depth: number,
     path: readonly number[],
     salt: number,
@@ -120,22 +137,15 @@ export class Growth {
     };
   }
 
-  /** Monotone splits keep the values of their children on either side of the middle of the two. */
-  private bounds(
-    leaf: Leaf,
-    split: Split,
+  /** Of the values that two children of a node would have. */
+  private middle(
+    { low, high }: Leaf,
     left: { G: number; H: number },
     right: { G: number; H: number },
-  ): { low: number; high: number }[] {
-    const sign = this.ask.signs?.[split.feature] ?? 0;
-    if (sign === 0) return [leaf, leaf];
-    const { low, high } = leaf;
+  ): number {
     const { rules } = this.ask;
     const stepOf = ({ G, H }: { G: number; H: number }): number =>
       nodeStep(G * (1 / this.scales.g), H * (1 / this.scales.h), rules, low, high);
-    const middle = (stepOf(left) + stepOf(right)) / 2;
-    const under = { low, high: middle };
-    const over = { low: middle, high };
-    return sign > 0 ? [under, over] : [over, under];
+    return (stepOf(left) + stepOf(right)) / 2;
   }
 }

@@ -58,17 +58,18 @@ export class TreeBuilder {
 
   /** Makes a leaf an inner node, by a split in bins. */
   split(node: number, split: Split, left: number, right: number): void {
+    const { missingLeft, gain, set } = split;
     const column = this.layout.columns[split.feature];
-    const feature = this.layout.featureOf[split.feature];
-    const about = { feature, missingLeft: split.missingLeft, gain: split.gain, left, right };
-    if (!split.set) return this.branch(node, { ...about, threshold: thresholdAfter(column, split.bin) });
-    // Level c has bin c + 1.
-    const levels = Array.from({ length: column.size - 1 }, (_, level) => level);
-    const { set } = split;
+    const levelCount = column.size - 1;
     this.branch(node, {
-      ...about,
-      levels: levels.filter((level) => (set[(level + 1) >> 3] >> ((level + 1) & 7)) & 1),
-      levelCount: levels.length,
+      feature: this.layout.featureOf[split.feature],
+      missingLeft,
+      gain,
+      left,
+      right,
+      threshold: set ? undefined : thresholdAfter(column, split.bin),
+      levels: set && levelsIn(set, levelCount),
+      levelCount,
     });
   }
 
@@ -121,4 +122,11 @@ export class TreeBuilder {
       catWords: Uint32Array.from(this.catWords),
     };
   }
+}
+
+/** Levels of a set of bins: level c has bin c + 1. */
+function levelsIn(set: Uint8Array, count: number): number[] {
+  const levels: number[] = [];
+  for (let bin = 1; bin <= count; bin++) if ((set[bin >> 3] >> (bin & 7)) & 1) levels.push(bin - 1);
+  return levels;
 }
