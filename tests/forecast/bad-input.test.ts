@@ -205,6 +205,12 @@ test("values that are text, and a table without rows, are told of as what they a
     kind: "data",
     message: 'the values in v are text, and 1 of 10 are no numbers (such as "many")',
   });
+  await expect(forecast("SELECT i AS t, NULL::VARCHAR AS v FROM range(10) _(i)")).rejects.toMatchObject({
+    message: "no row has a value in v",
+  });
+  await expect(forecast("SELECT i AS t, NULL::DOUBLE AS v FROM range(10) _(i)")).rejects.toMatchObject({
+    message: "no row has a value in v",
+  });
   await expect(forecast("SELECT i AS t, 'a' || i AS v FROM range(10) _(i)")).rejects.toMatchObject({
     message: "the values in v are VARCHAR, not numbers",
   });
