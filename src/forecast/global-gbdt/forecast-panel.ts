@@ -221,8 +221,14 @@ const clearly = 0.1;
 /**
  * What tells most of the size of errors: the yardstick of greatest likelihood, were errors over it Laplace distributed. Changes over a
  * season do where series have a season, and tell little of items that hardly ever sell.
+ *
+ * @param errors absolute errors by origin, then step
+ * @param found  sizes by origin, above zero
  */
-function aptest(errors: readonly Float64Array[], found: Forecasted): Yardstick {
+export function aptest(
+  errors: readonly Float64Array[],
+  found: Readonly<Record<Yardstick, Float64Array>>,
+): Yardstick {
   const surprise = (yardstick: Yardstick): number => {
     let logs = 0;
     let sizes = 0;
