@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { seededRng } from "../../src/core/rng.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { unlikeModels } from "../../src/learners/gbdt/members.js";
+import { bestDepth, unlikeModels } from "../../src/learners/gbdt/members.js";
 import { learnerNamed } from "../../src/learners/registry.js";
 import { trainModel, type TrainingAsk } from "../../src/learners/training.js";
 import type { Learner, Model } from "../../src/learners/learner.js";
@@ -74,8 +74,8 @@ test("models of few rows are unlike each other, but for what drawn thresholds le
     const { trees } = (await trained({ x, y: yes })).model.trees!;
     await unlikeModels(
       async (_, style) => {
-        asked.push(style!.drawn);
-        return { trees, best: 1, history: [style!.drawn > 0 ? loss : 1] };
+        asked.push(style!.drawn!);
+        return { trees, best: 1, history: [style!.drawn! > 0 ? loss : 1] };
       },
       0.5,
       100,
@@ -84,6 +84,29 @@ test("models of few rows are unlike each other, but for what drawn thresholds le
   };
   expect(await drawnOf(1.09)).toEqual([0, 0.75, 0.75, 0.5, 0.75, 0.75]);
   expect(await drawnOf(1.11)).toEqual([0, 0.75, 0, 0, 0, 0]);
+});
+
+test("deeper trees are tried as long as they do better, on many rows", async () => {
+  const { trees } = (await trained({ x, y: yes })).model.trees!;
+  const asked: number[] = [];
+  const best = await bestDepth([5, 8, 12, 20], async ({ depth }) => {
+    asked.push(depth!);
+    return { trees, best: 1, history: [Math.abs(depth! - 9)] };
+  });
+  expect([best.depth, asked]).toEqual([8, [5, 8, 12]]);
+
+  const draw = seededRng(4, "cells");
+  const many = 20_001;
+  const column = (levels: number): number[] => Array.from({ length: many }, () => draw.integer(levels));
+  const [a, b] = [column(16), column(16)];
+  const cells = Array.from({ length: 256 }, () => draw.uniform() < 0.5);
+  const depthFor = async (isYes: (r: number) => boolean): Promise<unknown> => {
+    const table = await relationFrom(engine, { a, b, y: a.map((_, r) => String(isYes(r))) });
+    const ask = { roles: { target: "y" }, params: { eta: 0.5, stop: 2 } };
+    return (await trainModel(gbdt, table, ask, run)).card.about.depth;
+  };
+  expect(await depthFor((r) => cells[a[r] * 16 + b[r]] !== draw.uniform() < 0.1)).toBeGreaterThan(5);
+  expect(await depthFor((r) => a[r] > 7 !== draw.uniform() < 0.2)).toBe(5);
 });
 
 test("drawn thresholds are others in every tree, of forests too", async () => {

@@ -22,7 +22,14 @@ export const params = {
   }),
   drop: real({ default: 0.1, min: 0, max: 1, help: "dart: chance of every earlier round to be dropped" }),
   skip: real({ default: 0.5, min: 0, max: 1, help: "dart: chance of a round to drop none" }),
-  eta: real({ default: 0.05, min: 0.001, max: 1, help: "learning rate", search: [0.01, 0.3], log: true }),
+  eta: real({
+    default: 0,
+    min: 0,
+    max: 1,
+    help: "learning rate; 0: 0.05, or 0.1 for more than 50,000 rows",
+    search: [0.01, 0.3],
+    log: true,
+  }),
   grow: choice({
     default: "depth",
     choices: ["depth", "leaf"],
@@ -33,7 +40,7 @@ export const params = {
     default: 0,
     min: 0,
     max: 64,
-    help: "most levels of splits; 0: 4 for up to 5,000 rows, else 5",
+    help: "most levels of splits; 0: 4 for up to 5,000 rows, 5 for up to 20,000, of more 5 or 8 as held-out rows tell; with grow=leaf any number",
     search: [3, 10],
   }),
   leaves: int({

@@ -17,7 +17,15 @@ import { interactionGroups, monotoneSigns, namedColumns } from "./constraints.js
 import { fittedTrees } from "./fitted-trees.js";
 import { params, type Params } from "./gbdt-params.js";
 import { checkLabels, labelled } from "./labels.js";
-import { alikeModels, lossOf, unlikeModels, withoutParts, type Style, type Without } from "./members.js";
+import {
+  alikeModels,
+  bestDepth,
+  lossOf,
+  unlikeModels,
+  withoutParts,
+  type Style,
+  type Without,
+} from "./members.js";
 import { linkOf, objectiveOf, type Chosen, type Labelled, type Objective } from "./objectives.js";
 import { scoresInOrder } from "./predict.js";
 import { statisticsOf, type ReadAsk, type Reading } from "./reading.js";
@@ -164,14 +172,17 @@ function objectiveFor({ task, classes, positive }: TrainingData, { objective }: 
   return "multiclass";
 }
 
-/** Up to so many rows, trees are a level shallower by default. */
-const shallowRows = 5000;
 /** So many columns, where there are so many, each tree may use by default: fewer would not meet in one tree. */
 const fewestColumns = 8;
 /** Up to so many rows, the mean of the models of all folds is kept; more rows bear one model well. */
 const fewRows = 50_000;
 /** Up to so many, these models are unlike each other; of more rows single trees err less than the mean of unlike ones. */
 const fewerRows = 20_000;
+/** Up to so many, trees are a level shallower than up to `fewerRows`; of more, rows that are held out tell which depth is good. */
+const shallowRows = 5000;
+const depthsOfMany = [5, 8, 12];
+/** Where the number of leaves is what bounds a tree. */
+const anyDepth = 64;
 /** Folds of few rows; of many, one of twice as many tells the number of rounds. */
 const folds = 5;
 
@@ -194,6 +205,8 @@ async function grown(
     params,
     run.seed,
   );
+  const given = params.depth > 0 || params.grow === "leaf";
+  const depths = given || rows.rows <= fewerRows ? [plan.depth] : depthsOfMany;
   const whole = labelled(reading, rows, data, params);
   const classes = data.classes?.length ?? 1;
   const start: Start | undefined = before && {
@@ -224,15 +237,16 @@ async function grown(
       start.watched = await startOf(before!, watched, valid.rows, statistics, run);
     }
     const judged = labelled(reading, valid, data, params);
-    run.progress.stage("gbdt: boosting");
-    const { trees, best, history } = await boosted(whole, params.trees || mostRounds, (of) => ({
-      rows: valid,
-      loss: (scores) => of.loss(scores, judged),
-    }));
-    run.progress.done(`${best} rounds`);
+    const watch = (of: Objective): Watch => ({ rows: valid, loss: (scores) => of.loss(scores, judged) });
+    const { model, depth } = await bestDepth(depths, async (style) => {
+      run.progress.stage("gbdt: boosting");
+      const model = await boosted(whole, params.trees || mostRounds, watch, style);
+      run.progress.done(`depth ${style.depth}, ${model.best} rounds`);
+      return model;
+    });
     return {
-      trees: after(firstTrees(trees, best * trees.outputs)),
-      about: { rounds: best, valid_loss: history[best - 1] },
+      trees: after(firstTrees(model.trees, model.best * model.trees.outputs)),
+      about: { rounds: model.best, depth, valid_loss: lossOf(model) },
     };
   }
   const judged = <T>(parts: number, work: (without: Without) => Promise<T>): Promise<T> => {
@@ -242,23 +256,32 @@ async function grown(
   };
   if (params.trees === 0 && rows.rows <= fewRows) {
     const unlike = rows.rows <= fewerRows && params.thresholds === "auto" && usualColumns(params);
-    const found = await judged(folds, (without) =>
-      unlike ? unlikeModels(without, plan.treeColumns, rows.rows / folds) : alikeModels(without, folds),
+    const { models, depth } = await judged(folds, async (without) =>
+      unlike
+        ? { models: await unlikeModels(without, plan.treeColumns, rows.rows / folds), depth: plan.depth }
+        : await alikeModels(without, folds, depths),
     );
-    const trees = meanOf(found.map(({ trees, best }) => firstTrees(trees, best * trees.outputs)));
+    const trees = meanOf(models.map(({ trees, best }) => firstTrees(trees, best * trees.outputs)));
     return {
       trees,
-      about: { rounds: found.map(({ best }) => best), held_out_loss: mean(found.map(lossOf)) },
+      about: { rounds: models.map(({ best }) => best), depth, held_out_loss: mean(models.map(lossOf)) },
     };
   }
-  const found = params.trees > 0 ? [] : await judged(2 * folds, async (without) => [await without(0)]);
-  const rounds = found.length > 0 ? found[0].best : params.trees;
+  const found =
+    params.trees > 0
+      ? undefined
+      : await judged(2 * folds, (without) => bestDepth(depths, (style) => without(0, style)));
+  const rounds = found?.model.best ?? params.trees;
   run.progress.stage("gbdt: boosting");
-  const { trees } = await boosted(whole, rounds);
+  const { trees } = await boosted(whole, rounds, undefined, found && { depth: found.depth });
   run.progress.done(`${rounds} rounds`);
   return {
     trees: after(trees),
-    about: { rounds, ...(found.length > 0 ? { held_out_loss: lossOf(found[0]) } : {}) },
+    about: {
+      rounds,
+      depth: found?.depth ?? plan.depth,
+      ...(found ? { held_out_loss: lossOf(found.model) } : {}),
+    },
   };
 }
 
@@ -286,8 +309,8 @@ function boostParams(
   const leafWise = params.grow === "leaf";
   return {
     trees: params.trees,
-    eta: params.eta,
-    depth: params.depth || (data.rows <= shallowRows ? 4 : 5),
+    eta: params.eta || (data.rows <= fewRows ? 0.05 : 0.1),
+    depth: params.depth || (leafWise ? anyDepth : data.rows <= shallowRows ? 4 : 5),
     leaves: params.leaves || (leafWise ? 31 : Infinity),
     grow: params.grow,
     rules: {

@@ -4,8 +4,8 @@ import { dealt } from "./labels.js";
 import type { Labelled, Objective } from "./objectives.js";
 import type { Reading } from "./reading.js";
 
-/** How the trees of a model are drawn. */
-export type Style = Pick<BoostParams, "drawn" | "treeColumns" | "nodeColumns">;
+/** How the trees of a model are drawn and how deep they are, where that is not what all have. */
+export type Style = Partial<Pick<BoostParams, "depth" | "drawn" | "treeColumns" | "nodeColumns">>;
 
 /** Boosts a model of all rows but one part, which stops when it does best on that. */
 export type Without = (part: number, style?: Style) => Promise<Boosted>;
@@ -45,11 +45,30 @@ export async function withoutParts<T>(
 
 export const lossOf = ({ history, best }: Boosted): number => history[best - 1];
 
-/** A model without each part, drawn alike. */
-export async function alikeModels(without: Without, parts: number): Promise<Boosted[]> {
-  const found: Boosted[] = [];
-  for (let part = 0; part < parts; part++) found.push(await without(part));
-  return found;
+/** The best of models of one depth after the other, as long as the deeper one errs less on what both are judged by. */
+export async function bestDepth(
+  depths: readonly number[],
+  boosted: (style: Style) => Promise<Boosted>,
+): Promise<{ model: Boosted; depth: number }> {
+  let best = { model: await boosted({ depth: depths[0] }), depth: depths[0] };
+  for (const depth of depths.slice(1)) {
+    const model = await boosted({ depth });
+    if (lossOf(model) >= lossOf(best.model)) break;
+    best = { model, depth };
+  }
+  return best;
+}
+
+/** A model without each part, drawn alike, as deep as the first part tells. */
+export async function alikeModels(
+  without: Without,
+  parts: number,
+  depths: readonly number[],
+): Promise<{ models: Boosted[]; depth: number }> {
+  const { model, depth } = await bestDepth(depths, (style) => without(0, style));
+  const models = [model];
+  for (let part = 1; part < parts; part++) models.push(await without(part, { depth }));
+  return { models, depth };
 }
 
 /**
