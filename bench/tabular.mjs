@@ -1,6 +1,7 @@
 // Boosted trees beside XGBoost and LightGBM: 100 trees, depth 6 (or 63 leaves), eta 0.1, 255 bins, 20 columns,
 // two threads each; 60k-wide has 1,980 one-hot columns more, which the others get as a sparse matrix. All bin rows that are in memory, ours
-// in a table of the engine, theirs in arrays; "parquet" is ours with the reading of the file, from which its peak is, too. The others
+// in a table of the engine, theirs in arrays, and find the levels of texts, theirs as pandas' categories, which "levels" tells apart; "parquet"
+// is ours with the reading of the file, from which its peak is, too. The others
 // run twice, with threads that spin while they wait, OpenMP's default, and with such that sleep, and the faster run counts: where other work
 // shares the cores spinning takes many times as long. A round draws
 // new rows and runs all tools one after the other; medians of wall and CPU time, their ratios, the mean AUC with its difference to ours and that
@@ -180,7 +181,7 @@ try {
     if (!existsSync(join(folder, `${name}.parquet`))) data(name, rows, heldSeed, categories);
   const summary = [];
   console.log(
-    "table    grow   tool      wall s  cpu s  AUC     difference        predict Mrows/s  (ratio)  peak MB (ratio)  wall ratio  cpu ratio  parquet (ratio)",
+    "table    grow   tool      wall s  cpu s  AUC     difference        predict Mrows/s  (ratio)  peak MB (ratio)  wall ratio  cpu ratio  parquet (ratio)  levels",
   );
   for (const name of wanted) {
     const [rows, categories] = tables[name];
@@ -222,6 +223,7 @@ try {
             ratio(of("cpu"), own("cpu")).padStart(10),
             own("parquet").toFixed(2).padStart(8),
             ratio(of("seconds"), own("parquet")).padStart(8),
+            (of("levels") ?? 0).toFixed(2).padStart(7),
           ].join(" "),
         );
       }

@@ -44,15 +44,21 @@ def write(folder, name, rows, seed, columns=20, categories=0):
 def read(folder, name):
     data = pd.read_parquet(f"{folder}/{name}.parquet")
     y = data.pop("y").to_numpy()
-    texts = [c for c in data.columns if c.startswith("k")]
-    for c in texts:
-        data[c] = data[c].astype("category")
     if name.endswith("wide"):
         from scipy.sparse import csr_matrix
 
         # What both are fastest with.
         return csr_matrix(data.to_numpy(np.float32)), y
-    return (data if texts else data.to_numpy()), y
+    return (data if texts(data) else data.to_numpy()), y
+
+
+def texts(x):
+    return [c for c in x.columns if c.startswith("k")] if isinstance(x, pd.DataFrame) else []
+
+
+def with_levels(x):
+    """Neither learns from texts as they are: finding their levels is part of the training, as it is of ours."""
+    return x.assign(**{c: x[c].astype("category") for c in texts(x)}) if texts(x) else x
 
 
 def train(lib, grow, x, y, threads):
@@ -105,13 +111,16 @@ def main(verb, *rest):
     loaded = peak_mb()
     x, y = read(folder, name)
     began, before = time.perf_counter(), cpu()
+    x = with_levels(x)
+    levels = time.perf_counter() - began
     model, binning, boosting = train(lib, grow, x, y, threads)
     seconds, used = time.perf_counter() - began, cpu() - before
-    found = dict(seconds=seconds, cpu=used, binning=binning, boosting=boosting, peak_mb=peak_mb(), imports_mb=loaded)
+    found = dict(seconds=seconds, cpu=used, levels=levels, binning=binning, boosting=boosting, peak_mb=peak_mb(), imports_mb=loaded)
     if verb == "whole":
         model.save_model(f"{folder}/{lib}.model")
     else:
         held, truth = read(folder, "held-" + name.split("-")[1] if "-" in name else "held")
+        held = with_levels(held)
         began, before = time.perf_counter(), cpu()
         s = scores(lib, model, held)
         found.update(predict=time.perf_counter() - began, predict_cpu=cpu() - before, auc=auc(truth, s), held=len(truth))

@@ -218,14 +218,22 @@ const train = defineCommand({
       (Object.keys(roleOptions) as RoleName[]).map((known) => [known, o[known]]),
     ) as Roles;
     const procedure = await procedureOf(learner, table, roles, o, run);
-    const checked = await trainingData(learner, table, procedure, { ...run, warn: () => undefined });
-    const sample = await laidDown(table, seenColumns(checked));
-    const warnings = await suspicions(asRead(withSample(checked, sample)), learner.readsWords);
+    const said: string[] = [];
+    const heard = { ...run, warn: (message: string) => void said.push(message) };
+    const data = await trainingData(learner, table, procedure, heard);
+    const checked = { rows: table, data, warnings: said };
+    const sample = await laidDown(table, seenColumns(data));
+    const warnings = await suspicions(asRead(withSample(data, sample)), learner.readsWords);
     for (const warning of warnings) run.warn(warning);
     const measured =
       o.cv === undefined ? undefined : await measuredByFolds(learner, table, procedure, o, run);
     const about = { ...(measured && { cv: measured.validation }), ...(warnings.length > 0 && { warnings }) };
-    const model = await trained(learner, table, { ...procedure, about, sample }, watched(learner, o, run));
+    const model = await trained(
+      learner,
+      table,
+      { ...procedure, about, sample, checked },
+      watched(learner, o, run),
+    );
     const reference = await referenceOf(model, table, sample, run);
     await model.save(o.out, (folder) => folder.json(referenceName, reference));
     if (measured?.outOfFold)

@@ -8,6 +8,7 @@ import {
   VARCHAR,
   type DuckDBType,
 } from "@duckdb/node-api";
+import { LetGo } from "./let-go.js";
 import { ident } from "./sql.js";
 import type { Column, ColumnAsk, ColumnKind, Frame, NumberAsk } from "./frame.js";
 
@@ -28,6 +29,17 @@ const loadTypeOf: Record<ColumnKind, DuckDBType> = {
   text: VARCHAR,
 };
 
+/** Bytes of a value in a chunk; what long texts hold beside is not counted. */
+const bytesOf: Record<ColumnKind | "hash", number> = {
+  f64: 8,
+  f32: 4,
+  i32: 4,
+  i64: 8,
+  hash: 8,
+  code: 16,
+  text: 16,
+};
+
 /** Rows of one DuckDB chunk. */
 const chunkRows = 2048;
 
@@ -40,34 +52,46 @@ export async function readFrame(
   const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
   const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
   const sinks = asks.map((ask) => sinkFor(ask.as));
+  const letGo = new LetGo();
+  const rowBytes = rowBytesOf(asks);
   let rows = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
     if (!chunk || chunk.rowCount === 0) break;
     sinks.forEach((sink, i) => sink.take(chunk, i, rows));
     rows += chunk.rowCount;
+    letGo.chunk(chunk.rowCount * rowBytes);
   }
   return { rows, columns: new Map(asks.map((ask, i) => [ask.name, sinks[i].done(rows)])) };
 }
 
+const rowBytesOf = (asks: readonly (ColumnAsk | NumberAsk)[]): number =>
+  asks.reduce((sum, { as }) => sum + bytesOf[as], 0);
+
 /**
  * Streams a SELECT in pieces of up to `rows` rows; the arrays of a piece are overwritten by the next.
  *
- * @param ahead whether the engine may work on the next rows while the caller works on a piece
+ * @param how `ahead`: the engine may work on the next rows while the caller works on a piece; `held`: it works out all of
+ *   them first, with all threads, where it streams with one
  */
 export async function* readFrames(
   connection: DuckDBConnection,
   sql: string,
   asks: readonly NumberAsk[],
   rows: number,
-  ahead: boolean,
+  { ahead, held }: { ahead: boolean; held: boolean },
 ): AsyncGenerator<Frame> {
-  const list = asks.map((ask) => `CAST(${ident(ask.name)} AS ${sqlTypeOf[ask.as]})`);
-  const result = await connection.stream(`SELECT ${list.join(", ")} FROM (${sql})`);
+  const list = asks.map(({ name, as }) =>
+    as === "hash" ? `hash(${ident(name)})` : `CAST(${ident(name)} AS ${sqlTypeOf[as]})`,
+  );
+  const query = `SELECT ${list.join(", ")} FROM (${sql})`;
+  const result = await (held ? connection.run(query) : connection.stream(query));
   const own = asks.map(({ as, into }) => {
     if (into) return undefined;
     return as === "f32" ? new Float32Array(rows) : new Float64Array(rows);
   });
+  const letGo = new LetGo();
+  const rowBytes = rowBytesOf(asks);
   let from = 0;
   let filled = 0;
   const roomOf = (): (Float64Array | Float32Array)[] => asks.map(({ into }, i) => own[i] ?? into!(from));
@@ -75,7 +99,10 @@ export async function* readFrames(
   const frame = (): Frame => ({
     rows: filled,
     columns: new Map(
-      asks.map(({ name, as }, i) => [name, { kind: as, values: room[i].subarray(0, filled) } as Column]),
+      asks.map(({ name, as }, i) => [
+        name,
+        { kind: as === "f32" ? as : "f64", values: room[i].subarray(0, filled) } as Column,
+      ]),
     ),
   });
   const fetched = (): Promise<DuckDBDataChunk | null> => {
@@ -98,6 +125,7 @@ export async function* readFrames(
       }
       room.forEach((values, i) => take(chunk, i, values, filled));
       filled += chunk.rowCount;
+      letGo.chunk(chunk.rowCount * rowBytes);
       if (!ahead) next = fetched();
     }
   } finally {
@@ -109,11 +137,17 @@ export async function* readFrames(
 
 /** Copies a column of numbers, NaN for null. */
 function take(chunk: DuckDBDataChunk, column: number, to: Float64Array | Float32Array, at: number): void {
-  const vector = chunk.getColumnVector(column) as DuckDBVector & { items: Float64Array | Float32Array };
-  to.set(vector.items.subarray(0, chunk.rowCount), at);
+  const { rowCount } = chunk;
+  const vector = chunk.getColumnVector(column) as DuckDBVector & {
+    items: Float64Array | Float32Array | BigUint64Array;
+  };
+  const { items } = vector;
+  // The bits of a hash stay as they are.
+  const values = items instanceof BigUint64Array ? new Float64Array(items.buffer, items.byteOffset) : items;
+  to.set(values.subarray(0, rowCount), at);
   const bits = validBits(vector);
   if (!bits) return;
-  for (let r = 0; r < chunk.rowCount; r++) if (!((bits[r >> 3] >> (r & 7)) & 1)) to[at + r] = NaN;
+  for (let r = 0; r < rowCount; r++) if (!((bits[r >> 3] >> (r & 7)) & 1)) to[at + r] = NaN;
 }
 
 interface Sink {

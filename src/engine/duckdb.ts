@@ -17,6 +17,9 @@ export interface EngineOptions {
 /** What Node and DuckDB use outside the limit that DuckDB keeps (engine study: 0.1 to 0.25 GB). */
 const outsideLimit = 256 * 1024 * 1024;
 
+/** Bytes that the engine works ahead of who reads a stream: with its default of 1 MB it waits for the reader half of the time. */
+const streamed = 1 << 22;
+
 /** An in-process DuckDB that spills to its own scratch folder and never fetches an extension. */
 export interface DuckDbEngine extends Engine {
   /** For src/table alone: table functions and streams need the connection itself. */
@@ -48,8 +51,9 @@ export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEng
     preserve_insertion_order: "true",
   });
   const connection = await instance.connect();
+  // What a Parquet file of thousands of columns says of itself takes longer to read than some of its columns.
   await connection.run(
-    "SET TimeZone = 'UTC'; SET allow_community_extensions = false; SET lock_configuration = true",
+    "SET parquet_metadata_cache = true; SET TimeZone = 'UTC'; SET allow_community_extensions = false; SET allowed_configs = ['streaming_buffer_size']; SET lock_configuration = true",
   );
   let counter = 0;
 
@@ -73,10 +77,11 @@ export async function openDuckDb(options: EngineOptions = {}): Promise<DuckDbEng
       return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
     },
     frame: (sql, columns) => guarded(sql, () => readFrame(connection, sql, columns)),
-    async *frames(sql, columns, rows) {
+    async *frames(sql, columns, rows, held = false) {
       const reader = await instance.connect();
       try {
-        yield* readFrames(reader, sql, columns, rows, threads > 1);
+        await reader.run(`SET streaming_buffer_size = '${streamed}B'`);
+        yield* readFrames(reader, sql, columns, rows, { ahead: threads > 1, held });
       } catch (cause) {
         throw cause instanceof ShopaiError ? cause : translated(cause as Error, sql);
       } finally {

@@ -24,8 +24,12 @@ export interface Engine {
   describe(sql: string): Promise<Schema>;
   /** Whole columns as typed arrays, in the order the SELECT gives its rows. */
   frame(sql: string, columns: readonly ColumnAsk[]): Promise<Frame>;
-  /** The same in pieces of up to `rows` rows, read on a connection of its own; numbers only. */
-  frames(sql: string, columns: readonly NumberAsk[], rows: number): AsyncIterable<Frame>;
+  /**
+   * The same in pieces of up to `rows` rows, read on a connection of its own; numbers only.
+   *
+   * @param held of a small result: the engine works it out with all threads and holds it before the first piece comes
+   */
+  frames(sql: string, columns: readonly NumberAsk[], rows: number, held?: boolean): AsyncIterable<Frame>;
   /** A name for a table of this process that nobody else uses. */
   fresh(prefix: string): string;
   /** Creates a table (name from `fresh`) and fills it from typed columns; NaN becomes NULL. */

@@ -22,9 +22,10 @@ export interface ColumnAsk {
   as: ColumnKind;
 }
 
-/** A column wanted as numbers. */
-export interface NumberAsk extends ColumnAsk {
-  as: "f64" | "f32";
+/** A column wanted as numbers, or as the hashes of its texts: their 64 bits in the place of a float64. */
+export interface NumberAsk {
+  name: string;
+  as: "f64" | "f32" | "hash";
   /** Where the rows of a piece go, of which the first is the `from`-th of all: an array of the kind asked for; by default one of the reader's. */
   into?(from: number): Float64Array | Float32Array;
 }

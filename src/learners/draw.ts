@@ -7,6 +7,7 @@ import {
   type Relation,
   relationOf,
   rowColumn,
+  source,
 } from "../table/relation.js";
 
 /**
@@ -47,7 +48,7 @@ export function spread(rows: Relation, total: number, most: number): Relation {
   if (total <= most || rows.key.length === 0) return rows;
   const share = Math.floor((most / total) * 2 ** 32);
   const key = rows.key.map(ident).join(", ");
-  return { ...rows, sql: `SELECT * FROM (${rows.sql}) WHERE hash(${key}) % 4294967296 < ${share}` };
+  return { ...rows, sql: `SELECT * FROM ${source(rows)} WHERE hash(${key}) % 4294967296 < ${share}` };
 }
 
 /** Rows that tell what a column holds, fewer of wide tables. */
@@ -61,7 +62,8 @@ export async function laidDown(rows: Relation, names: readonly string[]): Promis
   return materialised(
     {
       ...rows,
-      sql: `SELECT ${columns} FROM (${drawn.sql})`,
+      // Held first: a table takes long to be written by the few rows that are left of every 2,048 where columns are thousands.
+      sql: `WITH drawn AS MATERIALIZED (SELECT ${columns} FROM (${drawn.sql})) SELECT * FROM drawn`,
       schema: rows.schema.filter(({ name }) => names.includes(name)),
     },
     "sample",

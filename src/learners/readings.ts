@@ -59,6 +59,8 @@ const digits = { number: 1, timestamp: 3 } as const;
 /** Rows that are looked at, and those that rule most candidates out before. */
 const lookedAt = 50_000;
 const lookedAtFirst = 500;
+/** Columns of texts that one query looks at. */
+const columnsAtOnce = 64;
 /** Share of different texts from which on they tell rows apart and nothing else. */
 const unlike = 0.95;
 
@@ -111,18 +113,16 @@ async function oddReadings(
   const readings: FeatureReading[] = [];
   const unlikes: string[] = [];
   const texts = odd.filter(({ type }) => kindOf(type) === "text").map(({ name }) => name);
-  const levels = await levelCounts(engine, sample, texts);
-  const many = texts.filter((_, i) => levels[i] >= fewest.timestamp);
+  const found = await textReadings(engine, sample, texts);
   for (const { name, type } of odd) {
-    const found =
-      kindOf(type) === "text"
-        ? many.includes(name)
-          ? await textReading(engine, sample, name)
-          : undefined
-        : ({ column: name, type: kindOf(type) === "time" ? "time" : "timestamp" } as const);
-    if (found === "unlike") {
+    const kind = kindOf(type);
+    const reading =
+      kind === "text"
+        ? found.get(name)
+        : ({ column: name, type: kind === "time" ? "time" : "timestamp" } as const);
+    if (reading === "unlike") {
       if (!named && (await differs(relation, name))) unlikes.push(name);
-    } else if (found) readings.push(found);
+    } else if (reading) readings.push(reading);
   }
   const taken = relation.schema.map((field) => field.name);
   for (const reading of readings)
@@ -139,77 +139,101 @@ async function oddReadings(
   return { readings, unlikes };
 }
 
-/** Different texts of columns. */
-async function levelCounts(engine: Engine, sample: string, names: readonly string[]): Promise<number[]> {
-  if (names.length === 0) return [];
-  const asks = names.map((name, i) => `count(DISTINCT ${ident(name)}) AS n${i}`);
-  const [found] = await engine.rows<Record<string, bigint>>(
-    `SELECT ${asks.join(", ")} FROM ${ident(sample)}`,
-  );
-  return names.map((_, i) => Number(found[`n${i}`]));
-}
-
-/** What a column of texts holds; undefined for categories. */
-async function textReading(
+/** What columns of texts hold; nothing for categories. */
+async function textReadings(
   engine: Engine,
   sample: string,
-  name: string,
-): Promise<FeatureReading | "unlike" | undefined> {
-  const seen = `SELECT ${ident(name)}, count(*) AS n FROM ${ident(sample)} GROUP BY ALL`;
-  const [found] = await engine.rows<{
-    present: bigint | null;
-    levels: bigint;
-    coded: boolean | null;
-    number: bigint | null;
-    timestamp: bigint | null;
-  }>(
-    `SELECT sum(n)::BIGINT AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded, ${Object.entries(
-      digits,
-    )
-      .map(
-        ([type, least]) =>
-          `sum(CASE WHEN regexp_matches(t, '(\\d.*?){${least}}') THEN n END)::BIGINT AS ${type}`,
-      )
-      .join(", ")} FROM (SELECT ${asText(name)} AS t, n FROM (${seen})) WHERE t IS NOT NULL`,
-  );
-  const levels = Number(found.levels);
-  const present = Number(found.present ?? 0);
-  // Digits that begin with a zero are codes: nobody adds up postcodes.
-  const possible = candidates.filter(
-    ({ type }) =>
-      levels >= fewest[type] &&
-      Number(found[type] ?? 0) >= fitting * present &&
-      !(type === "number" && found.coded),
-  );
-  const few = `SELECT * FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL LIMIT ${lookedAtFirst}`;
-  const likely = await sharesOf(engine, few, name, possible);
-  const fits = await sharesOf(
+  names: readonly string[],
+): Promise<Map<string, FeatureReading | "unlike">> {
+  const looks = await looksOf(engine, sample, names);
+  const possible = looks.map((look) => candidates.filter((candidate) => mayBe(look, candidate)));
+  const tried = names.flatMap((name, i) => (possible[i].length > 0 ? [{ name, possible: possible[i] }] : []));
+  const few = tried.map(({ name }, i) => textsOf(sample, name, i, `LIMIT ${lookedAtFirst}`));
+  const first = await sharesOf(
     engine,
-    `SELECT * FROM ${ident(sample)}`,
-    name,
-    likely.filter(({ share }) => share >= fitting / 2).map(({ candidate }) => candidate),
+    few,
+    candidates.filter((candidate) => tried.some((one) => one.possible.includes(candidate))),
   );
-  const best = fits.filter(({ share }) => share >= fitting).sort((a, b) => b.share - a.share)[0]?.candidate;
-  if (best) return { column: name, type: best.type, formats: best.formats };
-  return levels >= Math.max(fewest.number, unlike * present) ? "unlike" : undefined;
+  const found = new Map<string, FeatureReading | "unlike">();
+  for (const [i, name] of names.entries())
+    if (looks[i].levels >= Math.max(fewest.number, unlike * looks[i].present)) found.set(name, "unlike");
+  for (const [i, { name, possible }] of tried.entries()) {
+    const likely = possible.filter((candidate) => first[i].get(candidate)! >= fitting / 2);
+    const [shares] = await sharesOf(engine, [textsOf(sample, name, 0)], likely);
+    const best = likely
+      .filter((candidate) => shares.get(candidate)! >= fitting)
+      .sort((a, b) => shares.get(b)! - shares.get(a)!)[0] as Candidate | undefined;
+    if (best) found.set(name, { column: name, type: best.type, formats: best.formats });
+  }
+  return found;
 }
 
-/** Shares of a column's texts that are what each candidate says. */
+/** What is seen of a column of texts at first sight: texts, different ones, whether some are codes, those with digits enough for a type. */
+interface Look extends Record<Candidate["type"], number> {
+  present: number;
+  levels: number;
+  coded: boolean;
+}
+
+/** Different texts are looked at, each once, and many columns by one query. */
+async function looksOf(engine: Engine, sample: string, names: readonly string[]): Promise<Look[]> {
+  const looks = names.map((): Look => ({ present: 0, levels: 0, coded: false, number: 0, timestamp: 0 }));
+  const enough = Object.entries(digits).map(
+    ([type, least]) => `sum(CASE WHEN regexp_matches(t, '(\\d.*?){${least}}') THEN n END)::BIGINT AS ${type}`,
+  );
+  for (let at = 0; at < names.length; at += columnsAtOnce) {
+    const seen = names
+      .slice(at, at + columnsAtOnce)
+      .map(
+        (name, i) =>
+          `SELECT ${at + i} AS c, ${ident(name)}::VARCHAR AS t, count(*) AS n FROM ${ident(sample)} GROUP BY ALL`,
+      );
+    const rows = await engine.rows<{ c: number } & Record<string, bigint | boolean | null>>(
+      `SELECT c, sum(n)::BIGINT AS present, count(DISTINCT t) AS levels, bool_or(regexp_matches(t, '^[+-]?0[0-9]')) AS coded, ${enough.join(", ")} FROM (SELECT c, ${asText("t")} AS t, n FROM (${seen.join(" UNION ALL ")})) WHERE t IS NOT NULL GROUP BY c`,
+    );
+    for (const { c, present, levels, coded, number, timestamp } of rows)
+      looks[c] = {
+        present: Number(present),
+        levels: Number(levels),
+        coded: coded === true,
+        number: Number(number ?? 0),
+        timestamp: Number(timestamp ?? 0),
+      };
+  }
+  return looks;
+}
+
+/** Digits that begin with a zero are codes: nobody adds up postcodes. */
+function mayBe(look: Look, { type }: Candidate): boolean {
+  return (
+    look.levels >= fewest[type] && look[type] >= fitting * look.present && !(type === "number" && look.coded)
+  );
+}
+
+/** The i-th column of texts that candidates are tried on. */
+const textsOf = (sample: string, name: string, i: number, end = ""): string =>
+  `(SELECT ${i} AS c, ${ident(name)}::VARCHAR AS t FROM ${ident(sample)} WHERE ${ident(name)} IS NOT NULL ${end})`;
+
+/** Shares of columns' texts that are what each candidate says. */
 async function sharesOf(
   engine: Engine,
-  sql: string,
-  name: string,
+  columns: readonly string[],
   tried: readonly Candidate[],
-): Promise<{ candidate: Candidate; share: number }[]> {
-  if (tried.length === 0) return [];
-  const asks = tried.map((candidate) => ({ column: name, ...candidate }));
-  const [counts] = await engine.rows<Record<string, bigint>>(
-    `SELECT count(${asText(name)}) AS present, ${tried.map((_, i) => `count(${value(i)}) AS v${i}`).join(", ")} FROM (${withValues(sql, asks)})`,
-  );
-  return tried.map((candidate, i) => ({
-    candidate,
-    share: Number(counts[`v${i}`]) / Math.max(1, Number(counts.present)),
-  }));
+): Promise<Map<Candidate, number>[]> {
+  const shares = columns.map(() => new Map(tried.map((candidate) => [candidate, 0])));
+  if (tried.length === 0) return shares;
+  const asks = tried.map((candidate) => ({ column: "t", ...candidate }));
+  const counts = tried.map((_, i) => `count(${value(i)}) AS v${i}`).join(", ");
+  for (let at = 0; at < columns.length; at += columnsAtOnce) {
+    const part = columns.slice(at, at + columnsAtOnce).join(" UNION ALL ");
+    const rows = await engine.rows<{ c: number } & Record<string, bigint | number>>(
+      `SELECT c, count(${asText("t")}) AS present, ${counts} FROM (${withValues(part, asks)}) GROUP BY c`,
+    );
+    for (const { c, present, ...values } of rows)
+      for (const [i, candidate] of tried.entries())
+        shares[c].set(candidate, Number(values[`v${i}`]) / Math.max(1, Number(present)));
+  }
+  return shares;
 }
 
 /** Whether the values of a column differ in nearly all rows, not in a sample alone. */

@@ -1,9 +1,9 @@
-import { floats } from "../engine/frame.js";
 import type { Run } from "../engine/run.js";
 import { ident, literal, numeric } from "../engine/sql.js";
-import { countRows, isNumeric, materialised, type Relation } from "../table/relation.js";
+import { countRows, isNumeric, materialised, source, type Relation } from "../table/relation.js";
 import { spread } from "./draw.js";
 import type { Model } from "./learner.js";
+import { numberColumns } from "./number-columns.js";
 
 /**
  * The distribution of one column: counts in bins of numbers, or of the most frequent values. Numbers of a large table
@@ -47,9 +47,8 @@ export const referenceName = "reference";
 export const answerRows = 20_000;
 /** Values of a column that are counted apart. */
 const mostValues = 100;
-/** Columns of one query, and values in memory, so that it is bounded for wide tables. */
+/** Columns of one query, so that memory is bounded for wide tables. */
 const columnsAtOnce = 32;
-const valuesAtOnce = 1 << 20;
 /** Different values up to which they are counted, not sorted. */
 const fewValues = 32;
 
@@ -124,44 +123,49 @@ async function numberSketches(
   columns: readonly { name: string; type: string }[],
 ): Promise<NumberSketch[]> {
   const found: NumberSketch[] = [];
-  const atOnce = Math.max(1, Math.floor(valuesAtOnce / Math.max(1, await countRows(rows))));
-  for (let at = 0; at < columns.length; at += atOnce) {
-    const part = columns.slice(at, at + atOnce);
-    const frame = await rows.engine.frame(
-      rows.sql,
-      part.map(({ name }) => ({ name, as: "f64" })),
-    );
-    for (const { name, type } of part) {
-      const all = floats(frame, name);
-      const values = sorted(all.filter(Number.isFinite));
-      const n = values.length;
-      const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
-      const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
-      const edges = [...new Set(percentiles)];
-      found.push({
-        kind: "numbers",
-        name,
-        type,
-        edges,
-        counts: countsUpTo(values, edges),
-        missing: all.length - n,
-      });
-    }
+  for await (const [{ name, type }, all] of numberColumns(rows, columns)) {
+    const values = sorted(all);
+    const n = values.length;
+    const place = (percent: number): number => Math.max(1, n - Math.floor((n * (100 - percent)) / 100)) - 1;
+    const percentiles = n === 0 ? [] : Array.from({ length: 99 }, (_, i) => values[place(i + 1)] + 0);
+    const edges = [...new Set(percentiles)];
+    found.push({
+      kind: "numbers",
+      name,
+      type,
+      edges,
+      counts: countsUpTo(values, edges),
+      missing: all.length - n,
+    });
   }
   return found;
 }
 
-/** Of few different values as many as there are of each are written; others are sorted. */
+/** Finite values, ascending. Of few different ones as many as there are of each are written; others are sorted. */
 function sorted(values: Float64Array): Float64Array {
-  const counts = new Map<number, number>();
-  for (const value of values) {
-    counts.set(value, (counts.get(value) ?? 0) + 1);
-    if (counts.size > fewValues) return values.sort();
+  const seen: number[] = [];
+  const counts = new Uint32Array(fewValues);
+  let last = 0;
+  let n = 0;
+  for (let r = 0; r < values.length; r++) {
+    const value = values[r];
+    // Of what is not finite the difference is NaN.
+    if (value - value !== 0) continue;
+    if (value !== seen[last]) {
+      last = seen.indexOf(value);
+      if (last < 0) {
+        if (seen.length === fewValues) return values.filter(Number.isFinite).sort();
+        last = seen.push(value) - 1;
+      }
+    }
+    counts[last]++;
+    n++;
   }
+  const written = new Float64Array(n);
   let at = 0;
-  for (const value of [...counts.keys()].sort((a, b) => a - b))
-    values.fill(value, at, (at += counts.get(value)!));
-  return values;
+  for (const i of Array.from(seen.keys()).sort((a, b) => seen[a] - seen[b]))
+    written.fill(seen[i], at, (at += counts[i]));
+  return written;
 }
 
 /** How many of ascending values lie in each of the bins that ascending edges end. */
@@ -177,7 +181,7 @@ function countsUpTo(values: Float64Array, edges: readonly number[]): number[] {
 
 async function valuesOf(rows: Relation, name: string): Promise<string[]> {
   const found = await rows.engine.rows<{ value: string }>(
-    `SELECT ${ident(name)}::VARCHAR AS value FROM (${rows.sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${mostValues}`,
+    `SELECT ${ident(name)}::VARCHAR AS value FROM ${source(rows)} WHERE ${ident(name)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${mostValues}`,
   );
   return found.map(({ value }) => value).sort();
 }
@@ -192,7 +196,7 @@ export async function sketchesLike(rows: Relation, sketches: readonly Sketch[]):
       `to_json(${sketch.kind === "numbers" ? "map_values" : "map_entries"}(${histogramOf(sketch)} FILTER (${presentIn(sketch)})))::VARCHAR AS bins_${i}`,
     ]);
     const [found] = await rows.engine.rows<Record<string, bigint | string | null>>(
-      `SELECT count(*) AS total, ${asks.join(", ")} FROM (${rows.sql})`,
+      `SELECT count(*) AS total, ${asks.join(", ")} FROM ${source(rows)}`,
     );
     part.forEach((sketch, i) => {
       const present = Number(found[`present_${i}`]);

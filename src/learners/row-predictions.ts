@@ -16,6 +16,7 @@ const batch = 1 << 17;
  * that `predict` and `ask.also` return beside the columns to keep.
  *
  * @param predict columns of a frame of features; their names become columns of the result
+ * @param read the features that `predict` looks at, all by default; `ask.also` sees all
  * @param types engine types that columns get instead of the ones their arrays have (`prediction`: BOOLEAN)
  */
 export async function predictRows(
@@ -25,14 +26,16 @@ export async function predictRows(
   run: Run,
   predict: (frame: Frame) => Map<string, Column> | Promise<Map<string, Column>>,
   types: Readonly<Record<string, string>> = {},
+  read: readonly Field[] = features,
 ): Promise<Relation> {
   checkFeatures(rows, features);
+  const seen = ask.also ? features : read;
   const score = async (frame: Frame): Promise<Map<string, Column>> =>
     new Map([...(await predict(frame)), ...(ask.also?.(frame) ?? [])]);
   if (rows.memory) return inMemory(rows, rows.memory, ask, score, types);
   const { engine } = rows;
   const kept = (ask.keep ?? []).map((name) => columnNamed(rows, name, "--keep").name);
-  const names = [...new Set([...features.map((field) => field.name), ...kept])];
+  const names = [...new Set([...seen.map((field) => field.name), ...kept])];
   const staged = engine.fresh("to_score");
   const row = ident(rowColumn);
   const order = orderSql(rows);
@@ -47,7 +50,7 @@ export async function predictRows(
   for (let from = 0; from === 0 || from < total; from += batch) {
     const frame = await engine.frame(
       `SELECT * FROM ${ident(staged)} WHERE ${row} >= ${from} AND ${row} < ${from + batch} ORDER BY ${row}`,
-      featureAsks(features),
+      featureAsks(seen),
     );
     const columns = await score(frame);
     given = [...columns.keys()];

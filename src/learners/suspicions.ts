@@ -3,10 +3,21 @@ import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import { scoped } from "../engine/scope.js";
 import { ident, literal } from "../engine/sql.js";
-import { columnNamed, findColumn, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import {
+  columnNamed,
+  countRows,
+  findColumn,
+  isNumeric,
+  kindOf,
+  materialised,
+  source,
+  type Relation,
+} from "../table/relation.js";
 import { isNumberLike } from "./design-matrix.js";
 import { spread } from "./draw.js";
 import type { TrainingData } from "./learner.js";
+import { numberColumns } from "./number-columns.js";
+import { lookAt, type ClassCounts, type Look } from "./number-look.js";
 import { differs, holdsWords } from "./readings.js";
 
 /** Rows that features are looked at in. */
@@ -27,8 +38,7 @@ const fewest = 50;
 
 /**
  * What is suspicious about training rows, in words: features that alone separate the target, ids, texts of
- * words, columns that are newer than the row, columns of one value, rare classes. Worked out by the engine on
- * a sample.
+ * words, columns that are newer than the row, columns of one value, rare classes. Worked out on a sample.
  *
  * @param readsWords whether the learner learns from words, and texts may differ in every row
  */
@@ -36,42 +46,31 @@ export async function suspicions(data: TrainingData, readsWords = false): Promis
   const { relation, rows, features, target, task, positive } = data;
   if (rows < fewest || features.length === 0) return [];
   const { engine, drop } = scoped(relation.engine);
-  const sample = engine.fresh("looked_at");
+  const looked = data.sample
+    ? await atMost(data.sample, rows)
+    : await materialised({ ...spread(relation, rows, sampled), engine }, "looked_at");
   const hit =
     task === "classification" && positive !== undefined
       ? `(${ident(target!.name)}::VARCHAR = ${literal(positive)})::INTEGER`
       : "NULL::INTEGER";
-  const list = features.map(({ name }, i) => `${ident(name)} AS f${i}`);
-  const drawn = spread(data.sample ?? relation, rows, sampled);
-  await engine.run(
-    `CREATE TABLE ${ident(sample)} AS SELECT ${list.join(", ")}, ${hit} AS hit FROM (${drawn.sql})`,
-  );
-  const looked = { engine, sql: `SELECT * FROM ${ident(sample)}` };
+  const looks = await numberLooks(looked, features, hit);
+  const others = features.filter(({ name }) => !looks.has(name));
+  for (const [name, look] of await valueLooks(looked, others, hit)) looks.set(name, look);
   const found: string[] = [];
   const flat: string[] = [];
   const ids: string[] = [];
   const wordy: string[] = [];
-  const columns = await shapesOf(
-    sample,
-    features.map(({ type }, i) => ({ name: `f${i}`, type })),
-    { engine },
-  );
-  const telling: Column[] = [];
-  for (const [i, field] of features.entries()) {
-    const { shape } = columns[i];
-    if (shape.most >= constant * shape.rows) flat.push(field.name);
-    else if (isId(field, shape) && (await differs(relation, field.name))) {
-      if (kindOf(field.type) !== "text" || !(await holdsWords(looked, columns[i].name))) ids.push(field.name);
+  for (const field of features) {
+    const look = looks.get(field.name)!;
+    if (look.most >= constant * look.rows) flat.push(field.name);
+    else if (isId(field, look) && (await differs(relation, field.name))) {
+      if (kindOf(field.type) !== "text" || !(await holdsWords(looked, field.name))) ids.push(field.name);
       else if (!readsWords) wordy.push(field.name);
-    } else telling.push(columns[i]);
-  }
-  if (positive !== undefined && task === "classification") {
-    const aucs = await aucsAlone(sample, telling, { engine });
-    for (const [i, { name }] of features.entries()) {
-      const auc = aucs.get(`f${i}`) ?? 0;
+    } else if (positive !== undefined && task === "classification") {
+      const auc = aucOf(look.bins);
       if (auc >= tooGood)
         found.push(
-          `${name} alone separates ${target!.name} (AUC ${auc.toFixed(4)}): is it known before ${target!.name} is? If not, leave it out: --features -${name}`,
+          `${field.name} alone separates ${target!.name} (AUC ${auc.toFixed(4)}): is it known before ${target!.name} is? If not, leave it out: --features -${field.name}`,
         );
     }
   }
@@ -92,56 +91,72 @@ export async function suspicions(data: TrainingData, readsWords = false): Promis
   return found;
 }
 
-interface Shape {
-  rows: number;
-  /** Different values, a missing one not counted. */
-  distinct: number;
-  /** Rows of the most frequent value, or without a value. */
-  most: number;
-  missing: number;
+/** Some rows of a sample, where it has more than are looked at. */
+async function atMost(sample: Relation, total: number): Promise<Relation> {
+  return (await countRows(sample)) <= sampled ? sample : spread(sample, total, sampled);
 }
 
-interface Column extends Field {
-  shape: Shape;
+/** Numbers are looked at in memory; whole ones that float64 does not tell apart are left out. */
+async function numberLooks(
+  looked: Relation,
+  features: readonly Field[],
+  hit: string,
+): Promise<Map<string, Look>> {
+  const looks = new Map<string, Look>();
+  const numbers = features.filter(({ type }) => isNumberLike(type));
+  if (numbers.length === 0) return looks;
+  const told = { ...looked, sql: `SELECT ${hit} AS hit FROM ${source(looked)}` };
+  let hits = new Uint8Array(0);
+  for await (const [, values] of numberColumns(told, [{ name: "hit" }])) hits = Uint8Array.from(values);
+  const bins = Math.min(mostBins, Math.max(2, Math.floor(hits.length / binRows)));
+  for await (const [{ name, type }, values] of numberColumns(looked, numbers)) {
+    const beyond = /^U?(BIG|HUGE)INT$/.test(type) && values.some((one) => Math.abs(one) > 2 ** 53);
+    if (!beyond) looks.set(name, lookAt(values, hits, bins));
+  }
+  return looks;
 }
 
 /** Columns of one type each, at most so many: what one query looks at, so that wide tables take few. */
-function* alike<T extends Field>(columns: readonly T[]): Generator<T[]> {
+function* alike(columns: readonly Field[]): Generator<Field[]> {
   for (const type of new Set(columns.map((column) => column.type))) {
     const own = columns.filter((column) => column.type === type);
     for (let at = 0; at < own.length; at += columnsAtOnce) yield own.slice(at, at + columnsAtOnce);
   }
 }
 
-/** A row per column and row of the sample: `name`, `value` and `hit`. */
-function longSql(sample: string, columns: readonly Field[]): string {
-  const names = columns.map(({ name }) => name).join(", ");
-  return `FROM (SELECT ${names}, hit FROM ${ident(sample)}) UNPIVOT INCLUDE NULLS (value FOR name IN (${names}))`;
-}
-
-async function shapesOf(
-  sample: string,
-  columns: readonly Field[],
-  { engine }: Pick<Relation, "engine">,
-): Promise<Column[]> {
-  const shapes = new Map<string, Shape>();
-  for (const part of alike(columns)) {
-    const found = await engine.rows<{ name: string } & Record<keyof Shape, bigint>>(
-      `SELECT name, sum(n)::BIGINT AS rows, count(value) AS distinct, max(n) AS most, coalesce(sum(n) FILTER (value IS NULL), 0)::BIGINT AS missing FROM (SELECT name, value, count(*) AS n ${longSql(sample, part)} GROUP BY name, value) GROUP BY name`,
+/** Texts, dates and whatever else are counted value by value by the engine. */
+async function valueLooks(
+  looked: Relation,
+  features: readonly Field[],
+  hit: string,
+): Promise<Map<string, Look>> {
+  const looks = new Map<string, Look>();
+  for (const part of alike(features)) {
+    const names = part.map((_, i) => `f${i}`).join(", ");
+    const list = part.map(({ name }, i) => `${ident(name)} AS f${i}`).join(", ");
+    const long = `(SELECT ${list}, ${hit} AS hit FROM ${source(looked)}) UNPIVOT INCLUDE NULLS (value FOR name IN (${names}))`;
+    const found = await looked.engine.rows<
+      { name: string; hits: bigint[] | null; misses: bigint[] | null } & Record<
+        "rows" | "distinct" | "most" | "missing",
+        bigint
+      >
+    >(
+      `SELECT name, sum(n)::BIGINT AS rows, count(value) AS distinct, max(n) AS most, coalesce(sum(n) FILTER (value IS NULL), 0)::BIGINT AS missing, CASE WHEN count(value) <= ${mostLevels} * sum(n) THEN list(h) END AS hits, CASE WHEN count(value) <= ${mostLevels} * sum(n) THEN list(n - h) END AS misses FROM (SELECT name, value, count(*) AS n, coalesce(sum(hit), 0)::BIGINT AS h FROM ${long} GROUP BY name, value) GROUP BY name`,
     );
-    for (const { name, rows, distinct, most, missing } of found)
-      shapes.set(name, {
+    for (const { name, rows, distinct, most, missing, hits, misses } of found)
+      looks.set(part[Number(name.slice(1))].name, {
         rows: Number(rows),
         distinct: Number(distinct),
         most: Number(most),
         missing: Number(missing),
+        bins: (hits ?? []).map((own, i) => ({ hits: Number(own), misses: Number(misses![i]) })),
       });
   }
-  return columns.map((column) => ({ ...column, shape: shapes.get(column.name)! }));
+  return looks;
 }
 
 /** Texts and whole numbers that differ in (nearly) every row; prices do so too, but have a fraction. */
-function isId({ type }: Field, { rows, distinct, missing }: Shape): boolean {
+function isId({ type }: Field, { rows, distinct, missing }: Look): boolean {
   const known = rows - missing;
   const kind = kindOf(type);
   if (known < fewest) return false;
@@ -149,66 +164,19 @@ function isId({ type }: Field, { rows, distinct, missing }: Shape): boolean {
   return kind === "integer" && distinct === known;
 }
 
-interface Counts {
-  hits: bigint;
-  misses: bigint;
-}
-
-/**
- * Area under the ROC curve of each feature alone: its bins (values of a text, a missing one too, or 64 bins of a
- * number) ranked by their share of positives. Texts of many values are left out.
- */
-async function aucsAlone(
-  sample: string,
-  columns: readonly Column[],
-  { engine }: Pick<Relation, "engine">,
-): Promise<Map<string, number>> {
-  const sums = "sum(hit)::BIGINT AS hits, sum(1 - hit)::BIGINT AS misses";
-  const binsOf = ({ shape }: Column): number =>
-    Math.min(mostBins, Math.max(2, Math.floor(shape.rows / binRows)));
-  const told = columns.filter(
-    ({ type, shape }) => isNumberLike(type) || shape.distinct <= mostLevels * shape.rows,
-  );
-  const isBinned = (column: Column): boolean =>
-    isNumberLike(column.type) && column.shape.distinct > binsOf(column);
-  const aucs = new Map<string, number>();
-  for (const column of told.filter(isBinned)) {
-    const { name, shape } = column;
-    const bins = binsOf(column);
-    // A frequent value of a number is a bin of its own: it may be what gives the answer away.
-    const frequent =
-      shape.most * 4 * bins >= shape.rows
-        ? ` OR count(*) OVER (PARTITION BY ${name}) * ${4 * bins} >= ${shape.rows}`
-        : "";
-    const bin = `CASE WHEN ${name} IS NULL${frequent} THEN ${name} END AS value, CASE WHEN NOT (${name} IS NULL${frequent}) THEN (rank() OVER (ORDER BY ${name}) - 1) * ${bins} // ${shape.rows} END AS bin`;
-    const counts = await engine.rows<Counts>(
-      `SELECT ${sums} FROM (SELECT ${bin}, hit FROM ${ident(sample)}) GROUP BY value, bin ORDER BY avg(hit) DESC, value, bin`,
-    );
-    aucs.set(name, aucOf(counts));
-  }
-  for (const part of alike(told.filter((column) => !isBinned(column)))) {
-    const found = await engine.rows<{ name: string } & Counts>(
-      `SELECT name, ${sums} ${longSql(sample, part)} GROUP BY name, value ORDER BY name, avg(hit) DESC, value`,
-    );
-    for (const { name } of part) aucs.set(name, aucOf(found.filter((own) => own.name === name)));
-  }
-  return aucs;
-}
-
-/** @param counts of bins, those of the largest share of positives first */
-function aucOf(counts: readonly Counts[]): number {
+/** Area under the ROC curve of bins that are ranked by their share of positives. */
+function aucOf(bins: readonly ClassCounts[]): number {
+  const ranked = [...bins].sort((a, b) => b.hits * (a.hits + a.misses) - a.hits * (b.hits + b.misses));
   let above = 0;
   let area = 0;
-  let hits = 0;
   let misses = 0;
-  for (const one of counts) {
-    area += Number(one.misses) * (above + Number(one.hits) / 2);
-    above += Number(one.hits);
-    hits += Number(one.hits);
-    misses += Number(one.misses);
+  for (const bin of ranked) {
+    area += bin.misses * (above + bin.hits / 2);
+    above += bin.hits;
+    misses += bin.misses;
   }
   // A handful of rows of one class are separated by chance.
-  return Math.min(hits, misses) < 10 ? 0 : area / (hits * misses);
+  return Math.min(above, misses) < 10 ? 0 : area / (above * misses);
 }
 
 /** Columns of times that lie after the time of the row. */

@@ -3,7 +3,7 @@ import { grouped } from "../core/quantity.js";
 import type { Field } from "../engine/engine.js";
 import type { Run } from "../engine/run.js";
 import { ident } from "../engine/sql.js";
-import { isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { isNumeric, kindOf, source, type Relation } from "../table/relation.js";
 
 /** The most classes that a target may have. */
 const mostClasses = 1000;
@@ -12,7 +12,7 @@ const fewNumbers = 10;
 
 /** The rows that have a value in a column. */
 export function having(rows: Relation, name: string): Relation {
-  return { ...rows, sql: `SELECT * FROM (${rows.sql}) WHERE ${ident(name)} IS NOT NULL` };
+  return { ...rows, sql: `SELECT * FROM ${source(rows)} WHERE ${ident(name)} IS NOT NULL` };
 }
 
 /** The rows whose target is known; says how many are not. */

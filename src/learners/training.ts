@@ -32,6 +32,13 @@ import {
   withTarget,
 } from "./targets.js";
 
+/** Rows that were checked, what came of it (`trainingData`), and what is to be said of it when they are learned from. */
+export interface Checked {
+  rows: Relation;
+  data: TrainingData;
+  warnings: readonly string[];
+}
+
 /** What a user says about the rows to learn from. */
 export interface TrainingAsk {
   roles: Roles;
@@ -46,6 +53,8 @@ export interface TrainingAsk {
   valid?: Relation;
   /** Some of the rows, laid down (`laidDown`): what is there to see in them need not be read anew. */
   sample?: Relation;
+  /** What was found of the rows before. */
+  checked?: Checked;
   /** What becomes of the scores. */
   decision?: Decision;
   /** For learners with parts: learners and model folders (`partsOf`). */
@@ -75,7 +84,7 @@ export async function trainModel(
 ): Promise<Model> {
   const { own, ofParts } = divided(learner, ask.params ?? {});
   const params = checkParams(learner.name, learner.params, own);
-  const checked = await trainingData(learner, relation, ask, run);
+  const checked = await checkedData(learner, relation, ask, run);
   const read = asRead(checked);
   const features = learner.features === true ? read.features.map(({ name }) => name) : ask.features;
   const beside = await besideRows(learner, read.relation, checked.roles, { ...ask, features });
@@ -108,6 +117,19 @@ export async function trainModel(
     files: {},
   };
   return modelOf(card, fitted);
+}
+
+async function checkedData(
+  learner: Learner,
+  relation: Relation,
+  ask: TrainingAsk,
+  run: Run,
+): Promise<TrainingData> {
+  const { checked, sample } = ask;
+  // Weights of classes and groups make other rows of them.
+  if (checked?.rows !== relation) return trainingData(learner, relation, ask, run);
+  for (const warning of checked.warnings) run.warn(warning);
+  return sample ? withSample(checked.data, sample) : checked.data;
 }
 
 /**

@@ -155,8 +155,13 @@ export function frameOf(relation: Relation, columns: readonly ColumnAsk[]): Prom
   );
 }
 
+/** What stands behind FROM: of a table of the engine its name, for every `SELECT *` between costs milliseconds where columns are thousands. */
+export function source({ sql }: Pick<Relation, "sql">): string {
+  return /^SELECT \* FROM ("(?:[^"]|"")+")$/.exec(sql)?.[1] ?? `(${sql})`;
+}
+
 export async function countRows(relation: Relation): Promise<number> {
-  const [{ n }] = await relation.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${relation.sql})`);
+  const [{ n }] = await relation.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${source(relation)}`);
   return Number(n);
 }
 

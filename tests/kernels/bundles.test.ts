@@ -78,7 +78,7 @@ function encoded(
   const narrow = data.columns.map((_, f) => f % 2 === 0);
   const stage = new Stage(kernel, narrow, data.columns.length, data.rows);
   data.columns.forEach((values, f) => stage.columns[f].set(values));
-  const encoder = new Encoder(kernel, layout);
+  const encoder = new Encoder(kernel, layout, new Map());
   encoder.encode(stage, data.rows, at);
   return { rows: { rows: data.rows, at, layout }, clashes: encoder.clashes()! };
 }

@@ -8,7 +8,7 @@ import { boost, rowFloats, type BoostParams } from "../../src/learners/gbdt/boos
 import { edgesOf, layoutOf, type BinColumn, type BinLayout } from "../../src/learners/gbdt/bins.js";
 import { Encoder, Stage } from "../../src/learners/gbdt/encoding.js";
 import { objectiveOf } from "../../src/learners/gbdt/objectives.js";
-import { rawScore, type TreeEnsemble } from "../../src/learners/gbdt/trees.js";
+import { rawScore, type TreeColumn, type TreeEnsemble } from "../../src/learners/gbdt/trees.js";
 
 const pools = [1, 2, 3].map((threads) => openPool({ threads }));
 afterAll(() => Promise.all(pools.map((pool) => pool.close())));
@@ -64,10 +64,22 @@ function encoded(kernel: SharedKernel, { rows, columns, layout }: Data): number 
     layout.columns.length,
     rows,
   );
-  columns.forEach((values, f) => stage.columns[f].set(values));
-  new Encoder(kernel, layout).encode(stage, rows, at);
+  const hashes = new Map<TreeColumn, BigUint64Array>();
+  columns.forEach((values, f) => {
+    const { column } = layout.columns[f];
+    if (column.kind !== "category") return stage.columns[f].set(values);
+    const own = BigUint64Array.from(column.levels, (_, level) => hashOf(level));
+    hashes.set(column, own);
+    const texts = BigUint64Array.from(values, (level) => (Number.isNaN(level) ? hashOf(-1) : own[level]));
+    stage.columns[f].set(new Float64Array(texts.buffer));
+  });
+  new Encoder(kernel, layout, hashes).encode(stage, rows, at);
   return at;
 }
+
+/** Stands for the engine's hash; four levels begin their search at one place. */
+const hashOf = (level: number): bigint =>
+  BigInt.asUintN(64, BigInt(level + 1) * 0x9e3779b97f4a7c15n) & (level < 4 ? ~511n : ~0n);
 
 const plainParams: BoostParams = {
   trees: 6,

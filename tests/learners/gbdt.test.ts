@@ -53,6 +53,21 @@ test("constant and empty columns are learned from as far as they go: not at all"
   for (const score of await scores(model, table)) expect(score).toBeCloseTo(share, 5);
 });
 
+test("predictions read the columns that a tree asks for; the others must be there all the same", async () => {
+  const { model, table } = await trained({ a: x.map(() => 5), x, b: x.map((_, r) => `k${r % 2}`), y: x });
+  const all = await rowsOf<{ prediction: number }>(await model.predict(table, {}, run));
+  const asked: string[] = [];
+  const listening = { ...engine, run: (sql: string) => (asked.push(sql), engine.run(sql)) };
+  await model.predict({ ...table, engine: listening }, {}, run);
+  const [read] = asked[0].split(" FROM ");
+  expect(read).toContain('"x"');
+  expect(read).not.toContain('"a"');
+  const other = { ...table, sql: table.sql.replace('"a"', '7 AS "a"') };
+  expect(await rowsOf(await model.predict(other, {}, run))).toEqual(all);
+  const lacking = { ...table, schema: table.schema.filter(({ name }) => name !== "a") };
+  expect((await errorOf(model.predict(lacking, {}, run))).message).toContain("a");
+});
+
 test("with the defaults two columns that only say something together are learned from", async () => {
   const draw = seededRng(9, "together");
   const [a, b] = [x.map(() => draw.normal()), x.map(() => draw.normal())];

@@ -115,7 +115,7 @@ function sortDoubles(at: u32, length: u32, spare: u32, counts: u32): void {
   }
 }
 
-/** `columns` holds the address and the width (4 or 8 bytes) of every column's values. */
+/** `columns` holds the address and the width (4 or 8 bytes) of every column's values, which are hashes of categories. */
 export function encode(
   thread: u32,
   threads: u32,
@@ -135,13 +135,16 @@ export function encode(
 /** Rows that one thread takes at a time. */
 const PIECE: u32 = 8192;
 
-/** Bytes of a column's search: its edges, padded with NaN, and what narrows the search down to a few of them (`searchFor`). */
-const EDGES: u32 = 4416;
+/** Bytes of a column's search: its edges, padded with NaN, and what narrows the search down to a few of them (`writeSearch`). */
+const EDGES: u32 = 4608;
 const LOW: u32 = 2304;
 const SCALE: u32 = 2312;
 const HALF: u32 = 2320;
 const STARTS: u32 = 2368;
 const LAST_CELL: u32 = 2047;
+/** Of a category: places for hashes of levels, and their bins (`writeLevels`). */
+const LAST_PLACE: u32 = 511;
+const BINS: u32 = 4096;
 
 export function encodeQuad(
   columns: u32,
@@ -161,7 +164,7 @@ export function encodeQuad(
       const width = load<u32>(columns + f * 8, 4);
       const column = load<u32>(columns + f * 8) + from * width;
       if (load<i32>(info, 16) >= 0) encodeShared(column, count, to, info, width, edges + f * EDGES, clashes);
-      else if (load<u32>(info, 8) & 1) encodeCodes(column, count, to, load<u32>(info, 4), width);
+      else if (load<u32>(info, 8) & 1) encodeHashes(column, count, to, edges + f * EDGES);
       else if (width == 4) encodeFloats(column, count, to, edges + f * EDGES);
       else encodeDoubles(column, count, to, edges + f * EDGES);
     }
@@ -204,11 +207,16 @@ function clash(clashes: u32, at: u32, column: u32, bin: u32): void {
   store<u32>(clashes + 8 + place * 8, (column << 8) | bin, 4);
 }
 
-export function encodeCodes(column: u32, count: u32, to: u32, bound: u32, width: u32): void {
+export function encodeHashes(column: u32, count: u32, to: u32, levels: u32): void {
   for (let i: u32 = 0; i < count; i++) {
-    const code = width == 4 ? load<f32>(column + i * 4) : <f32>load<f64>(column + i * 8);
-    const bin: u32 = code >= 0 ? <u32>code + 1 : 0;
-    store<u8>(to + i * stride, bin < bound ? bin : 0);
+    const hash = load<u64>(column + i * 8);
+    let place = (<u32>hash) & LAST_PLACE;
+    let bin: u32 = load<u8>(levels + place, BINS);
+    while (bin && load<u64>(levels + place * 8) != hash) {
+      place = (place + 1) & LAST_PLACE;
+      bin = load<u8>(levels + place, BINS);
+    }
+    store<u8>(to + i * stride, bin);
   }
 }
 

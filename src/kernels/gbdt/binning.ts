@@ -1,4 +1,4 @@
-import { edgesBelow, searchBytes } from "./edges.js";
+import { binOfHash, edgesBelow, places, searchBytes } from "./edges.js";
 import { columnEntry, type PlainMemory } from "./memory.js";
 
 /** Sorts columns of float64 in place, leaves out NaN, writes how many values each has. */
@@ -22,7 +22,8 @@ export function sortColumns(
 }
 
 /**
- * Bins of rows: `columns` holds address and width (4 or 8 bytes) of values; a column has a search (`writeSearch`). Of columns
+ * Bins of rows: `columns` holds address and width (4 or 8 bytes) of values, of categories their hashes; a column has a search
+ * (`writeSearch`, `writeLevels`). Of columns
  * that share a byte the bins other than the usual one are written. Where another column has been there, or a missing value has no
  * place, the address of the byte, the column and the bin are added to `clashes` (count, room, entries).
  */
@@ -39,16 +40,18 @@ export function encode(
     const [start, end] = i32.subarray(m.meta / 4 + byte * 4 + 2, m.meta / 4 + byte * 4 + 4);
     for (let entry = start; entry < end; entry++) {
       const info = columnEntry(m, entry);
-      const [, size, kind, , usual, missing, first, f] = i32.subarray(info, info + 8);
+      const [, , kind, , usual, missing, first, f] = i32.subarray(info, info + 8);
       const [at, width] = u32.subarray(columns / 4 + f * 2, columns / 4 + f * 2 + 2);
       const values = width === 4 ? m.f32 : m.f64;
       const search = (edges + f * searchBytes) / 8;
       const own = m.f64.subarray(search, search + 255);
+      const hashes = u32.subarray(search * 2, (search + places) * 2);
+      const bins = u8.subarray((search + places) * 8, (search + places) * 8 + places);
       for (let i = 0; i < count; i++) {
         const x = values[at / width + i];
         const to = rowsAt + i * stride + byte;
         let bin = 0;
-        if (kind & 1) bin = x >= 0 && x + 1 < size ? Math.floor(x) + 1 : 0;
+        if (kind & 1) bin = binOfHash(hashes, bins, u32[at / 4 + i * 2], u32[at / 4 + i * 2 + 1]);
         else if (!Number.isNaN(x)) bin = edgesBelow(own, x) + 1;
         if (usual < 0) u8[to] = bin;
         else if (bin === usual) continue;

@@ -10,10 +10,15 @@ export function edgesBelow(edges: Float64Array, x: number): number {
   return low;
 }
 
-/** Bytes that the search of a column's bins takes: edges, padded with NaN, lowest edge, cells per unit, bytes of the first step, starts. */
-export const searchBytes = 4416;
+/**
+ * Bytes that the search of a column's bins takes: of a number the edges, padded with NaN, lowest edge, cells per unit, bytes of the
+ * first step, starts; of a category the hashes of its levels, scattered, and their bins.
+ */
+export const searchBytes = 4608;
 /** Where the parts of a search lie, in bytes. */
-const search = { edges: 0, low: 2304, scale: 2312, half: 2320, starts: 2368 };
+const search = { edges: 0, low: 2304, scale: 2312, half: 2320, starts: 2368, bins: 4096 };
+/** Places for the hashes of levels: twice as many as there can be levels, so that a search is short. */
+export const places = 512;
 const cells = 2048;
 /** Edges of a cell up to which what is compared stays within the padding. */
 const mostInCell = 31;
@@ -45,4 +50,29 @@ export function writeSearch(bytes: Uint8Array, edges: Float64Array): void {
   let half = 1;
   while (half * 2 - 1 < (narrow ? most : edges.length)) half *= 2;
   new Uint32Array(bytes.buffer, bytes.byteOffset + search.half, 1)[0] = edges.length > 0 ? half * 8 : 0;
+}
+
+/**
+ * Writes what finds the bin of a text by its hash: every hash stands at the place that its last bits say, or at the next that is
+ * free. The bin of a place that is free is 0.
+ *
+ * @param hashes of the levels, in their order; at most 254
+ */
+export function writeLevels(bytes: Uint8Array, hashes: BigUint64Array): void {
+  const keys = new BigUint64Array(bytes.buffer, bytes.byteOffset, places);
+  const bins = bytes.subarray(search.bins, search.bins + places).fill(0);
+  hashes.forEach((hash, level) => {
+    let place = Number(hash & BigInt(places - 1));
+    while (bins[place] > 0) place = (place + 1) % places;
+    keys[place] = hash;
+    bins[place] = level + 1;
+  });
+}
+
+/** The bin of a text by the words of its hash; 0 for one that is no level. */
+export function binOfHash(words: Uint32Array, bins: Uint8Array, low: number, high: number): number {
+  let place = low % places;
+  while (bins[place] > 0 && (words[place * 2] !== low || words[place * 2 + 1] !== high))
+    place = (place + 1) % places;
+  return bins[place];
 }

@@ -1,4 +1,4 @@
-import type { Field } from "../../engine/engine.js";
+import type { Engine, Field } from "../../engine/engine.js";
 import { codes, floats, type ColumnAsk, type Frame } from "../../engine/frame.js";
 import { ident, literal } from "../../engine/sql.js";
 import { seededRng } from "../../core/rng.js";
@@ -15,12 +15,48 @@ export function isNumber(field: Field): boolean {
   return isNumeric(field.type) || kindOf(field.type) === "boolean";
 }
 
-/** The levels of a text column in order, at most `most` of them: the most frequent. */
-export async function levelsOf(relation: Relation, name: string, most: number): Promise<string[]> {
-  const rows = await relation.engine.rows<{ level: string }>(
-    `SELECT level FROM (SELECT ${ident(name)}::VARCHAR AS level, count(*) AS n FROM (${relation.sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY ALL ORDER BY n DESC, level LIMIT ${most}) ORDER BY level`,
+/** Columns whose levels one query finds: the engine counts all of them at once. */
+const columnsAtOnce = 4;
+
+/** The levels of text columns in order, at most `most` of each: the most frequent. */
+export async function levelsOf(
+  { engine, sql }: Relation,
+  names: readonly string[],
+  most: number,
+): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>(names.map((name) => [name, []]));
+  for (let at = 0; at < names.length; at += columnsAtOnce) {
+    const part = names.slice(at, at + columnsAtOnce);
+    const counted = part.map(
+      (name, i) =>
+        `(SELECT ${i} AS c, level FROM (SELECT ${ident(name)}::VARCHAR AS level, count(*) AS n FROM (${sql}) WHERE ${ident(name)} IS NOT NULL GROUP BY ALL ORDER BY n DESC, level LIMIT ${most}))`,
+    );
+    const rows = await engine.rows<{ c: number; level: string }>(
+      `SELECT c, level FROM (${counted.join(" UNION ALL ")}) ORDER BY c, level`,
+    );
+    for (const { c, level } of rows) found.get(part[c])!.push(level);
+  }
+  return found;
+}
+
+/** The engine's hashes of the levels of categories. Two levels of a column have the same one in one of 10^14 columns. */
+export async function hashesOf(
+  engine: Engine,
+  columns: readonly TreeColumn[],
+): Promise<Map<TreeColumn, BigUint64Array>> {
+  const categories = columns.filter((column) => column.kind === "category");
+  const levels = categories.flatMap((column) => column.levels);
+  if (levels.length === 0) return new Map(categories.map((column) => [column, new BigUint64Array()]));
+  const rows = await engine.rows<{ hash: bigint }>(
+    `SELECT hash(level) AS hash FROM (SELECT unnest([${levels.map(literal).join(", ")}]) AS level)`,
   );
-  return rows.map(({ level }) => level);
+  let from = 0;
+  return new Map(
+    categories.map((column) => [
+      column,
+      BigUint64Array.from(rows.slice(from, (from += column.levels.length)), ({ hash }) => hash),
+    ]),
+  );
 }
 
 /** SQL for a column of the trees as a number: NULL for what is missing or unseen. */

@@ -1,7 +1,8 @@
 import type { SharedKernel } from "../../engine/pool.js";
-import { searchBytes, writeSearch } from "../../kernels/gbdt/edges.js";
+import { searchBytes, writeLevels, writeSearch } from "../../kernels/gbdt/edges.js";
 import { edgesOf, writeMeta, type BinLayout } from "./bins.js";
 import type { Numbers } from "./streaming.js";
+import type { TreeColumn } from "./trees.js";
 
 /** Values of fewer rows and columns are worked on by this thread: others would take longer to start. */
 export const manyCells = (cells: number): boolean => cells >= 1_000_000;
@@ -18,7 +19,10 @@ function onThreads(kernel: SharedKernel, cells: number, fn: string, ...args: num
   else kernel.exports[fn](0, 1, ...args);
 }
 
-/** Room in a kernel's memory for the values of rows, column by column, which it makes bins of. */
+/** The hashes of a category's levels, in their order. */
+export type LevelHashes = ReadonlyMap<TreeColumn, BigUint64Array>;
+
+/** Room in a kernel's memory for the values of rows, of categories their hashes, column by column, which it makes bins of. */
 export class Stage {
   /** Address and width of every column of bins. */
   readonly table: number;
@@ -61,11 +65,14 @@ export class Encoder {
   constructor(
     readonly kernel: SharedKernel,
     readonly layout: BinLayout,
+    hashes: LevelHashes,
   ) {
     const { columns, stored } = layout;
     this.edges = kernel.alloc(columns.length * searchBytes);
-    columns.forEach((column, f) => {
-      writeSearch(kernel.u8(this.edges + f * searchBytes, searchBytes), column.edges);
+    columns.forEach(({ column, edges }, f) => {
+      const search = kernel.u8(this.edges + f * searchBytes, searchBytes);
+      if (column.kind === "category") writeLevels(search, hashes.get(column)!);
+      else writeSearch(search, edges);
     });
     this.meta = writeMeta(kernel, layout, undefined);
     this.counter = kernel.alloc(64);

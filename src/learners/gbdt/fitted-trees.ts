@@ -15,6 +15,18 @@ export interface Answering {
   sign?: 1 | -1;
 }
 
+/** The model without the columns that none of its trees asks for, which of a wide table are most. */
+function narrowed(model: TreeModel): TreeModel {
+  const { columns, trees } = model;
+  const asked = new Set(trees.feature);
+  // Rows are counted by what is read of them: trees of one leaf keep a column.
+  const kept = Array.from(columns.keys()).filter((f) => asked.has(f) || (f === 0 && asked.size === 1));
+  if (kept.length === columns.length) return model;
+  const numberOf = new Map(kept.map((f, i) => [f, i]));
+  const feature = trees.feature.map((f) => (f < 0 ? f : numberOf.get(f)!));
+  return { ...model, columns: kept.map((f) => columns[f]), trees: { ...trees, feature } };
+}
+
 /** A fitted model whose predictions are made of the scores of trees. */
 export function fittedTrees(
   { features }: Pick<Signature, "features">,
@@ -22,14 +34,19 @@ export function fittedTrees(
   about: Record<string, unknown>,
   { columns, types, sign }: Answering,
 ): Fitted {
+  let asked: TreeModel | undefined;
   return {
     about,
     trees: model,
     explainer: (run, background) => treeExplainer(model, run, { background, sign }),
-    predict: (rows, ask, run) =>
-      scoring(model, rows!.memory?.rows, run, (score) =>
-        predictRows(rows!, features, ask, run, (frame) => columns(score(frame)), types),
-      ),
+    predict(rows, ask, run) {
+      asked ??= narrowed(model);
+      const names = new Set(asked.columns.map(({ name }) => name));
+      const read = features.filter(({ name }) => names.has(name));
+      return scoring(asked, rows!.memory?.rows, run, (score) =>
+        predictRows(rows!, features, ask, run, (frame) => columns(score(frame)), types, read),
+      );
+    },
     save: (folder) => saveTrees(folder, model),
   };
 }

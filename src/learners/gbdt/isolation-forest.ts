@@ -113,14 +113,12 @@ async function valuesAt(
 }
 
 async function columnsOf({ features, relation }: TrainingData): Promise<TreeColumn[]> {
-  const columns: TreeColumn[] = [];
-  for (const field of features)
-    columns.push(
-      isNumber(field)
-        ? { kind: "number", name: field.name }
-        : { kind: "category", name: field.name, levels: await levelsOf(relation, field.name, mostLevels) },
-    );
-  return columns;
+  const texts = features.filter((field) => !isNumber(field)).map(({ name }) => name);
+  const levels = await levelsOf(relation, texts, mostLevels);
+  return features.map(({ name }): TreeColumn => {
+    const own = levels.get(name);
+    return own ? { kind: "category", name, levels: own } : { kind: "number", name };
+  });
 }
 
 /** 2^(-mean path / c(sample)), equation 2. */

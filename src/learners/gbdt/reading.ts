@@ -1,10 +1,9 @@
-import { ShopaiError } from "../../core/errors.js";
 import type { Field } from "../../engine/engine.js";
 import type { SharedKernel } from "../../engine/pool.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
 import { plainGbdt } from "../../kernels/gbdt.js";
-import { kindOf, type Relation } from "../../table/relation.js";
+import type { Relation } from "../../table/relation.js";
 import { spread, tellingRows } from "../draw.js";
 import type { TrainingData } from "../learner.js";
 import {
@@ -18,18 +17,10 @@ import {
 } from "./bins.js";
 import { bundlesOf, laidApart } from "./bundles.js";
 import { rowFloats, type BinnedRows } from "./boost.js";
-import {
-  codesInOrder,
-  codeSql,
-  columnSql,
-  isNumber,
-  levelsOf,
-  manyLevels,
-  statistic,
-  type Statistic,
-} from "./columns.js";
-import { queriesOf, type Queries } from "./lambdarank.js";
-import { Encoder, edgesOfSamples, manyCells, Stage } from "./encoding.js";
+import { columnSql, hashesOf, isNumber, levelsOf, manyLevels, statistic, type Statistic } from "./columns.js";
+import type { Queries } from "./lambdarank.js";
+import { Encoder, edgesOfSamples, manyCells, Stage, type LevelHashes } from "./encoding.js";
+import { labelsOf, queriesIn, roleSql } from "./roles.js";
 import { inOrder, pieceRows, type Expression, type Numbers, type Pieces, type Taker } from "./streaming.js";
 import type { TreeColumn } from "./trees.js";
 
@@ -95,12 +86,15 @@ export async function readRows(data: TrainingData, ask: ReadAsk, run: Run): Prom
     data,
     columns,
     narrow: columns.map((column) => isNarrow(column, features)),
+    hashes: await hashesOf(data.relation.engine, columns),
     bins: ask.bins,
     oneHot: ask.oneHot,
     apart: ask.apart ?? false,
     given: (column) => statistics.get(column),
   };
-  const small = Stage.bytes(plan.narrow, data.rows) <= heldBytes;
+  // A text counts as 4 bytes, though its hash has 8: what is read once has other bins than what is read twice.
+  const few = columns.map(({ kind }, f) => plan.narrow[f] || kind === "category");
+  const small = Stage.bytes(few, data.rows) <= heldBytes;
   const rows = await (small ? readAtOnce(plan, run) : readTwice(plan, run));
   run.progress.done(`${data.rows} rows`);
   return {
@@ -123,9 +117,11 @@ export async function readOther(
   const columns = layout.features;
   const [{ n }] = await table.engine.rows<{ n: bigint }>(`SELECT count(*) AS n FROM (${table.sql})`);
   const texts = await statisticsOf(columns, table);
-  const plan = { kernel, data, columns, narrow: columns.map((column) => isNarrow(column, data.features)) };
+  const narrow = columns.map((column) => isNarrow(column, data.features));
+  const hashes = await hashesOf(table.engine, columns);
   const given = (column: TreeColumn): Float32Array | undefined => texts.get(column);
-  return encoded({ ...plan, given }, table, Number(n), new Encoder(kernel, apart(layout)), run);
+  const plan = { kernel, data, columns, narrow, hashes, given };
+  return encoded(plan, table, Number(n), new Encoder(kernel, apart(layout), hashes), run);
 }
 
 /** What the trees see of every feature, with the values of those that stand for texts of many levels. */
@@ -137,19 +133,24 @@ async function columnsOf(
   const { relation, features } = data;
   const statistics = new Map<TreeColumn, Float32Array>();
   const columns: TreeColumn[] = [];
+  const isText = (field: Field): boolean => !isNumber(field) || ask.categories.includes(field.name);
+  const knownOf = (name: string): readonly TreeColumn[] | undefined =>
+    ask.columns?.filter((column) => column.name === name);
+  const unknown = features.filter((field) => isText(field) && !knownOf(field.name)).map(({ name }) => name);
+  const levelsByName = await levelsOf(relation, unknown, ask.levels + 1);
   for (const field of features) {
     const { name } = field;
-    const known = ask.columns?.filter((column) => column.name === name);
+    const known = knownOf(name);
     if (known && known[0].kind !== "statistic") {
       columns.push(...known);
       continue;
     }
-    if (isNumber(field) && !ask.categories.includes(name)) {
+    if (!isText(field)) {
       columns.push({ kind: "number", name });
       continue;
     }
-    const levels = known ? [] : await levelsOf(relation, name, ask.levels + 1);
-    if (!known && levels.length <= ask.levels) {
+    const levels = levelsByName.get(name);
+    if (levels && levels.length <= ask.levels) {
       columns.push({ kind: "category", name, levels });
       continue;
     }
@@ -213,6 +214,7 @@ interface Plan {
   columns: readonly TreeColumn[];
   /** Columns whose values float32 holds. */
   narrow: readonly boolean[];
+  hashes: LevelHashes;
   /** Values of columns that are not read. */
   given(column: TreeColumn): Float32Array | undefined;
 }
@@ -224,9 +226,9 @@ interface FirstPlan extends Plan {
   apart: boolean;
 }
 
-/** Whether float32 holds every value: codes, statistics and numbers of few bits. */
+/** Whether float32 holds every value: statistics and numbers of few bits. */
 function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
-  if (column.kind !== "number") return true;
+  if (column.kind !== "number") return column.kind === "statistic";
   const { type } = features.find(({ name }) => name === column.name)!;
   return ["FLOAT", "BOOLEAN", "TINYINT", "UTINYINT", "SMALLINT", "USMALLINT"].includes(type);
 }
@@ -235,7 +237,10 @@ function isNarrow(column: TreeColumn, features: readonly Field[]): boolean {
 function expressionsOf({ data, columns, narrow, given }: Plan, relation: Relation): Map<string, Expression> {
   const expressions = roleSql(data, relation);
   columns.forEach((column, f) => {
-    if (!given(column)) expressions.set(`f${f}`, { sql: columnSql(column, narrow[f]), narrow: narrow[f] });
+    if (given(column)) return;
+    const hashed = column.kind === "category";
+    const sql = hashed ? `${ident(column.name)}::VARCHAR` : columnSql(column, narrow[f]);
+    expressions.set(`f${f}`, { sql, narrow: narrow[f], hashed });
   });
   return expressions;
 }
@@ -328,7 +333,7 @@ async function readAtOnce(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const edges = edgesOfSamples(kernel, all, chosen?.length ?? data.rows, plan.bins, chosen);
   let layout = layoutFor(plan, edges, (f) => (chosen ? at(all[f], chosen) : all[f]));
   for (;;) {
-    const encoder = new Encoder(kernel, layout);
+    const encoder = new Encoder(kernel, layout, plan.hashes);
     encoder.encode(stage, data.rows, rows.at);
     const clashes = encoder.clashes();
     if (clashes?.length === 0) break;
@@ -384,6 +389,7 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
         for (const column of plain)
           arrays.get(column)!.set(found.get(column.name)!.subarray(0, kept), Math.min(from, room));
       },
+      { held: true },
     );
   const step = Math.max(1, Math.ceil(data.rows / wanted));
   const samples = columns.flatMap((column): Numbers[] => {
@@ -396,13 +402,20 @@ async function readTwice(plan: FirstPlan, run: Run): Promise<ReadRows> {
   const encoder = new Encoder(
     kernel,
     layoutFor(plan, edges, (f) => samples[f]),
+    plan.hashes,
   );
   const rows = await encoded(plan, data.relation, data.rows, encoder, run);
   const clashes = encoder.clashes();
   if (clashes?.length === 0) return rows;
   if (clashes) return { ...rows, ...laidApart(kernel, rows, clashes) };
   kernel.release(mark);
-  return encoded(plan, data.relation, data.rows, new Encoder(kernel, apart(encoder.layout)), run);
+  return encoded(
+    plan,
+    data.relation,
+    data.rows,
+    new Encoder(kernel, apart(encoder.layout), plan.hashes),
+    run,
+  );
 }
 
 /** Reads rows piece by piece into bins. */
@@ -434,67 +447,4 @@ async function encoded(
 
 async function withQueries({ data }: Plan, relation: Relation, rows: ReadRows): Promise<ReadRows> {
   return data.task === "ranking" ? { ...rows, queries: await queriesIn(data, relation) } : rows;
-}
-
-/** Target and weights alone. */
-export async function labelsOf(
-  data: TrainingData,
-  run: Run,
-): Promise<{ labels: Float32Array; weights?: Float32Array }> {
-  const labels = new Float32Array(data.rows);
-  const weights = data.roles.weight === undefined ? undefined : new Float32Array(data.rows);
-  await inOrder(data.relation, roleSql(data, data.relation), run, (columns, from) => {
-    labels.set(columns.get("target")!, from);
-    weights?.set(columns.get("weight")!, from);
-  });
-  return { labels, weights };
-}
-
-/** Target and weight as numbers, by the names `target` and `weight`. */
-function roleSql(
-  { target, classes, positive, roles }: TrainingData,
-  { schema }: Relation,
-): Map<string, Expression> {
-  const named = new Map<string, Expression>();
-  if (target) {
-    const name = ident(target.name);
-    const field = schema.find((own) => own.name === target.name) ?? target;
-    if (!classes) named.set("target", { sql: `${name}::DOUBLE` });
-    else if (positive === undefined) named.set("target", { sql: codeSql(name, classes) });
-    else named.set("target", { sql: positiveSql(field, classes, positive) });
-  }
-  if (roles.weight !== undefined) named.set("weight", { sql: `${ident(roles.weight)}::DOUBLE` });
-  return named;
-}
-
-/** SQL for 1 where a row is of the positive class, 0 for another, NULL for what is missing or no class. */
-function positiveSql({ name, type }: Field, classes: readonly string[], positive: string): string {
-  const isOf = (level: string): string => String(Number(level === positive));
-  // Numbers are compared as such: their text is made row by row.
-  if (kindOf(type) === "integer" && classes.every((level) => /^-?\d+$/.test(level)))
-    return `CASE ${ident(name)} ${classes.map((level) => `WHEN ${level} THEN ${isOf(level)}`).join(" ")} END`;
-  const code = codeSql(ident(name), classes);
-  return `CASE ${code} ${classes.map((level, i) => `WHEN ${i} THEN ${isOf(level)}`).join(" ")} END`;
-}
-
-/** The rows of every query. @throws ShopaiError "data" for rows without one */
-export async function queriesIn({ roles }: TrainingData, relation: Relation): Promise<Queries> {
-  const name = roles.query!;
-  const { codeOf } = await codesInOrder(relation, name);
-  const missing = codeOf.reduce((sum, code) => sum + (code < 0 ? 1 : 0), 0);
-  if (missing > 0)
-    throw new ShopaiError("data", `${missing} rows have no ${name}, and rows are ranked within it`, {
-      where: relation.name,
-      try: `--where '${ident(name)} IS NOT NULL'`,
-    });
-  // Numbered as they first appear, so that they depend on the order of the rows alone.
-  const numbers = new Map<number, number>();
-  return queriesOf(
-    codeOf.map((code) => {
-      const known = numbers.get(code);
-      if (known !== undefined) return known;
-      numbers.set(code, numbers.size);
-      return numbers.size - 1;
-    }),
-  );
 }

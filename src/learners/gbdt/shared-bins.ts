@@ -10,15 +10,8 @@ import { layoutOf, numberColumns, type BinColumn, type BinLayout } from "./bins.
 import { rowFloats } from "./boost.js";
 import { manyLevels, statistic } from "./columns.js";
 import { edgesOfSamples } from "./encoding.js";
-import {
-  chosenRows,
-  labelsOf,
-  queriesIn,
-  readOther,
-  readRows,
-  type ReadAsk,
-  type Reading,
-} from "./reading.js";
+import { chosenRows, readOther, readRows, type ReadAsk, type Reading } from "./reading.js";
+import { labelsOf, queriesIn } from "./roles.js";
 
 /** Bytes of bins up to which rows are read once: the bins of a part stand beside them. */
 const mostShared = 1 << 30;

@@ -1,7 +1,7 @@
 import type { NumberAsk } from "../../engine/frame.js";
 import type { Run } from "../../engine/run.js";
 import { ident } from "../../engine/sql.js";
-import { isNumeric, orderSql, type Relation } from "../../table/relation.js";
+import { isNumeric, orderSql, source, type Relation } from "../../table/relation.js";
 import { breathe } from "../breathe.js";
 
 /** Values of a piece, about. */
@@ -16,6 +16,8 @@ export type Numbers = Float32Array | Float64Array;
 /** What is to be read of every row. */
 export interface Expression {
   sql: string;
+  /** Texts, of which the hashes are wanted. */
+  hashed?: boolean;
   /** Float32 holds its values exactly. */
   narrow?: boolean;
 }
@@ -29,6 +31,8 @@ export interface Pieces {
   rows?: number;
   /** Where an expression's values are to lie, of a piece from that row on; undefined: anywhere. */
   room?(name: string): ((from: number) => Numbers) | undefined;
+  /** Few values in all: the engine may hold them. */
+  held?: boolean;
 }
 
 /**
@@ -59,7 +63,7 @@ async function streamed(
   expressions: ReadonlyMap<string, Expression>,
   run: Run,
   take: Taker,
-  { rows = pieceRows(expressions.size), room }: Pieces,
+  { rows = pieceRows(expressions.size), room, held }: Pieces,
   sorted: boolean,
 ): Promise<boolean> {
   const keys = sorted ? [] : relation.key;
@@ -70,19 +74,19 @@ async function streamed(
   ];
   const order = sorted ? ` ${orderSql(relation)}` : "";
   const asks: NumberAsk[] = [
-    ...names.map((name, i): NumberAsk => ({
-      name: `c${i}`,
-      as: expressions.get(name)!.narrow ? "f32" : "f64",
-      into: room?.(name),
-    })),
+    ...names.map((name, i): NumberAsk => {
+      const { narrow, hashed } = expressions.get(name)!;
+      return { name: `c${i}`, as: hashed ? "hash" : narrow ? "f32" : "f64", into: room?.(name) };
+    }),
     ...keys.map((_, i): NumberAsk => ({ name: `k${i}`, as: "f64" })),
   ];
   const last = new Float64Array(keys.length).fill(-Infinity);
   let from = 0;
   for await (const frame of relation.engine.frames(
-    `SELECT ${list.join(", ")} FROM (${relation.sql})${order}`,
+    `SELECT ${list.join(", ")} FROM ${source(relation)}${order}`,
     asks,
     rows,
+    held,
   )) {
     const values = (name: string): Numbers => frame.columns.get(name)!.values as Numbers;
     if (
