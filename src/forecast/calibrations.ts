@@ -90,7 +90,7 @@ export function calibrations(
   const cells = standardised(set, windows, forecasts);
   const origins = Array.from({ length: windows.origins }, (_, o) => o);
   const poolOf = remembered((cell: number, among: readonly number[]) =>
-    poolNear(cells, cell, among, windows.horizon),
+    poolNear(cells, cell, among, windows),
   );
   const calibratedBy = (among: readonly number[]): CalibrationFor => {
     const factors = new Map<number, number>();
@@ -138,13 +138,28 @@ export function cellsNear(cell: number, windows: ReadonlyMap<number, number>): S
 }
 
 /** Errors of some origins with histories of about the length of a cell. */
-function poolNear(cells: ErrorCells, cell: number, among: readonly number[], horizon: number): ErrorPool {
+function poolNear(cells: ErrorCells, cell: number, among: readonly number[], windows: Windows): ErrorPool {
   const counts = new Map([...cells].map(([one, byOrigin]) => [one, windowsOf([byOrigin], among)]));
-  const near = [...cellsNear(cell, counts)].map((one) => cells.get(one)!);
+  const known = cellsNear(cell, counts);
+  const near = [...known].map((one) => cells.get(one)!);
   const heard = among.filter((o) => near.some((byOrigin) => byOrigin[o].every(({ length }) => length > 0)));
   return errorPool(
-    Array.from({ length: horizon }, (_, h) => heard.map((o) => near.map((byOrigin) => byOrigin[o][h]))),
+    Array.from({ length: windows.horizon }, (_, h) =>
+      heard.map((o) => near.map((byOrigin) => byOrigin[o][h])),
+    ),
+    apartIn(windows, known),
   );
+}
+
+/** Mean distance of neighbouring origins over the horizon, of series with windows of some cells. */
+function apartIn({ series, cut, horizon }: Windows, cells: ReadonlySet<number>): number {
+  let [distance, count] = [0, 0];
+  for (let w = 1; w < series.length; w++)
+    if (series[w] === series[w - 1] && cells.has(cellOf(cut[w]))) {
+      distance += cut[w - 1] - cut[w];
+      count++;
+    }
+  return count > 0 ? Math.min(1, distance / count / horizon) : 1;
 }
 
 function windowsOf(cells: readonly Float64Array[][][], among: readonly number[]): number {

@@ -25,6 +25,7 @@ import {
 import { intervalBases, type IntervalBasis } from "./intervals.js";
 import { ForecastColumns, outputTable, pathsTable } from "./output.js";
 import type { PanelAsk } from "./model.js";
+import { spreadByLevel } from "./level-spread.js";
 import type { Hierarchy, ReconcileRule } from "./reconcile.js";
 import { checkModels, lastResort, modelAbouts, panelModels, settledParams } from "./registry.js";
 import { correctLevel } from "./panel-level.js";
@@ -168,7 +169,10 @@ export async function forecastTable(table: Relation, asked: ForecastAsk, run: Ru
   if (auto) correctLevel(set, windows, scales, worked.forecasts.auto, worked.rare);
   const hierarchy = ask.hierarchy && (await hierarchyOf(relation, set, ask.hierarchy));
   if (hierarchy)
-    for (const name of plan.models) reconcileForecasts(set, hierarchy, windows, worked.forecasts[name], rule);
+    for (const name of plan.models) {
+      reconcileForecasts(set, hierarchy, windows, worked.forecasts[name], rule);
+      spreadByLevel(set, hierarchy, windows, worked.forecasts[name]);
+    }
   const { metrics, scaled, judge } = judged(set, windows, scales, worked, names, ask.levels);
   const { output, fallbacks } = columnsOf(set, worked, scaled, names, ask);
   const ahead = new Map(names.map((name) => [name, worked.forecasts[name]]));
@@ -209,8 +213,9 @@ async function levelled(
   table: Relation,
   ask: ForecastAsk,
 ): Promise<{ relation: Relation; ask: ForecastAsk }> {
-  if (!ask.hierarchy || ask.hierarchy.length === 0)
-    return { relation: table, ask: { ...ask, hierarchy: undefined } };
+  if (!ask.hierarchy) return { relation: table, ask };
+  if (ask.hierarchy.length === 0)
+    throw new ShopaiError("usage", "--hierarchy names no column", { try: "--hierarchy region/store" });
   if (ask.series.length > 0)
     throw new ShopaiError("usage", "--hierarchy names the series columns itself, --series stands beside it", {
       try: "leaving --series out",

@@ -46,6 +46,8 @@ export interface ErrorPool {
 /** Errors of some origins, beside the same errors with the opposite shock. */
 interface MirroredErrors {
   errors: ByOrigin;
+  /** As how many origins that share no period these count. */
+  independent: number;
   /** By origin. */
   shocks: Float64Array;
 }
@@ -57,29 +59,34 @@ interface MirroredErrors {
  * is more than twice its standard error, is no shock but a bias of the model, which stays (James & Stein 1961, 4th Berkeley
  * Symposium 1:361-379, positive part). How errors are spread within an origin, skewed or not, stays as well.
  *
+ * Origins less than a horizon apart are judged by the same periods: that they agree says less, as if they were fewer.
+ *
  * @param steps errors of every step by the same origins; none of them is empty at any step
+ * @param apart distance of neighbouring origins over the horizon, in (0, 1]
  */
-export function errorPool(steps: readonly ByOrigin[]): ErrorPool {
+export function errorPool(steps: readonly ByOrigin[], apart = 1): ErrorPool {
   const all = (steps[0] ?? []).map((_, o) => steps.flatMap((errors) => errors[o]));
-  const shocks = shocksOf(steps, true);
+  const independent = 1 + Math.max(0, all.length - 1) * apart;
+  const shocks = shocksOf(steps, independent, true);
   return {
-    steps: steps.map((errors, h) => ({ errors, shocks: shocks[h] })),
-    all: { errors: all, shocks: shocksOf([all], false)[0] },
+    steps: steps.map((errors, h) => ({ errors, independent, shocks: shocks[h] })),
+    all: { errors: all, independent, shocks: shocksOf([all], independent, false)[0] },
     fewest: Math.min(...steps.map((errors) => countOf(errors.flat()))),
   };
 }
 
-/** Standard errors that a bias of all origins must exceed. */
-const certainAbove = 2;
+/** Standard errors that what origins have in common must exceed. */
+export const certainAbove = 2;
 /** A shock of less than so much of the deviation of errors makes no difference, but where many errors are alike (months without a sale). */
 const slight = 0.1;
 
 /**
  * By step and origin, how far the errors of an origin lie from the bias of all origins.
  *
- * @param apart whether errors of a step and origin are of different series: what their mean owes to chance is no shock then
+ * @param independent as how many origins these count
+ * @param ofSeries    whether errors of a step and origin are of different series: what their mean owes to chance is no shock then
  */
-function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
+function shocksOf(steps: readonly ByOrigin[], independent: number, ofSeries: boolean): Float64Array[] {
   const centres = steps.map((errors) => errors.map(centreOf));
   let biases = 0;
   let doubts = 0;
@@ -87,12 +94,14 @@ function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
     const mean = own.reduce((sum, { mean }) => sum + mean, 0) / own.length;
     const squares = own.reduce((sum, one) => sum + (one.mean - mean) ** 2, 0);
     biases += mean * mean;
-    doubts += own.length > 1 ? squares / (own.length - 1) / own.length : Infinity;
+    // Origins that go together differ by less than their mean may be off: n values of correlation r count as n / (1 + (n - 1) r).
+    const alike = own.length > 1 ? (own.length / independent - 1) / (own.length - 1) : 1;
+    doubts += alike < 1 ? squares / (own.length - 1) / (1 - alike) / independent : Infinity;
     return mean;
   });
   const bias = keptOf(biases, certainAbove * certainAbove * doubts);
   const shocks = centres.map((own, h) => Float64Array.from(own, ({ mean }) => mean - bias * means[h]));
-  if (!apart) return shocks;
+  if (!ofSeries) return shocks;
   const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
   const squares = sumOf(shocks.flatMap((own) => [...own].map((shock) => shock * shock)));
   const noise = sumOf(
@@ -103,7 +112,7 @@ function shocksOf(steps: readonly ByOrigin[], apart: boolean): Float64Array[] {
 }
 
 /** The share of squares that noise does not explain. */
-const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 - noise / squares : 0);
+export const keptOf = (squares: number, noise: number): number => (squares > noise ? 1 - noise / squares : 0);
 
 /** From so many values on, one in 200 of them, and one at least, is moved in on either side: a deviation near zero makes a quotient of any size. */
 const fewestMoved = 20;
@@ -134,8 +143,8 @@ interface MovedParts {
 }
 
 /** Every error twice, the second time with the opposite shock, and shocks as large as so few of them leave possible at a share outside. */
-function mirrored({ errors, shocks }: MirroredErrors, outside: number): MovedParts {
-  const larger = studentRatio(normalQuantile(outside), Math.max(2, shocks.length));
+function mirrored({ errors, shocks, independent }: MirroredErrors, outside: number): MovedParts {
+  const larger = studentRatio(normalQuantile(outside), Math.max(2, independent));
   const both = [larger - 1, -larger - 1];
   return {
     parts: errors.flatMap((parts) => both.flatMap(() => parts)),

@@ -6,6 +6,7 @@ import { exactSum, ident, numeric } from "../engine/sql.js";
 import { backFill, endWhereRowsEnd, filling, laidOut, shared, type Laid } from "./fill-series.js";
 import { holidayColumns } from "./calendar.js";
 import { columnNamed, isNumeric, kindOf, type Relation } from "../table/relation.js";
+import { warnOfPart } from "./partial-period.js";
 import { stagedRows, type Periods, type StagedRows } from "./staged-rows.js";
 import { timeAxis, type Frequency, type TimeAxis } from "./frequency.js";
 
@@ -77,10 +78,11 @@ export async function readSeries(
   const value = columnNamed(relation, ask.value, "--value");
   const columns = ask.series.map((name) => columnNamed(relation, name, "--series"));
   const rows = `SELECT * FROM (${relation.sql}) WHERE ${ident(time.name)} IS NOT NULL`;
-  await countUsable(relation, rows, time.name, run);
+  await countUsable(relation, rows, time.name, value.name, run);
   if (!isNumeric(value.type) && kindOf(value.type) !== "boolean") await refuseValues(relation, value);
   const names = columns.map((column) => column.name);
   const axis = await timeAxis(engine, rows, time, names, ask.freq, relation.name);
+  if (ask.aggregate === "sum") await warnOfPart(engine, rows, time, value.name, axis, run);
   const table = await seriesTable(relation, rows, names);
   const stock =
     ask.censoredBy === undefined ? undefined : columnNamed(relation, ask.censoredBy, "--censored-by");
@@ -211,14 +213,21 @@ function holidaysOf(set: SeriesSet, codes: readonly string[], horizon: number): 
   });
 }
 
-async function countUsable(relation: Relation, rows: string, time: string, run: Run): Promise<void> {
-  const [{ all, timed }] = await relation.engine.rows<{ all: bigint; timed: bigint }>(
-    `SELECT (SELECT count(*) FROM (${relation.sql})) AS "all", (SELECT count(*) FROM (${rows})) AS timed`,
+async function countUsable(
+  relation: Relation,
+  rows: string,
+  time: string,
+  value: string,
+  run: Run,
+): Promise<void> {
+  const [{ all, timed, known }] = await relation.engine.rows<Record<"all" | "timed" | "known", bigint>>(
+    `SELECT (SELECT count(*) FROM (${relation.sql})) AS "all", count(*) AS timed, count(${ident(value)}) AS known FROM (${rows})`,
   );
   if (timed === 0n)
     throw new ShopaiError("data", all === 0n ? "the table has no rows" : `no row has a time in ${time}`, {
       where: relation.name,
     });
+  if (known === 0n) throw new ShopaiError("data", `no row has a value in ${value}`, { where: relation.name });
   if (timed < all) run.warn(`${grouped(all - timed)} rows without a time in ${time} are left out`);
 }
 

@@ -47,6 +47,32 @@ test("series of another frequency are refused, uneven gaps are rare demand", asy
   });
 });
 
+test("a last period that is not over yet is warned of, where sums of it would be too low", async () => {
+  const warned = async (days: number, more: Partial<ForecastAsk> = {}): Promise<string[]> => {
+    run.warnings.length = 0;
+    await forecast(`SELECT DATE '2024-01-07' + i::INTEGER AS t, 5 AS v FROM range(${days}) _(i)`, more);
+    return [...run.warnings];
+  };
+  expect(await warned(200, { freq: "W" })).toEqual([
+    expect.stringMatching(
+      /last of the weeks, from 2024-07-21 on, has rows up to 2024-07-24 only.*"t < '2024-07-21'"/,
+    ),
+  ]);
+  for (const [days, more] of [
+    [203, { freq: "W" }],
+    [200, { freq: "W", aggregate: "mean" }],
+    [200, { freq: "D" }],
+    // Up to 29 April.
+    [114, { freq: "M" }],
+  ] as [number, Partial<ForecastAsk>][])
+    expect(await warned(days, more)).toEqual([]);
+  expect(await warned(162, { freq: "M" })).toEqual([expect.stringMatching(/months, from 2024-06-01 on/)]);
+  run.warnings.length = 0;
+  const orders = "TIMESTAMP '2024-01-01 00:30:00' + to_hours((i // 4)::INTEGER)";
+  await forecast(`SELECT ${orders} AS t, 1 AS v FROM range(1000) _(i)`, { freq: "D" });
+  expect(run.warnings).toEqual([expect.stringMatching(/days, from 2024-01-11 on, has rows up to 09:30/)]);
+});
+
 test.each([
   [
     "years by their last day",
@@ -178,6 +204,12 @@ test("values that are text, and a table without rows, are told of as what they a
   await expect(forecast(text)).rejects.toMatchObject({
     kind: "data",
     message: 'the values in v are text, and 1 of 10 are no numbers (such as "many")',
+  });
+  await expect(forecast("SELECT i AS t, NULL::VARCHAR AS v FROM range(10) _(i)")).rejects.toMatchObject({
+    message: "no row has a value in v",
+  });
+  await expect(forecast("SELECT i AS t, NULL::DOUBLE AS v FROM range(10) _(i)")).rejects.toMatchObject({
+    message: "no row has a value in v",
   });
   await expect(forecast("SELECT i AS t, 'a' || i AS v FROM range(10) _(i)")).rejects.toMatchObject({
     message: "the values in v are VARCHAR, not numbers",

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { forecastTable, type ForecastAsk } from "../../src/forecast/forecast.js";
 import { Features } from "../../src/forecast/global-gbdt/features.js";
+import { aptest } from "../../src/forecast/global-gbdt/forecast-panel.js";
 import { Track } from "../../src/forecast/global-gbdt/track.js";
 import { relationOf, selectOrdered } from "../../src/table/relation.js";
 import { testRun, type TestRun } from "../support/test-run.js";
@@ -126,4 +127,15 @@ test("too little to learn from: every series is listed with what speaks instead"
     },
   ]);
   expect(rows.map(({ mean }) => mean)).toEqual(Array(7).fill(39));
+});
+
+test("errors are measured by what they go with, and by changes over a season where that hardly differs", () => {
+  const sizes = Float64Array.from({ length: 40 }, (_, i) => 1 + (i % 7));
+  const others = Float64Array.from({ length: 40 }, (_, i) => 1 + (i % 5));
+  const errors = Array.from(sizes, (size, i) => Float64Array.of(size, (size * (1 + (i % 3))) / 2));
+  expect(aptest(errors, { unit: others, deviation: sizes })).toBe("deviation");
+  expect(aptest(errors, { unit: sizes, deviation: others })).toBe("unit");
+  expect(aptest(errors, { unit: sizes.map((size, i) => (i % 2 ? 1.1 : 1) * size), deviation: sizes })).toBe(
+    "unit",
+  );
 });

@@ -55,6 +55,13 @@ describe("calibration", () => {
     const biased = calibrate(errorPool([[moved(3), moved(3.01), moved(2.99)]]), [95]);
     expect(biased.quantile(1, 0.025)).toBeGreaterThan(2);
     expect(biased.quantile(1, 0.975)).toBeLessThan(4);
+    // Origins that overlap agree because they are judged by the same periods.
+    const early = calibrate(errorPool([[moved(3), moved(3.01), moved(2.99)]], 0), [95]).multiples(1, 95);
+    expect(early.low).toBeCloseTo(-early.high, 0);
+    const [apart, overlapping] = [1, 1 / 3].map((far) =>
+      calibrate(errorPool([[moved(3), moved(-2.9), moved(0.1)]], far), [95]).multiples(1, 95),
+    );
+    expect(overlapping.high).toBeGreaterThan(apart.high);
     // One origin alone tells no bias.
     const lonely = calibrate(errorPool([[moved(3)]]), [95]).multiples(1, 95);
     expect(lonely.low).toBeCloseTo(-lonely.high, 0);

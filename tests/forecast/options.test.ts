@@ -175,6 +175,7 @@ test.each([
     /column "price" is not in the table/,
   ],
   ["a slice by no series column", ["--horizon", "3", "--by", "shop"], 2, /--by shop is no series column/],
+  ["a hierarchy of nothing", ["--horizon", "3", "--hierarchy", "/"], 2, /--hierarchy names no column/],
   [
     "series beside a hierarchy",
     ["--horizon", "3", "--hierarchy", "sku", "--series", "sku"],

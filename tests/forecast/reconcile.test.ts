@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { seededRng } from "../../src/core/rng.js";
+import { rollingWindows } from "../../src/forecast/backtest.js";
+import { spreadByLevel } from "../../src/forecast/level-spread.js";
+import type { MadeForecasts } from "../../src/forecast/series-work.js";
+import type { SeriesSet } from "../../src/forecast/series.js";
 import { reconciler, reconcileRules, type Crossing, type Tree } from "../../src/forecast/reconcile.js";
 
 /** A root with two children, which have two and three: leaves are 3..7. */
@@ -151,4 +156,39 @@ test("top-down shares the root out by the children's own forecasts", () => {
   const y = Float64Array.of(200, 1, 3, 1, 1, 5, 3, 2);
   reconciler(tree, "top-down", [], 0)(y);
   expect([...y]).toEqual([200, 50, 150, 25, 25, 75, 45, 30].map((value) => expect.closeTo(value, 9)));
+});
+
+test("deviations follow the errors of their level where all origins agree, and stay where these differ", () => {
+  const [series, length, horizon, origins] = [tree.level.length, 100, 4, 4];
+  const starts = Int32Array.from({ length: series + 1 }, (_, s) => s * length);
+  const rng = seededRng(7, "levels");
+  /** Size of the errors of a series at an origin, in deviations. */
+  const spreadOf = (size: (s: number, origin: number) => number): MadeForecasts => {
+    const values = new Float64Array(series * length);
+    const set = { count: series, starts, values } as SeriesSet;
+    const windows = rollingWindows(set, 1, horizon, origins);
+    windows.series.forEach((s, w) => {
+      for (let h = 0; h < horizon; h++)
+        values[starts[s] + windows.cut[w] + h] =
+          size(s, windows.origin[w]) * (rng.uniform() < 0.5 ? 1 : -1) * (0.9 + 0.2 * rng.uniform());
+    });
+    const blank = (places: number) => ({
+      mean: new Float64Array(places),
+      spread: new Float64Array(places).fill(1),
+    });
+    const made = { windows: blank(windows.series.length * horizon), ahead: blank(series * horizon) };
+    spreadByLevel(set, tree, windows, made);
+    return made;
+  };
+  const alike = spreadOf((s) => (s === 0 ? 0.1 : 1)).ahead.spread;
+  expect(alike[0]).toBeLessThan(0.2);
+  expect(alike[0]).toBeGreaterThan(0.1);
+  expect(alike[7 * horizon]).toBeCloseTo(1, 1);
+  // Half the size at two origins, twice at the others.
+  const unlike = spreadOf((s, origin) => (s === 0 ? [0.5, 2][origin % 2] : 1));
+  expect([...unlike.ahead.spread]).toEqual(new Array(series * horizon).fill(1));
+  // What an origin shows says nothing of its own windows.
+  const once = spreadOf((s, origin) => (s === 0 ? (origin === 0 ? 1 : 0.1) : 1));
+  expect(once.windows.spread[0]).toBeLessThan(0.2);
+  expect(once.windows.spread[horizon]).toBe(1);
 });

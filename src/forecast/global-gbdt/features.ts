@@ -23,8 +23,10 @@ export interface Asked {
 export interface Measure {
   /** The level that is taken off. */
   level: number;
-  /** The unit, above zero. */
+  /** The unit, above zero: about the size of its changes over a season. */
   unit: number;
+  /** How far values lie from their mean, above zero. */
+  deviation: number;
 }
 
 /** What a forecast may be told from: the same place of the last season, the mean of the last season, the last value. */
@@ -93,7 +95,7 @@ export class Features {
     const deviation = Math.max(track.deviation(known, 4 * this.window), track.deviation(known, known) / 2);
     const size = Math.abs(track.mean(known, 4 * this.window));
     const unit = Math.max(change, deviation / 4, size / 1000);
-    return { level, unit: unit > 0 ? unit : 1 };
+    return { level, unit: unit || 1, deviation: Math.max(deviation, size / 1000) || 1 };
   }
 
   /** What targets are told from, one of `anchors`; for a history shorter than a season the level stands for it. */

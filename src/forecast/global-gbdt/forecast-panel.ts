@@ -30,10 +30,15 @@ interface Origin {
   known: number;
 }
 
-/** What a first try teaches: how many trees do good, from where to tell targets, how errors grow with the step. */
+/** What errors of a series may be measured by. */
+const yardsticks = ["unit", "deviation"] as const;
+type Yardstick = (typeof yardsticks)[number];
+
+/** What a first try teaches: how many trees do good, from where to tell targets, what errors go with and how they grow with the step. */
 interface Trial {
   rounds: number;
   anchor: Anchor;
+  yardstick: Yardstick;
   growth: Float64Array;
 }
 
@@ -74,7 +79,7 @@ export async function forecastPanel(
   const inWindows = await windowForecasts(work, windows, before, trial);
   const final = await learned(work, whole, trial);
   const ends = Array.from(whole, (known, series): Origin => ({ series, known }));
-  const ahead = await projected(work, final, ends, trial.growth);
+  const ahead = spread(await projected(work, final, ends), trial);
   run.progress.done(
     `global-gbdt: ${trial.rounds} trees from the ${trial.anchor}, ${features.names.length} features`,
   );
@@ -102,7 +107,7 @@ async function windowForecasts(
     for (const w of own) lengths[windows.series[w]] = windows.cut[w];
     const past = await learned(work, lengths, trial);
     const origins = own.map((w): Origin => ({ series: windows.series[w], known: windows.cut[w] }));
-    const found = await projected(work, past, origins, trial.growth);
+    const found = spread(await projected(work, past, origins), trial);
     own.forEach((w, i) => {
       for (const part of ["mean", "spread"] as const)
         made[part].set(found[part].subarray(i * horizon, (i + 1) * horizon), w * horizon);
@@ -157,7 +162,7 @@ function drawn(work: Work, lengths: Int32Array, name: string): Examples {
 
 /** Learns with the last horizon held out: the trees that do best there, and how errors grow with the step. */
 async function trialOf(work: Work, lengths: Int32Array): Promise<Trial | undefined> {
-  const { set, features, horizon, params, run, engine, recursive } = work;
+  const { set, features, season, horizon, params, run, engine, recursive } = work;
   const shorter = lengths.map((length) => (length >= 2 * horizon ? length - horizon : length));
   const train = drawn(work, shorter, "trial");
   if (train.rows < fewestExamples) return undefined;
@@ -168,6 +173,9 @@ async function trialOf(work: Work, lengths: Int32Array): Promise<Trial | undefin
     return {
       rounds: params.trees || usualTrees,
       anchor: nearestAnchor(train),
+      // Changes over a season that was not seen twice rest on a few values.
+      yardstick:
+        2 * lengths.filter((length) => length < 2 * season).length > set.count ? "deviation" : "unit",
       growth: new Float64Array(horizon).fill(1),
     };
   const every = Math.ceil((held.length * horizon) / mostHeld);
@@ -193,15 +201,45 @@ async function trialOf(work: Work, lengths: Int32Array): Promise<Trial | undefin
     valid,
   );
   const rounds = params.trees || Number(about.rounds);
-  const { mean, spread } = await projected(work, { model, anchor }, kept, new Float64Array(horizon).fill(1));
+  const found = await projected(work, { model, anchor }, kept);
+  const errors = kept.map(({ series, known }, i) =>
+    Float64Array.from({ length: horizon }, (_, h) =>
+      Math.abs(set.values[set.starts[series] + known + h] - found.mean[i * horizon + h]),
+    ),
+  );
+  const yardstick = aptest(errors, found);
   const squares = new Float64Array(horizon);
-  kept.forEach(({ series, known }, i) => {
-    for (let h = 0; h < horizon; h++) {
-      const error = set.values[set.starts[series] + known + h] - mean[i * horizon + h];
-      squares[h] += (error / spread[i * horizon + h]) ** 2 / kept.length;
-    }
-  });
-  return { rounds, anchor, growth: squares.map((square) => Math.sqrt(square) || 1) };
+  errors.forEach((own, i) =>
+    own.forEach((error, h) => (squares[h] += (error / found[yardstick][i]) ** 2 / kept.length)),
+  );
+  return { rounds, anchor, yardstick, growth: squares.map((square) => Math.sqrt(square) || 1) };
+}
+
+/** One horizon says little of small differences: the mean logarithm of likelihoods must differ by more than this. */
+const clearly = 0.1;
+
+/**
+ * What tells most of the size of errors: the yardstick of greatest likelihood, were errors over it Laplace distributed. Changes over a
+ * season do where series have a season, and tell little of items that hardly ever sell.
+ *
+ * @param errors absolute errors by origin, then step
+ * @param found  sizes by origin, above zero
+ */
+export function aptest(
+  errors: readonly Float64Array[],
+  found: Readonly<Record<Yardstick, Float64Array>>,
+): Yardstick {
+  const surprise = (yardstick: Yardstick): number => {
+    let logs = 0;
+    let sizes = 0;
+    errors.forEach((own, i) => {
+      const size = found[yardstick][i];
+      logs += Math.log(size);
+      for (const error of own) sizes += error / size / own.length;
+    });
+    return logs / errors.length + Math.log(sizes / errors.length);
+  };
+  return surprise("deviation") < surprise("unit") - clearly ? "deviation" : "unit";
 }
 
 async function learned(work: Work, lengths: Int32Array, { rounds, anchor }: Trial): Promise<Learned> {
@@ -215,16 +253,30 @@ function treeParams({ eta, depth, objective }: GlobalParams, trees: number) {
   return { trees, eta, depth, objective, child_weight: 20, columns: 0.7 };
 }
 
+/** Means, horizon by horizon, and by origin what errors may be measured by. */
+interface Forecasted extends Record<Yardstick, Float64Array> {
+  mean: Float64Array;
+}
+
+/** Forecasts with the deviations that a trial lets expect. */
+function spread(found: Forecasted, { yardstick, growth }: Trial): Projections {
+  const horizon = growth.length;
+  const sizes = found[yardstick];
+  return {
+    mean: found.mean,
+    spread: found.mean.map((_, i) => sizes[Math.floor(i / horizon)] * growth[i % horizon]),
+  };
+}
+
 /** Forecasts from origins: every step at once, or one after the other. */
 async function projected(
   work: Work,
   { model, anchor }: Learned,
   origins: readonly Origin[],
-  growth: Float64Array,
-): Promise<Projections> {
+): Promise<Forecasted> {
   const { features, horizon, recursive, run, set } = work;
   const mean = new Float64Array(origins.length * horizon);
-  const spread = new Float64Array(origins.length * horizon);
+  const sizes = { unit: new Float64Array(origins.length), deviation: new Float64Array(origins.length) };
   const names = features.names;
   const longest = origins.reduce((most, { known }) => Math.max(most, known), 0) + horizon;
   const perChunk = Math.max(
@@ -252,9 +304,8 @@ async function projected(
         mean[(at + i) * horizon + h] = value;
         return value;
       };
-      some.forEach((_, i) => {
-        for (let h = 0; h < horizon; h++) spread[(at + i) * horizon + h] = measures[i].unit * growth[h];
-      });
+      for (const yardstick of yardsticks)
+        measures.forEach((measure, i) => (sizes[yardstick][at + i] = measure[yardstick]));
       if (recursive)
         for (let h = 0; h < horizon; h++) {
           const now = some.map(({ known }, i) => features.measure(asked[i].track, known + h));
@@ -277,7 +328,7 @@ async function projected(
       run.progress.update(at + some.length, origins.length, "origins");
     }
   });
-  return { mean, spread };
+  return { mean, ...sizes };
 }
 
 function scored(
