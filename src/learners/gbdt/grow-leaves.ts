@@ -74,10 +74,12 @@ export function growLeaves(
     open++;
     const { left, right } = growth.split(leaf);
     writeChildren(workspace.memory.u8, tables.table, workspace.layout, leaf.split, 1, 0);
-    const [small, large] = left.H <= right.H ? [left, right] : [right, left];
+    const small = left.H <= right.H ? left : right;
+    const large = small === left ? right : left;
     const room = open < ask.leaves;
-    const wanted = [small, large].map((child) => (room && growth.splittable(child) ? child : undefined));
-    const search = wanted.some((child) => child !== undefined);
+    const wantSmall = room && growth.splittable(small);
+    const wantLarge = room && growth.splittable(large);
+    const search = wantSmall || wantLarge;
     const side = !search ? 2 : small === left ? 0 : 1;
     workspace.phase(
       "partList",
@@ -102,9 +104,13 @@ export function growLeaves(
       small.hist = workspace.takeHist();
       large.hist = leaf.hist;
     } else workspace.giveHist(leaf.hist);
-    const jobs: Job[] = search
-      ? [{ hist: small.hist, parent: large.hist, slot: 0, small: wanted[0], large: wanted[1] }]
-      : [];
+    const job: Job = {
+      hist: small.hist,
+      parent: large.hist,
+      slot: 0,
+      small: wantSmall ? small : undefined,
+      large: wantLarge ? large : undefined,
+    };
     const gather: Gather = {
       list: rows.list,
       spare: rows.spare,
@@ -112,7 +118,7 @@ export function growLeaves(
       count: leaf.count,
       counts: tables.counts,
     };
-    const [answers] = workspace.findSplits(jobs, scales, ask.rules, gather);
+    const [answers] = workspace.findSplits(search ? [job] : [], scales, ask.rules, gather);
     if (answers?.small) growth.take(small, answers.small);
     if (answers?.large) growth.take(large, answers.large);
     waiting.push(left, right);
@@ -124,7 +130,12 @@ function nextOf(waiting: readonly Leaf[], ask: GrowAsk, open: number): number {
   if (open >= ask.leaves || ask.leaves === Infinity) return waiting.length - 1;
   if (!ask.bestFirst) return 0;
   let best = 0;
-  for (let i = 1; i < waiting.length; i++)
-    if ((waiting[i].split?.gain ?? -1) > (waiting[best].split?.gain ?? -1)) best = i;
+  let most = -Infinity;
+  for (let i = 0; i < waiting.length; i++) {
+    const gain = waiting[i].split?.gain ?? -1;
+    if (gain <= most) continue;
+    most = gain;
+    best = i;
+  }
   return best;
 }
