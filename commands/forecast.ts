@@ -228,7 +228,7 @@ function blocksOf(
   if (result.chosen)
     blocks.push({
       kind: "line",
-      text: `auto chose ${Object.entries(result.chosen)
+      text: `auto gives most weight to ${Object.entries(result.chosen)
         .map(([name, count]) => `${name} for ${grouped(count)}`)
         .join(", ")}`,
     });
